@@ -1,0 +1,408 @@
+"""The composition root: configuration, steps, engine and state put together, for the command line and for Python.
+
+import reptiops
+outcome = reptiops.provision("dev", session=boto3.Session(...), state_dir=path)
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import boto3
+import platformdirs
+
+from reptiops.aws import Aws
+from reptiops.config import Environment, load_environment
+from reptiops.engine import lock as locks
+from reptiops.engine.apply import Apply, ApplyError
+from reptiops.engine.calls import Work
+from reptiops.engine.events import Event, Sink, silent
+from reptiops.engine.graph import Graph
+from reptiops.engine.plan import Action, Matcher, Plan, look, make, undeclared, walk, wanted
+from reptiops.engine.remove import Doomed, Remove
+from reptiops.engine.resource import Live, Resource
+from reptiops.engine.rollback import Undone, inventory, rollback
+from reptiops.engine.scope import Names, Scope
+from reptiops.engine.state import Belongs, Directory, Journal, State
+from reptiops.errors import ReptiopsError
+from reptiops.facts import Facts
+from reptiops.operations.facts import gather
+from reptiops.steps import documented
+
+OnFailure = Literal["rollback", "keep"]
+
+
+class Refused(ReptiopsError):
+    """Refused before anything was written."""
+
+    exit_code = 4
+
+
+class ProvisionFailed(ReptiopsError):
+    """A provision that failed: why, and whether it was undone."""
+
+    def __init__(self, error: BaseException, undone: Undone | None):
+        self.cause, self.undone = error, undone
+        super().__init__(f"{error}\n{_undone_text(undone)}")
+
+
+def _undone_text(undone: Undone | None) -> str:
+    if undone is None:
+        return "Everything done so far was kept; run provision again to go on, or teardown to remove it."
+    if undone.complete:
+        return "Rolled back: AWS was read again and is as it was before this run."
+    lines = ["Rolled back, but AWS is not as it was before:"]
+    lines += [f"  still there: {one}" for one in undone.left]
+    lines += [f"  missing: {one}" for one in undone.missing]
+    lines += [f"  {one}" for one in undone.errors]
+    return "\n".join([*lines, "Run teardown or provision again once the cause is mended."])
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a command was called; everything about the environment itself is in its configuration file."""
+
+    environment: str
+    config_dir: Path | None = None
+    state_dir: Path | None = None
+    profile: str | None = None
+    region: str | None = None
+    sandbox: bool = False
+    session: Any = None
+    """A boto3 session of the caller's own; it outranks profile and sandbox."""
+    tell: Sink = silent
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did: actions by address, and everything live afterwards."""
+
+    plan: Plan
+    live: Mapping[str, Live[Any]]
+    seconds: float
+    calls: int
+    facts: Facts
+    left: tuple[str, ...] = ()
+
+
+@dataclass
+class Site:
+    """One environment in one account: all that an operation needs, read only until a lock is held."""
+
+    env: Environment
+    aws: Aws
+    names: Names
+    facts: Facts
+    graph: Graph
+    directory: Directory
+    belongs: Belongs
+    state: State
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What steps get beside other steps' results."""
+        return {"env": self.env, "facts": self.facts}
+
+    def scope(self) -> Scope:
+        """A fresh look at AWS."""
+        return Scope(self.aws, self.names, wanted(self.graph, self.given))
+
+
+def open_site(settings: Settings) -> Site:
+    """Read configuration, credentials, state and facts. Nothing is written, neither in AWS nor on the disk."""
+    env = load_environment(settings.environment, settings.config_dir)
+    if settings.overrides:
+        env = _overridden(env, settings.overrides)
+    session, endpoint, root = _session(settings)
+    aws = Aws(session, settings.region or env.region, read_only=True)
+    account = aws.account()
+    if env.account and env.account != account and not settings.sandbox:
+        raise Refused(f"{env.name} belongs to account {env.account}, but these credentials are of account {account}.")
+    names = Names(env.project, env.name, account, aws.region)
+    belongs = Belongs(env.name, account, aws.region, endpoint or aws.endpoint)
+    directory = Directory(root / env.name)
+    state = directory.load(belongs)
+    return Site(env, aws, names, gather(aws, env), documented(), directory, belongs, state)
+
+
+def _overridden(env: Environment, overrides: Mapping[str, Any]) -> Environment:
+    for path, value in overrides.items():
+        section, name = path.split(".")
+        env = env.model_copy(update={section: getattr(env, section).model_copy(update={name: value})})
+    return env
+
+
+def default_state_dir() -> Path:
+    """Where states are kept unless `--state-dir` or REPTIOPS_STATE_DIR says otherwise."""
+    given = os.environ.get("REPTIOPS_STATE_DIR")
+    return Path(given) if given else Path(platformdirs.user_state_dir("reptiops")) / "environments"
+
+
+def state_root(sandbox: bool) -> Path:
+    """Where the states of environments are: the sandbox keeps its own apart from the real ones."""
+    if not sandbox:
+        return default_state_dir()
+    from reptiops.sandbox import control
+
+    return control.default_directory() / "environments" / str(control.status(control.default_directory()).instance)
+
+
+def _session(settings: Settings) -> tuple[Any, str | None, Path]:
+    """The boto3 session, the name of its world where that is not the endpoint, and the root of its states."""
+    if settings.session is not None:
+        return settings.session, None, settings.state_dir or default_state_dir()
+    if settings.sandbox:
+        from reptiops.sandbox import control
+        from reptiops.sandbox.session import sandbox_session
+
+        status = control.ensure(control.default_directory())
+        root = settings.state_dir or control.default_directory() / "environments" / str(status.instance)
+        return sandbox_session(status), f"sandbox:{status.instance}", root
+    session = boto3.Session(profile_name=settings.profile, region_name=settings.region)
+    return session, None, settings.state_dir or default_state_dir()
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def plan(environment: str, **settings: Any) -> Plan:
+    """What provision would do. Reads only: a write is refused by the gate on every client."""
+    return plan_site(open_site(Settings(environment, **settings)))
+
+
+def plan_site(site: Site) -> Plan:
+    """The plan of an opened site."""
+    return make(site.graph, site.given, site.scope(), site.state)
+
+
+# --- provision ----------------------------------------------------------------------------------------------------
+
+
+def provision(
+    environment: str,
+    *,
+    approve: Callable[[Plan], bool] = lambda _: True,
+    on_failure: OnFailure = "rollback",
+    strict_phases: bool = False,
+    allow_replace: bool = False,
+    stop: threading.Event | None = None,
+    **settings: Any,
+) -> Outcome:
+    """Make the environment exist. Raises Refused before any write, ProvisionFailed after a failure was handled."""
+    started = time.monotonic()
+    options = Settings(environment, **settings)
+    site = open_site(options)
+    scope = site.scope()
+    made = make(site.graph, site.given, scope, site.state)
+    _refuse(made, allow_replace)
+    if not made.changes:
+        return Outcome(made, made.live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts)
+    if not approve(made):
+        raise Refused("Nothing was changed.")
+    with _writing(site, "provision", options.tell, scope, stop) as work:
+        before = inventory(scope, site.graph.kinds())
+        matcher = Matcher(scope, site.graph.kinds(), site.state)
+        run = Apply(site.graph, site.given, made, matcher, work, strict_phases)
+        try:
+            run.run()
+            _remove_undeclared(site, made, work)
+            _interrupted(work)
+        except (ReptiopsError, KeyboardInterrupt) as error:
+            _handle_failure(site, run, work, before, error, on_failure)
+        live, left = _verify(site, work)
+    return Outcome(made, live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts, left)
+
+
+def _refuse(made: Plan, allow_replace: bool) -> None:
+    foreign = [a for a in made.actions if a.verb == "foreign"]
+    if foreign:
+        names = "\n".join(f"  {a.address}: {a.live.id if a.live else ''}" for a in foreign)
+        raise Refused(
+            f"These exist already and nothing says that reptiops made them:\n{names}\n"
+            "Rename them in the configuration, remove them, or give them the four tags to hand them over."
+        )
+    replaced = [a for a in made.actions if a.verb == "replace"]
+    if replaced and not allow_replace:
+        names = "\n".join(f"  {a.address}: {', '.join(c.path for c in a.changes) or 'failed'}" for a in replaced)
+        raise Refused(f"These would have to be deleted and made anew:\n{names}\nAllow it with --allow-replace.")
+
+
+@contextmanager
+def _writing(
+    site: Site, operation: str, tell: Sink, scope: Scope, stop: threading.Event | None = None
+) -> Iterator[Work]:
+    """Hold the lock, open the gate and a journal; leave a compacted state behind."""
+    site.directory.prepare()
+    with locks.held(site.directory.root, operation) as lock:
+        run = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+        journal = Journal(site.directory, run)
+        journal.write("run", operation=operation, git=_commit(), account=site.names.account)
+        work = Work(site.aws, scope, site.state, journal, tell, stop or threading.Event())
+        site.aws.before_write, site.aws.read_only = lock.check, False
+        try:
+            yield work
+            journal.write("end", operation=operation)
+        finally:
+            site.aws.read_only, site.aws.before_write = True, None
+            journal.close()
+            site.state.through = run
+            site.directory.save(site.state)
+
+
+def _commit() -> str:
+    try:
+        answer = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+def _remove_undeclared(site: Site, made: Plan, work: Work) -> None:
+    doomed = [
+        Doomed(a.address, a.live.has, a.live, "/".join(a.address.split("/")[:2]))
+        for a in made.actions
+        if a.verb == "delete" and a.live is not None
+    ]
+    if doomed and not work.stop.is_set():
+        Remove(site.graph, doomed, work).run()
+
+
+def _interrupted(work: Work) -> None:
+    if work.stop.is_set():
+        raise Interrupted("interrupted: nothing new was started, and what was in flight has ended")
+
+
+class Interrupted(ReptiopsError):
+    """The person stopped the run."""
+
+    exit_code = 130
+
+
+def _handle_failure(
+    site: Site, run: Apply, work: Work, before: Any, error: BaseException, on_failure: OnFailure
+) -> None:
+    undone = None
+    if on_failure == "rollback":
+        work.stop.clear()
+        work.tell(Event("note", text="something failed: rolling back"))
+        undone = rollback(site.graph, run, work, before)
+    failed = ProvisionFailed(error, undone)
+    failed.exit_code = 130 if isinstance(error, Interrupted | KeyboardInterrupt) else 1
+    raise failed from error
+
+
+def _verify(site: Site, work: Work) -> tuple[Mapping[str, Live[Any]], tuple[str, ...]]:
+    """Look again: the plan must be empty now. What is not is told, never hidden."""
+    again = make(site.graph, site.given, work.scope.again(), site.state)
+    return again.live, tuple(
+        f"{a.address}: {a.verb} {', '.join(c.path for c in a.changes)}".rstrip() for a in again.changes
+    )
+
+
+# --- teardown -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Teardown:
+    """What a teardown will remove, or has removed, and what is left."""
+
+    doomed: tuple[Action, ...]
+    seconds: float = 0.0
+    calls: int = 0
+    left: tuple[str, ...] = ()
+
+
+def teardown(
+    environment: str,
+    *,
+    approve: Callable[[Environment, tuple[Action, ...]], bool] = lambda *_: True,
+    allow_protected: bool = False,
+    stop: threading.Event | None = None,
+    **settings: Any,
+) -> Teardown:
+    """Remove everything of the environment, and look again. Raises ApplyError listing what would not go."""
+    started = time.monotonic()
+    options = Settings(environment, **settings)
+    site = open_site(options)
+    if site.env.protected and not allow_protected:
+        raise Refused(f"{site.env.name} is protected. If it really shall go, add --allow-protected.")
+    scope = site.scope()
+    look(scope, site.graph.kinds())
+    actions, doomed = _all_of_it(site, scope)
+    if not doomed:
+        return Teardown((), time.monotonic() - started, sum(site.aws.calls.values()))
+    if not approve(site.env, actions):
+        raise Refused("Nothing was changed.")
+    with _writing(site, "teardown", options.tell, scope, stop) as work:
+        Remove(site.graph, doomed, work).run()
+        _interrupted(work)
+        again = scope.again()
+        look(again, site.graph.kinds())
+        left, _ = _all_of_it(site, again)
+        known = [a.address for a in left]
+        for address in [a for a in site.state.entries if a not in known]:
+            work.gone(address)
+    names = tuple(f"{a.address} {a.live.id if a.live else ''}" for a in left)
+    return Teardown(actions, time.monotonic() - started, sum(site.aws.calls.values()), names)
+
+
+def _all_of_it(site: Site, scope: Scope) -> tuple[tuple[Action, ...], list[Doomed]]:
+    """Everything live that is ours: declared, recorded, tagged, or hanging on something of ours."""
+    matcher = Matcher(scope, site.graph.kinds(), site.state)
+    instances: dict[tuple[type[Resource], str], tuple[str, Resource, str]] = {}
+    for s, actions in walk(site.graph, site.given, matcher):
+        for a in actions:
+            if a.live is not None and a.want is not None and a.verb != "foreign":
+                instances[a.kind, a.live.id] = (a.address, a.want, s.path)
+    ours = {(a.kind, a.live.id): a.address for a in undeclared(site.graph, matcher, site.state) if a.live}
+    steps = {kind: s.path for s in site.graph.order for kind in s.kinds}
+    actions_out, doomed = [], []
+    for kind, lives in matcher.all.items():
+        for one in lives:
+            if kind.existing:
+                continue
+            known = instances.get((kind, one.id))
+            address = known[0] if known else ours.get((kind, one.id))
+            if address is None and kind.taggable:
+                continue
+            address = address or f"{steps[kind]}/{one.id}"
+            instance = known[1] if known else one.has
+            doomed.append(
+                Doomed(address, instance, one, known[2] if known else _path(address, steps[kind], site.graph))
+            )
+            actions_out.append(Action(address, "delete", kind, instance, one, phase=address.split("/")[0]))
+    rank = {s.path: index for index, s in enumerate(site.graph.order)}
+    actions_out.sort(key=lambda a: (-rank.get("/".join(a.address.split("/")[:2]), -1), a.address))
+    return tuple(actions_out), doomed
+
+
+def _path(address: str, fallback: str, graph: Graph) -> str:
+    s = graph.step_of(address)
+    return s.path if s else fallback
+
+
+__all__ = [
+    "ApplyError",
+    "Interrupted",
+    "Outcome",
+    "ProvisionFailed",
+    "Refused",
+    "Settings",
+    "Site",
+    "Teardown",
+    "open_site",
+    "plan",
+    "plan_site",
+    "provision",
+    "teardown",
+]

@@ -1,0 +1,186 @@
+"""Sessions, clients and the gate in front of every call: no write in a read-only run, no id that is not known yet.
+
+A botocore client repeats a request whose answer was lost. For a create without an idempotency token that makes two
+resources, so writes go through a client that never repeats and the engine looks before it tries again; reads go
+through one that repeats freely.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    EndpointConnectionError,
+    HTTPClientError,
+    ReadTimeoutError,
+)
+
+from reptiops.engine.resource import is_unknown
+from reptiops.errors import ReptiopsError
+
+READS = ("describe", "get_", "list_", "head_", "lookup_", "batch_get", "simulate", "filter_", "search_")
+"""Method names of botocore clients that start like this change nothing in AWS."""
+LOST = (ConnectionClosedError, ReadTimeoutError, HTTPClientError)
+"""After these the call may or may not have taken effect."""
+GLOBAL = {"iam", "route53", "cloudfront", "budgets"}
+THROTTLED = frozenset(
+    [
+        "Throttling",
+        "ThrottlingException",
+        "RequestLimitExceeded",
+        "TooManyRequestsException",
+        "SlowDown",
+        "RequestThrottled",
+        "PriorRequestNotComplete",
+        "ThrottledException",
+        "EC2ThrottledException",
+    ]
+)
+DENIED = frozenset(
+    [
+        "AccessDenied",
+        "AccessDeniedException",
+        "UnauthorizedOperation",
+        "AuthorizationError",
+        "AuthFailure",
+        "UnauthorizedException",
+    ]
+)
+
+
+class WriteRefused(ReptiopsError):
+    """A call that would change AWS was about to leave a run that only reads."""
+
+
+class UnknownInCall(ReptiopsError):
+    """A call was about to leave with an id that AWS has not given yet: a fault of the tool, never of the person."""
+
+
+def code(error: BaseException) -> str:
+    """AWS's error code, or the exception's class name where AWS never answered."""
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", ""))
+    return type(error).__name__
+
+
+def message(error: BaseException) -> str:
+    """AWS's own words for what went wrong."""
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Message", ""))
+    return str(error)
+
+
+def request_id(error: BaseException) -> str:
+    """AWS's request id of a failed call, for a support case; empty where AWS never answered."""
+    if isinstance(error, ClientError):
+        return str(error.response.get("ResponseMetadata", {}).get("RequestId", ""))
+    return ""
+
+
+def lost(error: BaseException) -> bool:
+    """Whether the call may have taken effect although it failed here."""
+    if isinstance(error, EndpointConnectionError):
+        return False
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return int(status) >= 500 and code(error) not in THROTTLED
+    return isinstance(error, LOST)
+
+
+def is_read(method: str) -> bool:
+    """Whether a client method only reads."""
+    return method.startswith(READS)
+
+
+class Service:
+    """One AWS service: its reads and its writes, told apart by the method's name."""
+
+    def __init__(self, reader: Any, writer: Any):
+        self._reader, self._writer = reader, writer
+        self.exceptions = reader.exceptions
+
+    def __getattr__(self, method: str) -> Any:
+        return getattr(self._reader if is_read(method) else self._writer, method)
+
+    def pages(self, method: str, member: str, **parameters: Any) -> list[Any]:
+        """Every item of a paginated read, whichever way the API pages."""
+        if not self._reader.can_paginate(method):
+            return list(getattr(self._reader, method)(**parameters)[member])
+        found: list[Any] = []
+        for page in self._reader.get_paginator(method).paginate(**parameters):
+            found.extend(page.get(member) or [])
+        return found
+
+
+class Aws:
+    """The clients of one account and region. `read_only` closes the gate for every write, whoever calls."""
+
+    def __init__(self, session: Any, region: str, *, read_only: bool = False, workers: int = 16):
+        self.session = session
+        self.region = region
+        self.read_only = read_only
+        self.calls: Counter[str] = Counter()
+        self.before_write: Callable[[], None] | None = None
+        """Called before each write: the lock's fencing check. It raises to refuse the call."""
+        self._workers = workers
+        self._services: dict[str, Service] = {}
+        self._guard = threading.Lock()
+
+    def service(self, name: str) -> Service:
+        """The service of that botocore name, e.g. `elbv2`; clients are made once, under a lock (sessions are not thread-safe)."""
+        with self._guard:
+            if name not in self._services:
+                self._services[name] = Service(self._client(name, 8), self._client(name, 1))
+            return self._services[name]
+
+    def __getattr__(self, name: str) -> Service:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self.service(name.replace("_", "-"))
+
+    @property
+    def endpoint(self) -> str:
+        """Where the calls go, e.g. `https://sts.us-east-1.amazonaws.com` or an emulator."""
+        return str(self.service("sts")._reader.meta.endpoint_url)
+
+    def account(self) -> str:
+        """The account id that the credentials belong to."""
+        return str(self.service("sts").get_caller_identity()["Account"])
+
+    def _client(self, name: str, attempts: int) -> Any:
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": attempts},
+            max_pool_connections=self._workers,
+            connect_timeout=10,
+            user_agent_appid="reptiops",
+            s3={"addressing_style": "path"} if self._emulated() else None,
+        )
+        region = "us-east-1" if name in GLOBAL else self.region
+        client = self.session.client(name, region_name=region, config=config)
+        client.meta.events.register("provide-client-params", self._gate)
+        return client
+
+    def _emulated(self) -> bool:
+        if "sts" in self._services:
+            return "amazonaws" not in str(self._services["sts"]._reader.meta.endpoint_url)
+        return "amazonaws" not in str(self.session.client("sts", region_name=self.region).meta.endpoint_url)
+
+    def _gate(self, params: Any, model: Any, **_: Any) -> None:
+        operation = model.name
+        method = boto3.session.botocore.xform_name(operation)  # type: ignore[attr-defined]
+        service = model.service_model.service_name
+        if not is_read(method):
+            if self.read_only:
+                raise WriteRefused(f"{service}:{operation} would change AWS, and this run only reads")
+            if self.before_write is not None:
+                self.before_write()
+        if is_unknown(params):
+            raise UnknownInCall(f"{service}:{operation} was called with a value that is not known yet: {params!r}")
+        self.calls[f"{service}:{operation}"] += 1

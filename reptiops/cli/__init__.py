@@ -1,0 +1,81 @@
+"""The command line. It parses, asks, prints and exits; what it does is in `reptiops.app`.
+
+Nothing heavy is imported here: `reptiops --help` has to answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from reptiops import __version__
+from reptiops.errors import ReptiopsError
+
+COMMANDS = {
+    "provision": "reptiops.cli.change",
+    "teardown": "reptiops.cli.change",
+    "plan": "reptiops.cli.read",
+    "status": "reptiops.cli.read",
+    "outputs": "reptiops.cli.read",
+    "validate": "reptiops.cli.offline",
+    "graph": "reptiops.cli.offline",
+    "version": "reptiops.cli.offline",
+    "sandbox": "reptiops.cli.sandbox",
+}
+
+
+class Lazy(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order in which a person meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import one command."""
+        if name not in COMMANDS:
+            return None
+        module = __import__(COMMANDS[name], fromlist=[name])
+        command: click.Command = getattr(module, name)
+        return command
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="reptiops")
+def cli() -> None:
+    """Make the ReptiDex environment on AWS exist, and keep it so."""
+
+
+def main() -> None:
+    """The entry point: every error a person can meet is a sentence and an exit code, a traceback only with --debug."""
+    try:
+        code: Any = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("Nothing was changed.", err=True)
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except ReptiopsError as error:
+        if "--debug" in sys.argv:
+            raise
+        click.echo(f"error: {error}", err=True)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        code = 130
+    except Exception as error:
+        if "--debug" in sys.argv:
+            raise
+        click.echo(f"error: {_explained(error)}", err=True)
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _explained(error: Exception) -> str:
+    name = type(error).__name__
+    if name in ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "CredentialRetrievalError"):
+        return f"no usable AWS credentials ({error}). Set a profile (--profile), sign in, or try --sandbox."
+    return f"{name}: {error} (--debug shows the traceback)"

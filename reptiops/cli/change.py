@@ -1,0 +1,142 @@
+"""`provision` and `teardown`."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from reptiops import app
+from reptiops.cli.options import shared, show_json, site_settings
+from reptiops.config import Environment, load_environment
+from reptiops.engine.plan import Action, Plan
+from reptiops.report import describe, terminal
+
+
+@contextmanager
+def _stoppable(console: Console) -> Iterator[threading.Event]:
+    """Once Ctrl-C or SIGTERM: start nothing new. Twice: stop at once."""
+    stop = threading.Event()
+
+    def handle(number: int, _: Any) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        console.print("stopping: what is in flight may end; again to stop at once")
+        stop.set()
+
+    previous = {s: signal.signal(s, handle) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+@click.command()
+@click.argument("env")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.option("--on-failure", type=click.Choice(["rollback", "keep"]), default="rollback", show_default=True)
+@click.option("--strict-phases", is_flag=True, help="Finish each phase before the next starts.")
+@click.option("--allow-replace", is_flag=True, help="Allow deleting and making anew what cannot change in place.")
+@shared
+def provision(env: str, yes: bool, on_failure: Any, strict_phases: bool, allow_replace: bool, **given: Any) -> None:
+    """Make ENV exist, or bring it back to its configuration."""
+    console = Console(stderr=given["as_json"])
+    progress = terminal.Progress(console, given["verbose"])
+
+    def approve(plan: Plan) -> bool:
+        terminal.show_plan(console, plan, given["verbose"])
+        return yes or click.confirm("Do it?", default=False, err=given["as_json"])
+
+    with _stoppable(console) as stop:
+        outcome = app.provision(
+            env,
+            approve=approve,
+            on_failure=on_failure,
+            strict_phases=strict_phases,
+            allow_replace=allow_replace,
+            stop=stop,
+            tell=progress,
+            **site_settings(given),
+        )
+    if given["as_json"]:
+        show_json(describe.outcome(outcome))
+    else:
+        _show_outcome(console, env, outcome, progress, given)
+    if outcome.left:
+        raise SystemExit(1)
+
+
+def _show_outcome(
+    console: Console, env: str, outcome: app.Outcome, progress: terminal.Progress, given: dict[str, Any]
+) -> None:
+    if not outcome.plan.changes:
+        terminal.show_notes(console, outcome.plan.notes)
+        console.print(terminal.summary(outcome.plan))
+    counts = ", ".join(f"{n} {word}" for word, n in progress.counts.items()) or "no change"
+    console.print(
+        f"\n[bold]{env}[/]: {counts} in {terminal.duration(outcome.seconds)}, {outcome.calls} calls", highlight=False
+    )
+    for line in outcome.left:
+        console.print(f"[red]not as wanted:[/] {line}")
+    configuration = load_environment(env, given["config_dir"])
+    terminal.show_outputs(console, describe.outputs(configuration, outcome.live))
+    steps = describe.by_hand(configuration, outcome)
+    if steps:
+        console.print("\n[bold]Left to do by hand[/]")
+        for step in steps:
+            console.print(f"  {step}", highlight=False, markup=False, soft_wrap=True)
+
+
+@click.command()
+@click.argument("env", required=False)
+@click.option("--yes", "-y", is_flag=True, help="Do not ask (dev only; what is protected needs --allow-protected too).")
+@click.option("--allow-protected", is_flag=True, help="Allow the teardown of a protected environment.")
+@shared
+def teardown(env: str | None, yes: bool, allow_protected: bool, **given: Any) -> None:
+    """Remove everything of ENV; without ENV, of the only environment that has state."""
+    env = env or _only(given)
+    console = Console(stderr=given["as_json"])
+    progress = terminal.Progress(console, given["verbose"])
+
+    def approve(configuration: Environment, actions: tuple[Action, ...]) -> bool:
+        console.print(f"[bold]{len(actions)} resources of {configuration.name} will be destroyed[/]")
+        for action in actions:
+            console.print(
+                f"  [red]-[/] {action.address} [dim]{action.live.id if action.live else ''}[/]", highlight=False
+            )
+        if yes:
+            return True
+        return bool(click.prompt("Type the environment's name to go on", err=given["as_json"]) == configuration.name)
+
+    with _stoppable(console) as stop:
+        done = app.teardown(
+            env, approve=approve, allow_protected=allow_protected, stop=stop, tell=progress, **site_settings(given)
+        )
+    if given["as_json"]:
+        show_json({"environment": env, "removed": [a.address for a in done.doomed], "left": list(done.left)})
+    elif not done.doomed:
+        console.print(f"Nothing of {env} is there.")
+    else:
+        console.print(
+            f"\n[bold]{env}[/]: {len(done.doomed)} resources removed in {terminal.duration(done.seconds)}, {done.calls} calls",
+            highlight=False,
+        )
+        console.print("Left: nothing." if not done.left else "Left:\n  " + "\n  ".join(done.left))
+    if done.left:
+        raise SystemExit(1)
+
+
+def _only(given: dict[str, Any]) -> str:
+    """The only environment that has state, or a list to choose from."""
+    root: Path = given["state_dir"] or app.state_root(given["sandbox"])
+    names = sorted(p.parent.name for p in root.glob("*/state.json")) if root.exists() else []
+    if len(names) == 1:
+        return names[0]
+    raise click.UsageError(f"which environment? These have state: {', '.join(names) or 'none'}")

@@ -1,0 +1,41 @@
+"""`validate`, `graph` and `version`: they need no AWS."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import click
+
+from reptiops import __version__
+
+
+@click.command()
+@click.argument("env")
+@click.option("--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR")
+@click.option("--debug", is_flag=True, hidden=True)
+def validate(env: str, config_dir: Path | None, debug: bool) -> None:
+    """Check the configuration of ENV without any AWS call."""
+    from reptiops.config import environment_file, load_environment
+
+    load_environment(env, config_dir)
+    click.echo(f"{environment_file(env, config_dir)}: no mistakes")
+
+
+@click.command()
+@click.argument("env", required=False)
+@click.option("--format", "form", type=click.Choice(["text", "mermaid", "dot"]), default="text", show_default=True)
+@click.option("--debug", is_flag=True, hidden=True)
+def graph(env: str | None, form: str, debug: bool) -> None:
+    """Show the steps and what each of them needs."""
+    from reptiops.report import graphs
+    from reptiops.steps import documented
+
+    click.echo(graphs.draw(documented(), form))
+
+
+@click.command()
+@click.option("--debug", is_flag=True, hidden=True)
+def version(debug: bool) -> None:
+    """Show the version."""
+    click.echo(f"reptiops {__version__} (Python {platform.python_version()})")

@@ -1,0 +1,1 @@
+"""The engine: order, concurrency, journal, state, rollback. It knows no AWS service."""

@@ -1,0 +1,198 @@
+"""One write to AWS, done safely: begin in the journal, the call, a look before any repetition, done in the journal.
+
+A create is never repeated blindly: whatever went wrong, AWS is asked first whether the thing exists by now.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import tenacity
+
+from reptiops.aws import DENIED, THROTTLED, Aws, code, lost, message, request_id
+from reptiops.engine.events import Event, Sink
+from reptiops.engine.resource import ADDRESS_TAG, Identity, Live, NotYet, Resource, carry, diff, plain
+from reptiops.engine.scope import Scope
+from reptiops.engine.state import Entry, Journal, State, now
+from reptiops.errors import ReptiopsError
+
+LOOKS = (0.0, 0.5, 1.5, 3.0)
+"""Seconds before each look for a thing whose creation is in doubt: tag filters lag behind creates (aws-facts 1.3)."""
+
+
+class CallFailed(ReptiopsError):
+    """A write that AWS refused for good, or that did not succeed within its limit."""
+
+    def __init__(self, address: str, verb: str, kind: str, error: BaseException):
+        self.address, self.verb, self.kind, self.code = address, verb, kind, code(error)
+        reference = f" (request {request_id(error)})" if request_id(error) else ""
+        super().__init__(f"{verb} of {address} ({kind}) failed: {self.code}: {message(error)}{reference}")
+        self.denied = self.code in DENIED
+
+
+@dataclass
+class Work:
+    """What the writes of one run share."""
+
+    aws: Aws
+    scope: Scope
+    state: State
+    journal: Journal
+    tell: Sink
+    stop: threading.Event = field(default_factory=threading.Event)
+    guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def identity(self, address: str) -> Identity:
+        """What a create of this address carries."""
+        return Identity(address, {**self.scope.names.tags, ADDRESS_TAG: address})
+
+    # -- create --
+
+    def create(self, address: str, want: Resource, needs: tuple[str, ...]) -> Entry:
+        """Make it, or adopt what an attempt whose answer was lost has made."""
+        kind = type(want)
+        identity = self.identity(address)
+        doubtful = False
+
+        def attempt() -> str:
+            nonlocal doubtful
+            if doubtful:
+                found = self._look(kind, address, want)
+                if found is not None:
+                    self._complete(address, want, found)
+                    return found.id
+            doubtful = True
+            return want.create(self.aws, identity)
+
+        return self._journalled(address, want, "create", None, needs, attempt)
+
+    def _look(self, kind: type[Resource], address: str, want: Resource) -> Live[Any] | None:
+        key = want.key()
+        for pause in LOOKS:
+            self.stop.wait(pause)
+            self.scope.forget(kind)
+            for one in self.scope.live(kind):
+                if one.address == address or (key is not None and one.has.key() == key and not kind.taggable):
+                    return one
+        return None
+
+    def _complete(self, address: str, want: Resource, live: Live[Any]) -> None:
+        changes = diff(want, live.has)
+        if changes:
+            carry(want, live.has).update(self.aws, live, frozenset(c.field for c in changes))
+
+    # -- update, delete --
+
+    def update(self, address: str, want: Resource, live: Live[Any], needs: tuple[str, ...]) -> Entry:
+        """Set what differs; fields that somebody else owns keep their live value."""
+        target = carry(want, live.has)
+        changed = frozenset(c.field for c in diff(want, live.has))
+
+        def attempt() -> str:
+            target.update(self.aws, live, changed)
+            return live.id
+
+        return self._journalled(address, target, "update", live, needs, attempt)
+
+    def delete(self, address: str, instance: Resource, live: Live[Any]) -> None:
+        """Ask AWS to remove it; what is already gone is success. Whether it has gone is for the next look to tell."""
+
+        def attempt() -> str:
+            try:
+                instance.delete(self.aws, live)
+            except Exception as error:
+                if code(error) not in instance.absent:
+                    raise
+            return live.id
+
+        self._journalled(address, instance, "delete", live, (), attempt, gone=False)
+
+    def gone(self, address: str) -> None:
+        """Record that AWS no longer shows it."""
+        with self.guard:
+            self.journal.write("done", address=address, verb="delete", entry=None)
+            self.state.entries.pop(address, None)
+
+    def retire(self, address: str, instance: Resource, live: Live[Any]) -> None:
+        """The first half of a slow deletion."""
+
+        def attempt() -> str:
+            try:
+                instance.retire(self.aws, live)
+            except Exception as error:
+                if code(error) not in instance.absent:
+                    raise
+            return live.id
+
+        self._journalled(address, instance, "retire", live, (), attempt, gone=False)
+
+    def adopt(self, address: str, live: Live[Any], needs: tuple[str, ...]) -> None:
+        """Record what is already as wanted and is not in the state (which was lost, or a crash came before the record)."""
+        known = self.state.entries.get(address)
+        if known is not None and known.id == live.id:
+            return
+        entry = Entry(address, live.has.kind(), live.id, plain(live.has), needs, now())
+        with self.guard:
+            self.journal.write("done", address=address, verb="adopt", entry=vars(entry))
+            self.state.entries[address] = entry
+
+    # -- the journal around it, and the retry --
+
+    def _journalled(
+        self,
+        address: str,
+        target: Resource,
+        verb: str,
+        live: Live[Any] | None,
+        needs: tuple[str, ...],
+        attempt: Callable[[], str],
+        gone: bool = True,
+    ) -> Entry:
+        kind = type(target)
+        started = time.monotonic()
+        with self.guard:
+            self.journal.write("begin", address=address, verb=verb, kind=kind.kind(), pre=live and plain(live.has))
+        try:
+            identifier = self._retried(kind, address, verb, started)(attempt)
+        except Exception as error:
+            with self.guard:
+                self.journal.write("failed", address=address, verb=verb, code=code(error), request=request_id(error))
+            raise CallFailed(address, verb, kind.kind(), error) from error
+        finally:
+            self.scope.forget(kind)
+        entry = Entry(address, kind.kind(), identifier, plain(target), needs, now())
+        if gone:
+            with self.guard:
+                seconds = round(time.monotonic() - started, 3)
+                self.journal.write("done", address=address, verb=verb, entry=vars(entry), seconds=seconds)
+                self.state.entries[address] = entry
+        return entry
+
+    def _retried(self, kind: type[Resource], address: str, verb: str, started: float) -> tenacity.Retrying:
+        def tell(retry: tenacity.RetryCallState) -> None:
+            error = retry.outcome.exception() if retry.outcome else None
+            reason = str(error) if isinstance(error, NotYet) else f"{code(error)}: {message(error)}" if error else ""
+            self.tell(Event("retry", address, verb, reason, time.monotonic() - started))
+
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception(lambda error: passes(kind, error)),
+            wait=tenacity.wait_exponential_jitter(initial=0.3, max=10, jitter=0.3),
+            stop=tenacity.stop_after_delay(kind.limit) | tenacity.stop_when_event_set(self.stop),
+            sleep=tenacity.sleep_using_event(self.stop),
+            before_sleep=tell,
+            reraise=True,
+        )
+
+
+def passes(kind: type[Resource], error: BaseException) -> bool:
+    """Whether an error passes by itself: throttling, a lost answer, or what the kind says AWS still has to sort out."""
+    if isinstance(error, NotYet) or lost(error):
+        return True
+    name = code(error)
+    if name in THROTTLED or name in kind.not_yet:
+        return True
+    return any(name == c and part in message(error) for c, part in kind.propagating)

@@ -1,0 +1,173 @@
+"""What has to be done: every wanted resource matched to a live one and compared. Reads only; calls nothing itself."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from reptiops.engine.graph import Graph, Step, results
+from reptiops.engine.resource import Change, Live, Resource, diff
+from reptiops.engine.scope import Scope
+from reptiops.engine.state import State
+from reptiops.errors import ReptiopsError
+
+Verb = Literal["create", "update", "replace", "delete", "none", "foreign"]
+
+
+class PlanError(ReptiopsError):
+    """A world that no plan can be made for, such as two resources that carry one address."""
+
+    exit_code = 4
+
+
+@dataclass(frozen=True)
+class Action:
+    """What one address needs."""
+
+    address: str
+    verb: Verb
+    kind: type[Resource]
+    want: Resource | None = None
+    live: Live[Any] | None = None
+    changes: tuple[Change, ...] = ()
+    phase: str = ""
+    brought_forward: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All actions in the documented order, deletions last; and what a person should know."""
+
+    actions: tuple[Action, ...]
+    notes: tuple[str, ...] = ()
+    live: Mapping[str, Live[Any]] = field(default_factory=dict)
+
+    @property
+    def changes(self) -> tuple[Action, ...]:
+        """The actions that would change something."""
+        return tuple(a for a in self.actions if a.verb != "none")
+
+    def count(self, verb: Verb) -> int:
+        """How many actions have this verb."""
+        return sum(a.verb == verb for a in self.actions)
+
+
+def look(scope: Scope, kinds: Iterable[type[Resource]], workers: int = 12) -> None:
+    """Observe all kinds at once; afterwards `scope.live` answers from memory."""
+    with ThreadPoolExecutor(workers, thread_name_prefix="observe") as pool:
+        for future in [pool.submit(scope.live, kind) for kind in kinds]:
+            future.result()
+
+
+class Matcher:
+    """Which live resource is which address: by recorded id, by address tag, by natural key, in that order."""
+
+    def __init__(self, scope: Scope, kinds: Iterable[type[Resource]], state: State):
+        self._scope, self._state = scope, state
+        self.all: dict[type[Resource], list[Live[Any]]] = {kind: scope.live(kind) for kind in kinds}
+        self._tagged: dict[tuple[type[Resource], str], list[Live[Any]]] = defaultdict(list)
+        self._ids: dict[tuple[type[Resource], str], Live[Any]] = {}
+        self._keys: dict[tuple[type[Resource], str], Live[Any]] = {}
+        for kind, lives in self.all.items():
+            for one in lives:
+                self._ids[kind, one.id] = one
+                if one.address:
+                    self._tagged[kind, one.address].append(one)
+                key = one.has.key()
+                if key is not None:
+                    self._keys[kind, key] = one
+
+    def find(self, address: str, want: Resource) -> tuple[Live[Any] | None, bool]:
+        """The live resource of a wanted one, and whether it is foreign (ours by name, but nothing says we made it)."""
+        kind = type(want)
+        entry = self._state.entries.get(address)
+        recorded = self._ids.get((kind, entry.id)) if entry else None
+        if recorded and recorded.address in (address, None):
+            return recorded, False
+        tagged = self._tagged.get((kind, address), [])
+        if len(tagged) > 1:
+            ids = ", ".join(sorted(one.id for one in tagged))
+            raise PlanError(f"{address}: two resources carry this address ({ids}). Remove the tag from the wrong one.")
+        if tagged:
+            return tagged[0], False
+        key = want.key()
+        found = self._keys.get((kind, key)) if key is not None else None
+        if found is None:
+            return None, False
+        return found, kind.taggable and found.address is None and not kind.existing
+
+
+def decide(address: str, want: Resource, live: Live[Any] | None, foreign: bool, s: Step) -> Action:
+    """What one wanted resource needs, given what is live."""
+    forward = s.brought_forward_to is not None
+    base = {
+        "address": address,
+        "kind": type(want),
+        "want": want,
+        "live": live,
+        "phase": s.phase,
+        "brought_forward": forward,
+    }
+    if live is None:
+        return Action(verb="create", **base)  # type: ignore[arg-type]
+    changes = diff(want, live.has)
+    if foreign:
+        return Action(verb="foreign", changes=changes, **base)  # type: ignore[arg-type]
+    if live.status.phase == "failed" and not live.out.get("repairable"):
+        return Action(verb="replace", changes=changes, **base)  # type: ignore[arg-type]
+    if not changes:
+        return Action(verb="none", **base)  # type: ignore[arg-type]
+    verb: Verb = "replace" if any(c.fixed for c in changes) else "update"
+    return Action(verb=verb, changes=changes, **base)  # type: ignore[arg-type]
+
+
+def walk(graph: Graph, given: Mapping[str, Any], matcher: Matcher | None) -> Iterator[tuple[Step, list[Action]]]:
+    """Every step's actions in order. Without a matcher nothing is live: what a first run would make."""
+    values: dict[str, Any] = dict(given)
+    for s in graph.order:
+        wanted = s.wanted(values)
+        actions, live = [], {}
+        for address, want in wanted.items():
+            found, foreign = matcher.find(address, want) if matcher else (None, False)
+            action = decide(address, want, found, foreign, s)
+            if found is not None and action.verb != "replace":
+                live[address] = found
+            actions.append(action)
+        values[s.name] = results(s, wanted, live)
+        yield s, actions
+
+
+def wanted(graph: Graph, given: Mapping[str, Any]) -> tuple[Resource, ...]:
+    """Everything the configuration wants, ids unknown: what observations look for."""
+    return tuple(a.want for _, actions in walk(graph, given, None) for a in actions if a.want is not None)
+
+
+def make(graph: Graph, given: Mapping[str, Any], scope: Scope, state: State) -> Plan:
+    """The plan for the whole environment: creations and changes in order, then the removal of what nobody declares."""
+    kinds = graph.kinds()
+    look(scope, kinds)
+    matcher = Matcher(scope, kinds, state)
+    actions: list[Action] = []
+    for _, some in walk(graph, given, matcher):
+        actions += some
+    declared = {a.address for a in actions}
+    removed = [r for r in undeclared(graph, matcher, state) if r.address not in declared]
+    live = {a.address: a.live for a in actions if a.live is not None}
+    facts = given.get("facts")
+    return Plan(tuple(actions + removed), tuple(getattr(facts, "notes", ())), live)
+
+
+def undeclared(graph: Graph, matcher: Matcher, state: State) -> list[Action]:
+    """Deletions of everything live that we made: by its address tag, or because the state records it."""
+    recorded = {(e.kind, e.id): a for a, e in state.entries.items()}
+    found: dict[str, Action] = {}
+    for kind, lives in matcher.all.items():
+        for one in lives:
+            address = one.address or recorded.get((kind.kind(), one.id))
+            if address is not None:
+                found[address] = Action(address, "delete", kind, one.has, one, phase=address.split("/")[0])
+    rank = {s.path: index for index, s in enumerate(graph.order)}
+    return sorted(found.values(), key=lambda a: -rank.get("/".join(a.address.split("/")[:2]), -1))

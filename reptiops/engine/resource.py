@@ -1,0 +1,276 @@
+"""What a kind of AWS resource is: settings as fields, and the few methods that speak to AWS for it.
+
+Nothing here knows any AWS service. A kind says through its field markers who owns a setting and whether
+it can change in place; the diff, the plan and the rollback read only those markers.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
+
+if TYPE_CHECKING:
+    from reptiops.aws import Aws
+    from reptiops.engine.scope import Scope
+
+Phase = Literal["ready", "pending", "gone", "failed"]
+ADDRESS_TAG = "reptiops:address"
+
+
+def fixed(**more: Any) -> Any:
+    """A setting that AWS cannot change in place: a difference means replacing the resource."""
+    return field(metadata={"fixed": True}, **more)
+
+
+def initial(owner: str, **more: Any) -> Any:
+    """A setting used at creation and owned by somebody else afterwards: never drift, and updates carry the live value."""
+    return field(metadata={"owner": owner}, **more)
+
+
+def secret(**more: Any) -> Any:
+    """A value that is never compared, stored, logged or shown."""
+    return field(metadata={"secret": True}, repr=False, compare=False, **more)
+
+
+def local(**more: Any) -> Any:
+    """A setting of the tool that AWS does not keep, such as whether to take a final snapshot: never compared."""
+    return field(metadata={"local": True}, compare=False, **more)
+
+
+def satisfied(by: Callable[[Any, Any], bool], **more: Any) -> Any:
+    """A setting that a differing live value may satisfy: `by(wanted, live)` says so; updates then carry the live value."""
+    return field(metadata={"satisfied": by}, **more)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a create must carry: the address, the tags that prove ownership, and a token that is the same at each retry."""
+
+    address: str
+    tags: Mapping[str, str]
+    generation: int = 0
+
+    @property
+    def token(self) -> str:
+        """32 hexadecimal characters, for AWS's idempotency parameters (`ClientToken`, `IdempotencyToken`, …)."""
+        text = "|".join((self.tags.get("Project", ""), self.tags.get("Environment", ""), self.address))
+        return hashlib.sha256(f"{text}|{self.generation}".encode()).hexdigest()[:32]
+
+    def tag_list(self, key: str = "Key", value: str = "Value") -> list[dict[str, str]]:
+        """The tags in AWS's list form; some services spell the members in lower case."""
+        return [{key: k, value: v} for k, v in self.tags.items()]
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of a live resource: one of four phases, AWS's own word for it, and the reason where AWS gives one."""
+
+    phase: Phase = "ready"
+    word: str = ""
+    reason: str = ""
+
+
+READY = Status()
+R = TypeVar("R", bound="Resource")
+
+
+@dataclass(frozen=True)
+class Live(Generic[R]):
+    """A resource as AWS has it. `has` is an instance of the same class as the wanted one."""
+
+    id: str
+    has: R
+    address: str | None = None
+    status: Status = READY
+    out: Mapping[str, str] = field(default_factory=dict)
+    created: datetime | None = None
+
+
+class NotYet(Exception):
+    """Raised by a kind whose call has to wait for AWS; the engine asks again. The text is shown to the person."""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """The base of every kind. See `docs/adding-a-resource.md` for a worked example."""
+
+    absent: ClassVar[frozenset[str]] = frozenset()
+    """AWS error codes that mean: it is not there."""
+    not_yet: ClassVar[frozenset[str]] = frozenset()
+    """AWS error codes that pass by themselves (eventual consistency, a neighbour still changing)."""
+    propagating: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """(code, part of the message) of errors that pass by themselves although the code alone is final elsewhere."""
+    typical: ClassVar[float] = 2.0
+    """Seconds that AWS typically needs until a new one is ready."""
+    typical_delete: ClassVar[float] = 2.0
+    """Seconds that AWS typically needs until a deleted one is gone."""
+    limit: ClassVar[float] = 600.0
+    """Seconds after which waiting for it is given up."""
+    holds_data: ClassVar[bool] = False
+    taggable: ClassVar[bool] = True
+    """False: AWS keeps no tags on it; ownership is by the parent and the natural key."""
+    existing: ClassVar[bool] = False
+    """True: may be found instead of created; a found one is never written and never deleted."""
+
+    def key(self) -> str | None:
+        """The natural key by which AWS tells two of a kind apart, or None where only the id and the tags do."""
+        return None
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """Everything of this kind that belongs to the environment, in as few calls as AWS allows."""
+        raise NotImplementedError(cls.__name__)
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """Make it; answers the id. The first call carries the tags, further ones set only what `update` could."""
+        raise NotImplementedError(type(self).__name__)
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """Set the top-level fields named in `changed` to this instance's values."""
+        raise NotImplementedError(type(self).__name__)
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """Remove it. May raise `NotYet`; what is already gone is success."""
+        raise NotImplementedError(type(self).__name__)
+
+    def retire(self, aws: Aws, live: Live[Any]) -> None:
+        """First half of a slow deletion, done at once at the start of a teardown (a distribution is disabled here)."""
+
+    def unused(self) -> Self:
+        """As it should be deleted if it was never in service: no final snapshot, no recovery window."""
+        return self
+
+    def protection(self, live: Live[Any]) -> str:
+        """Why AWS would refuse its deletion until a protection is lifted; empty when nothing protects it."""
+        return ""
+
+    @classmethod
+    def retires(cls) -> bool:
+        """Whether this kind has a first half of deletion."""
+        return cls.retire is not Resource.retire
+
+    @classmethod
+    def kind(cls) -> str:
+        """`service.Class`, e.g. `ec2.Vpc`: how state and journal name the kind."""
+        return f"{cls.__module__.rsplit('.', 1)[-1]}.{cls.__name__}"
+
+
+# --- canonical form ---------------------------------------------------------------------------------------------
+
+Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
+
+
+def plain(value: Any) -> Plain:
+    """The canonical JSON form of a resource or value: sets sorted, dataclasses as mappings, secrets left out."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if hasattr(value, "to_plain"):
+        result: Plain = value.to_plain()
+        return result
+    if dataclasses.is_dataclass(value):
+        return {
+            f.name: plain(getattr(value, f.name))
+            for f in dataclasses.fields(value)
+            if not f.metadata.get("secret") and not f.metadata.get("local")
+        }
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in sorted(value.items(), key=lambda pair: str(pair[0]))}
+    if isinstance(value, frozenset | set):
+        return sorted((plain(v) for v in value), key=repr)
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
+# --- ids not known yet ------------------------------------------------------------------------------------------
+
+_UNKNOWN = re.compile(r"⟦([^⟧]*)⟧")
+
+
+def unknown(address: str, name: str) -> str:
+    """A marker for a value that AWS has not given yet; it survives formatting into longer strings and JSON."""
+    return f"⟦{address}.{name}⟧"
+
+
+def is_unknown(value: Any) -> bool:
+    """Whether a value, or anything inside it, is not known yet."""
+    if isinstance(value, str):
+        return _UNKNOWN.search(value) is not None
+    if isinstance(value, Mapping):
+        return any(is_unknown(v) or is_unknown(k) for k, v in value.items())
+    if isinstance(value, list | tuple | set | frozenset):
+        return any(is_unknown(v) for v in value)
+    return False
+
+
+# --- the one diff -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Change:
+    """One differing field: a dotted path, what AWS has and what is wanted, both canonical."""
+
+    path: str
+    has: Plain
+    want: Plain
+    fixed: bool = False
+
+    @property
+    def field(self) -> str:
+        """The top-level field."""
+        return self.path.split(".", 1)[0]
+
+
+def diff(want: Resource, has: Resource) -> tuple[Change, ...]:
+    """What would have to change to make `has` into `want`; a wanted None means that nobody cares."""
+    return tuple(_diff_dataclass(want, has, "", False))
+
+
+def _diff_dataclass(want: Any, has: Any, prefix: str, inherited: bool) -> Iterator[Change]:
+    for f in dataclasses.fields(want):
+        meta = f.metadata
+        if meta.get("secret") or meta.get("local") or meta.get("owner"):
+            continue
+        a, b = getattr(want, f.name), getattr(has, f.name)
+        if a is None or ("satisfied" in meta and meta["satisfied"](a, b)):
+            continue
+        yield from _diff_value(a, b, f"{prefix}{f.name}", inherited or bool(meta.get("fixed")))
+
+
+def _diff_value(want: Any, has: Any, path: str, is_fixed: bool) -> Iterator[Change]:
+    if dataclasses.is_dataclass(want) and type(want) is type(has) and not hasattr(want, "to_plain"):
+        yield from _diff_dataclass(want, has, f"{path}.", is_fixed)
+    elif isinstance(want, Mapping) and isinstance(has, Mapping):
+        for k in sorted({*want, *has}, key=str):
+            if k not in has or k not in want:
+                yield Change(f"{path}.{k}", plain(has.get(k)), plain(want.get(k)), is_fixed)
+            else:
+                yield from _diff_value(want[k], has[k], f"{path}.{k}", is_fixed)
+    elif plain(want) != plain(has):
+        yield Change(path, plain(has), plain(want), is_fixed)
+
+
+def carry(want: R, has: R) -> R:
+    """`want` with the live value of every field that somebody else owns or that AWS moved on by itself."""
+    return _carry(want, has)  # type: ignore[no-any-return]
+
+
+def _carry(want: Any, has: Any) -> Any:
+    if dataclasses.is_dataclass(want) and type(want) is type(has) and not hasattr(want, "to_plain"):
+        moved = {}
+        for f in dataclasses.fields(want):
+            a, b = getattr(want, f.name), getattr(has, f.name)
+            owned = f.metadata.get("owner") and b is not None
+            if owned or ("satisfied" in f.metadata and b is not None and f.metadata["satisfied"](a, b)):
+                moved[f.name] = b
+            elif not f.metadata.get("secret") and not f.metadata.get("local"):
+                moved[f.name] = _carry(a, b)
+        return dataclasses.replace(want, **moved)  # type: ignore[type-var]
+    if isinstance(want, Mapping) and isinstance(has, Mapping):
+        return {k: _carry(v, has[k]) if k in has else v for k, v in want.items()}
+    return want

@@ -1,0 +1,24 @@
+"""What steps may know of the live world. It is read once, before the steps are walked, so that steps stay pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Read-only knowledge about the account and the region, gathered by `reptiops.operations.facts`."""
+
+    account: str
+    region: str
+    partition: str = "aws"
+    zone_id: str | None = None
+    """The public hosted zone of the environment's domain; None where there is none (and it is not to be created)."""
+    postgres_version: str = ""
+    """The version to create: the configured one if AWS offers it, otherwise the newest of the same major version."""
+    images: frozenset[str] = field(default_factory=frozenset)
+    """Services whose repository has the wanted image tag (or that run on an image already)."""
+    parked: bool = False
+    """The cluster carries the tag `reptiops:parked`: services stay at 0."""
+    notes: tuple[str, ...] = ()
+    """What a person should know about these facts, one sentence each; shown by the plan."""

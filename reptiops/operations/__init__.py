@@ -1,0 +1,1 @@
+"""AWS calls that are no resource: facts, preflight, who did it."""

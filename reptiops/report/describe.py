@@ -1,0 +1,89 @@
+"""Plans, outcomes and status as plain data: what `--json` prints and what the terminal renders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reptiops.app import Outcome
+from reptiops.config import Environment
+from reptiops.engine.plan import Plan
+from reptiops.engine.resource import Live
+from reptiops.report.terminal import age
+
+SCHEMA = 1
+
+
+def plan(made: Plan) -> dict[str, Any]:
+    """A plan: one object for each address that changes."""
+    return {
+        "schema": SCHEMA,
+        "notes": list(made.notes),
+        "unchanged": made.count("none"),
+        "changes": [
+            {
+                "address": a.address,
+                "action": a.verb,
+                "kind": a.kind.kind(),
+                "id": a.live.id if a.live else None,
+                "fields": [{"field": c.path, "live": c.has, "wanted": c.want, "replaces": c.fixed} for c in a.changes],
+            }
+            for a in made.changes
+        ],
+    }
+
+
+def outcome(done: Outcome) -> dict[str, Any]:
+    """A finished provision."""
+    return {
+        **plan(done.plan),
+        "seconds": round(done.seconds, 1),
+        "calls": done.calls,
+        "left": list(done.left),
+        "resources": {address: one.id for address, one in sorted(done.live.items())},
+    }
+
+
+def status(made: Plan, now: float) -> list[dict[str, str]]:
+    """One row for each resource: address, id, live status, age."""
+    rows = []
+    for a in made.actions:
+        if a.live is None:
+            rows.append({"address": a.address, "id": "", "status": "absent", "age": "", "kind": a.kind.kind()})
+            continue
+        word = a.live.status.word or a.live.status.phase
+        if a.verb in ("update", "replace"):
+            word += ", differs"
+        elif a.verb == "delete":
+            word += ", not declared"
+        rows.append(
+            {"address": a.address, "id": a.live.id, "status": word, "age": age(a.live, now), "kind": a.kind.kind()}
+        )
+    return rows
+
+
+def outputs(env: Environment, live: Mapping[str, Live[Any]]) -> dict[str, str]:
+    """What other people need: addresses in the web, endpoints, ARNs."""
+    found = {f"{service}_url": f"https://{host}" for host, service in env.hosts.items()}
+    for address, one in sorted(live.items()):
+        name = address.split("/", 1)[1].replace("/", "_").replace("-", "_")
+        for key, value in one.out.items():
+            if key in ("arn", "dns_name", "domain_name", "endpoint", "host", "uri"):
+                found[f"{name}_{key}"] = value
+    return found
+
+
+def by_hand(env: Environment, done: Outcome) -> list[str]:
+    """What is left for a person to do after a provision."""
+    steps = []
+    for service in env.services:
+        if service.name not in done.facts.images:
+            repository = done.live.get(f"compute/repository/{service.name}")
+            uri = repository.out.get("uri", "") if repository else ""
+            steps.append(
+                f"push an ARM64 image: docker push {uri}:{service.image_tag} (then provision again: {service.name} runs 0 tasks until then)"
+            )
+    for address, one in done.live.items():
+        if "onfirmation" in one.status.word:
+            steps.append(f"confirm the subscription: {address} ({one.has.key()})")
+    return steps

@@ -1,0 +1,74 @@
+"""Where configuration and playbooks are looked for: one's own directory first, the files shipped with the tool last."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from pathlib import Path
+from typing import Literal
+
+from reptiops.errors import ConfigurationError, Mistake
+
+Shelf = Literal["config", "playbooks"]
+
+CONFIG_VARIABLE = "REPTIOPS_CONFIG_DIR"
+PLAYBOOK_VARIABLE = "REPTIOPS_PLAYBOOK_DIR"
+
+_VARIABLES: dict[Shelf, str] = {"config": CONFIG_VARIABLE, "playbooks": PLAYBOOK_VARIABLE}
+_WORDS: dict[Shelf, str] = {"config": "environment", "playbooks": "playbook"}
+
+
+def shipped_dir(shelf: Shelf) -> Path:
+    """The directory of files that come with the tool: inside the installed package, or at the top of a checkout."""
+    package = Path(__file__).resolve().parent
+    installed = package / "_shipped" / shelf
+    return installed if installed.is_dir() else package.parent / shelf
+
+
+def is_shipped(file: Path) -> bool:
+    """Whether `file` lies inside an installed package: such a file is never written."""
+    return (Path(__file__).resolve().parent / "_shipped") in file.resolve().parents
+
+
+def directories(shelf: Shelf, explicit: Path | str | None) -> tuple[Path, ...]:
+    """The directories that are searched, the first that has a file winning.
+
+    A directory that was asked for, by argument or by variable, is the only one.
+    """
+    if explicit is not None:
+        return (Path(explicit),)
+    from_variable = os.environ.get(_VARIABLES[shelf])
+    if from_variable:
+        return (Path(from_variable),)
+    return Path(shelf), shipped_dir(shelf)
+
+
+def known_names(shelf: Shelf, explicit: Path | str | None, pattern: re.Pattern[str]) -> tuple[str, ...]:
+    """The names of all files on the shelf, sorted."""
+    found = {file.stem for folder in directories(shelf, explicit) for file in folder.glob("*.yaml") if file.is_file()}
+    return tuple(sorted(name for name in found if pattern.fullmatch(name)))
+
+
+def find_file(shelf: Shelf, name: str, explicit: Path | str | None, pattern: re.Pattern[str]) -> Path:
+    """The file called `name` on the shelf. Raises ConfigurationError with the known names.
+
+    Names follow `pattern`, which has no dot and no slash: no name leads out of the directories.
+    """
+    folders = directories(shelf, explicit)
+    asked_for = len(folders) == 1
+    if asked_for and not folders[0].is_dir():
+        what = f"this directory of {_WORDS[shelf]} files does not exist"
+        raise ConfigurationError([Mistake(str(folders[0]), 0, "", what)])
+    if pattern.fullmatch(name):
+        for folder in folders:
+            if (folder / f"{name}.yaml").is_file():
+                return folder / f"{name}.yaml"
+    raise ConfigurationError([_unknown(shelf, name, folders, known_names(shelf, explicit, pattern))])
+
+
+def _unknown(shelf: Shelf, name: str, folders: tuple[Path, ...], known: tuple[str, ...]) -> Mistake:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    message = f"there is no {_WORDS[shelf]} called {name!r}{hint}"
+    return Mistake(str(folders[0]), 0, "", message, ", ".join(known) or f"none here, add <name>.yaml to {folders[0]}")

@@ -1,0 +1,3 @@
+"""Phase: compute."""
+
+from __future__ import annotations

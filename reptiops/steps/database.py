@@ -1,0 +1,3 @@
+"""Phase: database."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Phase: monitoring."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Phase: network."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Phase: security."""
+
+from __future__ import annotations

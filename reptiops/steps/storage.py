@@ -1,0 +1,3 @@
+"""Phase: storage."""
+
+from __future__ import annotations

@@ -1,0 +1,70 @@
+"""One sample per kind of resource: how to make it in an empty account, and which settings can change in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import boto3
+
+from reptiops.aws import Aws
+from reptiops.engine.resource import Identity, Resource
+from reptiops.engine.scope import Names
+
+
+class World:
+    """An empty emulated account with the plain-boto3 prerequisites that several kinds need, each made when first asked for."""
+
+    def __init__(self) -> None:
+        self.session = boto3.Session("test", "test", region_name="us-east-1")
+        self.aws = Aws(self.session, "us-east-1")
+        self.names = Names("reptidex", "dev", self.aws.account(), "us-east-1")
+
+    def identity(self, address: str) -> Identity:
+        return Identity(address, {**self.names.tags, "reptiops:address": address})
+
+    @cached_property
+    def vpc(self) -> str:
+        client = self.session.client("ec2")
+        vpc: str = client.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+        client.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
+        gateway = client.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        client.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+        return vpc
+
+    @cached_property
+    def subnets(self) -> tuple[str, str]:
+        client = self.session.client("ec2")
+        made = [
+            client.create_subnet(VpcId=self.vpc, CidrBlock=f"10.1.{n}.0/24", AvailabilityZone=f"us-east-1{z}")["Subnet"]["SubnetId"]
+            for n, z in ((1, "a"), (2, "b"))
+        ]
+        return made[0], made[1]
+
+    @cached_property
+    def group(self) -> str:
+        answer: dict[str, Any] = self.session.client("ec2").create_security_group(
+            GroupName="sample", Description="sample", VpcId=self.vpc
+        )
+        return str(answer["GroupId"])
+
+    def role(self, service: str) -> str:
+        """The ARN of a role that the service may assume."""
+        document = (
+            '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"%s"},"Action":"sts:AssumeRole"}]}'
+            % service
+        )
+        name = "sample-" + service.split(".")[0]
+        answer: dict[str, Any] = self.session.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=document)
+        return str(answer["Role"]["Arn"])
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A kind, how to make a wanted one, and functions that each change one setting that can change in place."""
+
+    kind: type[Resource]
+    make: Callable[[World], Resource]
+    changes: list[Callable[[Any], Resource]] = field(default_factory=list)

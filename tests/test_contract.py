@@ -1,0 +1,85 @@
+"""Every kind keeps the contract: absent → created → found exactly as wanted → changed → converged → deleted → absent."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+import pytest
+from moto import mock_aws
+
+import reptiops.resources
+import tests.samples
+from reptiops.engine.resource import Live, NotYet, Resource, diff
+from reptiops.engine.scope import Scope
+from reptiops.sandbox import gaps
+from reptiops.steps import documented
+from tests.samples import Sample, World
+
+
+def _samples() -> dict[str, Sample]:
+    found: dict[str, Sample] = {}
+    for info in pkgutil.iter_modules(tests.samples.__path__):
+        for sample in importlib.import_module(f"tests.samples.{info.name}").SAMPLES:
+            found[sample.kind.kind()] = sample
+    return found
+
+
+SAMPLES = _samples()
+
+
+def test_every_kind_has_a_sample() -> None:
+    for info in pkgutil.iter_modules(reptiops.resources.__path__):
+        importlib.import_module(f"reptiops.resources.{info.name}")
+    assert {kind.kind() for kind in documented().kinds()} <= set(SAMPLES)
+
+
+def _mine(world: World, want: Resource, address: str) -> Live[Resource] | None:
+    scope = Scope(world.aws, world.names, [want])
+    key = want.key()
+    for live in scope.live(type(want)):
+        if live.address == address or (key is not None and live.has.key() == key):
+            return live
+    return None
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLES))
+def test_contract(name: str) -> None:
+    gaps.apply()
+    sample = SAMPLES[name]
+    with mock_aws():
+        world = World()
+        want = sample.make(world)
+        address = "network/sample/one"
+        identity = world.identity(address)
+        assert _mine(world, want, address) is None, "it is there before it was made"
+        made = want.create(world.aws, identity)
+        live = _mine(world, want, address)
+        assert live is not None, "it is not found after it was made"
+        assert live.id == made
+        assert live.address == (address if want.taggable else None)
+        assert diff(want, live.has) == ()
+        for change in sample.changes:
+            changed = change(want)
+            differences = diff(changed, live.has)
+            assert differences, "the changed sample differs in nothing"
+            assert not any(d.fixed for d in differences)
+            changed.update(world.aws, live, frozenset(d.field for d in differences))
+            live = _mine(world, changed, address)
+            assert live is not None
+            assert diff(changed, live.has) == ()
+            want = changed
+        _delete(world, want, live)
+        assert _mine(world, want, address) is None, "it is still there after it was deleted"
+
+
+def _delete(world: World, want: Resource, live: Live[Resource]) -> None:
+    if want.retires():
+        want.retire(world.aws, live)
+    for _ in range(5):
+        try:
+            want.delete(world.aws, live)
+        except NotYet:
+            continue
+        return
+    raise AssertionError("its deletion never ends")
