@@ -70,9 +70,9 @@ class Repairs(Settings):
 
 
 class Brake(Settings):
-    """When to stop instead of going on: more than `max_changes` changes (None: any number), or, with `data`,
+    """When to stop instead of going on: `max_changes` exceeded (None: any number), or `data` about to be lost.
 
-    any delete or replace of what holds data.
+    `data` means a delete or a replace of what holds data.
     """
 
     max_changes: NotNegative | None = None

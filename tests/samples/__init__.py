@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -38,7 +39,9 @@ class World:
     def subnets(self) -> tuple[str, str]:
         client = self.session.client("ec2")
         made = [
-            client.create_subnet(VpcId=self.vpc, CidrBlock=f"10.1.{n}.0/24", AvailabilityZone=f"us-east-1{z}")["Subnet"]["SubnetId"]
+            client.create_subnet(VpcId=self.vpc, CidrBlock=f"10.1.{n}.0/24", AvailabilityZone=f"us-east-1{z}")[
+                "Subnet"
+            ]["SubnetId"]
             for n, z in ((1, "a"), (2, "b"))
         ]
         return made[0], made[1]
@@ -52,12 +55,12 @@ class World:
 
     def role(self, service: str) -> str:
         """The ARN of a role that the service may assume."""
-        document = (
-            '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"%s"},"Action":"sts:AssumeRole"}]}'
-            % service
-        )
+        allow = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
         name = "sample-" + service.split(".")[0]
-        answer: dict[str, Any] = self.session.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=document)
+        answer: dict[str, Any] = self.session.client("iam").create_role(
+            RoleName=name, AssumeRolePolicyDocument=document
+        )
         return str(answer["Role"]["Arn"])
 
 
