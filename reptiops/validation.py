@@ -39,8 +39,6 @@ _LIMITS = {
     "greater_than": ("gt", "more than"),
     "less_than_equal": ("le", "at most"),
     "less_than": ("lt", "less than"),
-    "too_short": ("min_length", "at least this many entries:"),
-    "too_long": ("max_length", "at most this many entries:"),
     "string_too_short": ("min_length", "at least this many characters:"),
     "string_too_long": ("max_length", "at most this many characters:"),
     "string_pattern_mismatch": ("pattern", "text that matches"),
@@ -92,7 +90,7 @@ def _validate(
         try:
             return model.model_validate(data, context=DEFERRED), wrong, mistakes
         except ValidationError as error:
-            details = error.errors(include_url=False)
+            details = _heads(error.errors(include_url=False))
         paths = [_path(detail) for detail in details]
         mistakes += [_mistake(model, source, detail) for detail in details if not _repeated(_path(detail), wrong)]
         wrong += paths
@@ -103,6 +101,16 @@ def _validate(
         if pruned == data:
             return None, wrong, mistakes
         data = pruned
+
+
+def _heads(details: list[ErrorDetails]) -> list[ErrorDetails]:
+    # A list whose only entry is wrong is "too short" as well: the entry is what a person has to mend.
+    paths = [_path(detail) for detail in details]
+    return [
+        detail
+        for detail, path in zip(details, paths, strict=True)
+        if detail["type"] != "too_short" or not any(len(other) > len(path) and _touches(other, path) for other in paths)
+    ]
 
 
 def _with(data: dict[str, Any], path: SettingPath, value: Any) -> dict[str, Any]:
@@ -155,6 +163,10 @@ def _mistake(model: type[BaseModel], source: YamlSource, detail: ErrorDetails) -
     if kind in _KINDS:
         quote = "; put it in quotes" if kind == "string_type" and _scalar(value) else ""
         return source.mistake(path, f"{_shown(value)} is not {_KINDS[kind]}{quote}", _KINDS[kind])
+    if kind in ("too_short", "too_long"):
+        few = kind == "too_short"
+        valid = f"at least {context['min_length']}" if few else f"at most {context['max_length']}"
+        return source.mistake(path, f"too {'few' if few else 'many'} entries", valid)
     if kind in _LIMITS:
         key, words = _LIMITS[kind]
         return source.mistake(path, f"{_shown(value)} is out of range", f"{words} {context[key]}")

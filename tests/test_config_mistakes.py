@@ -115,7 +115,7 @@ ROWS = {
     "host that only looks inside": Row("[admin-dev.reptidex.com]", "[evilreptidex.com]", "evil", f"{SERVICES}.web-admin.hosts[0]", "outside the domain"),
     "host in capitals": Row("[admin-dev.reptidex.com]", "[Admin-dev.reptidex.com]", "Admin", f"{SERVICES}.web-admin.hosts[0]", "not allowed here", "lower-case"),
     "host no certificate covers": Row("[admin-dev.reptidex.com]", "[a.admin.reptidex.com]", "a.admin", f"{SERVICES}.web-admin.hosts[0]", "certificate does not cover"),
-    "no host": Row("[admin-dev.reptidex.com]", "[]", "web-admin", f"{SERVICES}.web-admin.hosts", "out of range", "1"),
+    "no host": Row("[admin-dev.reptidex.com]", "[]", "web-admin", f"{SERVICES}.web-admin.hosts", "too few", "at least 1"),
     "service without kind": Row("web-admin: {kind: frontend, ", "web-admin: {", "web-admin", f"{SERVICES}.web-admin.kind", "missing"),
     "service name": Row("    web-admin:", "    web_admin:", "web_admin", f"{SERVICES}.web_admin", "not allowed here", "single hyphens"),
     "target group name": Row("    repti-core:", f"    {LONG}:", LONG, f"{SERVICES}.{LONG}", "has 35 characters", "at most 19 characters"),
@@ -141,7 +141,7 @@ ROWS = {
     "bucket suffix": Row('suffix: ""', "suffix: _4711", "_4711", "storage.suffix", "not allowed here", "hyphen"),
     "bucket name reserved": Row("assets: {versioning: false}", "assets: {name: my-s3alias}", "s3alias", "storage.buckets.assets.name", "S3 reserves"),
     "bucket name twice": Row("assets: {versioning: false}", "assets: {name: reptidex-dev-logs}", "    logs:", "storage.buckets.logs", "already the bucket for assets"),
-    "no bucket for logs": Row("    logs:\n", "    log:\n", "  buckets:\n    assets", "storage.buckets", "need a bucket for logs"),
+    "no bucket for logs": Row("    logs:\n", "    log:\n", "S3 names are global\n  buckets:", "storage.buckets", "need a bucket for logs"),
     "infrequent access too early": Row("{days: 30, to:", "{days: 29, to:", "days: 29", "storage.buckets.uploads.transitions[0].days", "before 30 days", "at least 30"),
     "transition to a warmer class": Row("        - {days: 30, to: STANDARD_IA}", "        - {days: 30, to: GLACIER}\n        - {days: 60, to: STANDARD_IA}", "days: 60", "storage.buckets.uploads.transitions[1]", "colder class"),
     "expiry before transition": Row("        - {days: 30, to: STANDARD_IA}", "        - {days: 30, to: STANDARD_IA}\n      expire_days: 30  # uploads", "expire_days: 30  # uploads", "storage.buckets.uploads.expire_days", "not after the last transition"),
@@ -186,3 +186,111 @@ def test_a_mistake_is_refused_where_it_is(row: Row) -> None:
     assert (found[0].file, found[0].line) == (f"config/{row.env}.yaml", line)
     assert row.message in found[0].message
     assert row.valid in found[0].valid
+
+
+LONE = {name: row for name, row in ROWS.items() if name not in {
+    "subnets overlap across zones", "vpc too small", "public address range", "rule to an unknown group", "domain outside the zone",
+}}  # fmt: skip
+"""The rows whose mistake makes nothing else wrong."""
+
+
+@pytest.mark.parametrize("row", LONE.values(), ids=LONE)
+def test_one_mistake_is_told_once(row: Row) -> None:
+    text = (SHIPPED / f"{row.env}.yaml").read_text().replace(row.old, row.new, 1)
+    assert [mistake.path for mistake in mistakes_of(text, row.env)] == [row.path]
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    text = (SHIPPED / "dev.yaml").read_text()
+    single = {
+        "subnets overlap",
+        "fargate pair of a service",
+        "retention",
+        "token without tls",
+        "e-mail",
+        "ttl order",
+        "time zone",
+    }
+    for name in single:
+        assert ROWS[name].old in text
+        text = text.replace(ROWS[name].old, ROWS[name].new, 1)
+    found = mistakes_of(text)
+    assert {mistake.path for mistake in found} == {ROWS[name].path for name in single}
+    assert [mistake.line for mistake in found] == sorted(mistake.line for mistake in found)
+
+
+def test_a_missing_network_does_not_hide_what_else_is_wrong() -> None:
+    text = "domain: 7\nredis: {auth_token: true}\nnetwork: {cidr: x}\nstorage: {cdn: {enabled: false}}\n"
+    found = {(mistake.path, mistake.line) for mistake in mistakes_of(text)}
+    assert found == {("domain", 1), ("redis.auth_token", 2), ("network.cidr", 3), ("network.zones", 3)}
+
+
+def test_a_check_that_looked_at_a_wrong_setting_is_not_believed() -> None:
+    text = (
+        (SHIPPED / "dev.yaml")
+        .read_text()
+        .replace("    cpu: 256\n    memory: 512", "    cpu: lots\n    memory: 4096", 1)
+    )
+    assert [mistake.path for mistake in mistakes_of(text)] == ["compute.frontend.cpu"]
+
+
+def test_a_bucket_name_counts_with_its_suffix() -> None:
+    purpose = "a" * 31
+    text = (SHIPPED / "dev.yaml").read_text().replace("    logs:\n", f"    {purpose}: {{}}\n    logs:\n", 1)
+    assert parse_environment(text, "dev").bucket_name(purpose) == f"reptidex-dev-{purpose}"
+    longer = text.replace('suffix: ""', "suffix: -4711-4711-4711-4711")
+    [mistake] = mistakes_of(longer)
+    assert mistake.path == f"storage.buckets.{purpose}"
+    assert "has 64 characters" in mistake.message or "has 68 characters" in mistake.message
+
+
+def test_an_alias_must_be_on_the_certificate() -> None:
+    text = (SHIPPED / "dev.yaml").read_text()
+    text = text.replace('names: [reptidex.com, "*.reptidex.com"]', "names: [reptidex.com]")
+    paths = {mistake.path for mistake in mistakes_of(text)}
+    assert "storage.cdn.aliases[0]" in paths
+    assert "compute.services.repti-core.hosts[0]" in paths
+
+
+def test_cloudfront_takes_certificates_from_one_region() -> None:
+    text = (SHIPPED / "dev.yaml").read_text().replace("us-east-1", "eu-west-1")
+    [mistake] = mistakes_of(text)
+    assert mistake.path == "storage.cdn.enabled"
+    assert "us-east-1" in mistake.valid
+
+
+FILES = {
+    "empty": ("", 0, "is empty"),
+    "only a comment": ("# nothing\n", 0, "is empty"),
+    "not a mapping": ("- a\n- b\n", 1, "not a mapping"),
+    "syntax": ("a: 1\nb: [1, 2\nc: 3\n", 3, "not valid YAML"),
+    "tab": ("a: 1\n\tb: 2\n", 2, "not valid YAML"),
+    "two documents": ("a: 1\n---\nb: 2\n", 2, "not valid YAML"),
+    "control character": ("a: 1\nb: \x01\n", 2, "not valid YAML"),
+    "key twice": ("region: us-east-1\ndomain: a.com\nregion: us-east-1\n", 3, "set twice, first in line 1"),
+    "key twice, deep": ("redis:\n  nodes: 1\n  port: 1\n  nodes: 2\n", 4, "set twice, first in line 2"),
+    "key that is a number": ("redis:\n  1: 2\n", 2, "cannot be a key"),
+    "key that is a switch": ("on: 1\n", 1, "'on' is not text"),
+    "key that is a list": ("? [a]\n: 1\n", 1, "cannot be a key"),
+    "python object": ("a: !!python/object/apply:os.system [ls]\n", 1, "is not allowed"),
+    "binary": ("a: !!binary aGVsbG8=\n", 1, "is not allowed"),
+    "merge key": ("a: &x {b: 1}\nc:\n  <<: *x\n", 3, "merge keys"),
+    "alias without anchor": ("a: *x\n", 1, "undefined alias"),
+    "alias in itself": ("a: &x [1, *x]\n", 1, "contains itself"),
+    "impossible date": ("a: 2026-13-41\n", 1, "cannot be read"),
+    "too deep": ("a: " + "[" * 40 + "]" * 40 + "\n", 1, "nested too deeply"),
+    "far too deep": ("a: " + "[" * 100_000, 1, "nested too deeply"),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "message"), FILES.values(), ids=FILES)
+def test_a_file_that_is_not_plain_yaml_is_refused(text: str, line: int, message: str) -> None:
+    found = [mistake for mistake in mistakes_of(text) if message in mistake.message]
+    assert [mistake.line for mistake in found] == [line]
+
+
+def test_aliases_cannot_blow_the_document_up() -> None:
+    rows = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    rows += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    [mistake] = mistakes_of("\n".join(rows))
+    assert "too large" in mistake.message

@@ -180,7 +180,7 @@ class Work:
 
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda error: passes(kind, error)),
-            wait=tenacity.wait_exponential_jitter(initial=0.3, max=10, jitter=0.3),
+            wait=tenacity.wait_exponential_jitter(multiplier=0.3, max=10, jitter=0.3),
             stop=tenacity.stop_after_delay(kind.limit) | tenacity.stop_when_event_set(self.stop),
             sleep=tenacity.sleep_using_event(self.stop),
             before_sleep=tell,

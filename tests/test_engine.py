@@ -1,0 +1,275 @@
+"""The engine with a small world of its own: parameters in SSM, one needing the other. Outcomes are read with plain boto3."""
+
+from __future__ import annotations
+
+import json
+import stat
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+from moto import mock_aws
+
+from reptiops.aws import Aws, UnknownInCall, WriteRefused
+from reptiops.engine import lock as locks
+from reptiops.engine.apply import Apply, ApplyError
+from reptiops.engine.calls import Work
+from reptiops.engine.events import silent
+from reptiops.engine.graph import Graph, GraphError, Result, Step, step
+from reptiops.engine.plan import Matcher, Plan, make, wanted
+from reptiops.engine.remove import Doomed, Remove
+from reptiops.engine.resource import Identity, Live, Resource, fixed
+from reptiops.engine.rollback import inventory, rollback
+from reptiops.engine.scope import Names, Scope
+from reptiops.engine.state import Belongs, Directory, Journal, StateError
+
+NAMES = Names("reptidex", "dev", "123456789012", "us-east-1")
+BELONGS = Belongs("dev", "123456789012", "us-east-1", "here")
+
+
+@dataclass(frozen=True)
+class Note(Resource):
+    """A parameter in SSM."""
+
+    name: str = fixed()
+    value: str = ""
+    absent = frozenset({"ParameterNotFound"})
+
+    def key(self) -> str:
+        return self.name
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        for one in aws.ssm.pages("get_parameters_by_path", "Parameters", Path="/notes"):
+            tags = aws.ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=one["Name"])["TagList"]
+            address = scope.address({t["Key"]: t["Value"] for t in tags})
+            yield Live(one["Name"], cls(one["Name"], one["Value"]), address, out={"arn": one["ARN"]})
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        aws.ssm.put_parameter(Name=self.name, Value=self.value, Type="String", Tags=identity.tag_list())
+        return self.name
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        aws.ssm.put_parameter(Name=self.name, Value=self.value, Type="String", Overwrite=True)
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        aws.ssm.delete_parameter(Name=self.name)
+
+
+def first(env: dict[str, str]) -> Note:
+    return Note("/notes/first", env["first"])
+
+
+def second(env: dict[str, str], first: Result) -> dict[str, Note]:
+    return {k: Note(f"/notes/{k}", f"{first.out('arn')}-{k}") for k in env["second"].split()}
+
+
+GRAPH = Graph(
+    [
+        Step("first", "network", first, ("env",), kinds=(Note,)),
+        Step("second", "network", step()(second), ("env", "first"), kinds=(Note,)),
+    ]
+)
+
+
+@pytest.fixture
+def aws() -> Iterator[Aws]:
+    with mock_aws():
+        yield Aws(boto3.Session("a", "b", region_name="us-east-1"), "us-east-1")
+
+
+def live_notes() -> dict[str, str]:
+    client = boto3.client("ssm", "us-east-1")
+    return {p["Name"]: p["Value"] for p in client.get_parameters_by_path(Path="/notes")["Parameters"]}
+
+
+@dataclass
+class Run:
+    """One run over the small world."""
+
+    aws: Aws
+    root: Path
+    env: dict[str, str]
+
+    def __post_init__(self) -> None:
+        self.given = {"env": self.env, "facts": None}
+        self.directory = Directory(self.root)
+        self.directory.prepare()
+        self.state = self.directory.load(BELONGS)
+        self.scope = Scope(self.aws, NAMES, wanted(GRAPH, self.given))
+        self.plan: Plan = make(GRAPH, self.given, self.scope, self.state)
+        run = f"{time.time_ns()}"
+        self.work = Work(self.aws, self.scope, self.state, Journal(self.directory, run), silent)
+        matcher = Matcher(self.scope, GRAPH.kinds(), self.state)
+        self.before = inventory(self.scope, GRAPH.kinds())
+        self.apply = Apply(GRAPH, self.given, self.plan, matcher, self.work, strict=False)
+
+
+ENV = {"first": "1", "second": "b c"}
+
+
+def test_provision_then_nothing_to_do(aws: Aws, tmp_path: Path) -> None:
+    run = Run(aws, tmp_path, ENV)
+    assert [a.verb for a in run.plan.actions] == ["create", "create", "create"]
+    run.apply.run()
+    arn = "arn:aws:ssm:us-east-1:123456789012:parameter/notes/first"
+    assert live_notes() == {"/notes/first": "1", "/notes/b": f"{arn}-b", "/notes/c": f"{arn}-c"}
+    again = Run(aws, tmp_path, ENV)
+    assert again.plan.changes == ()
+    assert set(again.state.entries) == {"network/first", "network/second/b", "network/second/c"}
+
+
+def test_an_update_and_what_is_no_longer_declared(aws: Aws, tmp_path: Path) -> None:
+    Run(aws, tmp_path, ENV).apply.run()
+    run = Run(aws, tmp_path, {"first": "2", "second": "b"})
+    assert {a.address: a.verb for a in run.plan.changes} == {"network/first": "update", "network/second/c": "delete"}
+
+
+def test_lost_state_is_found_again_by_tags(aws: Aws, tmp_path: Path) -> None:
+    Run(aws, tmp_path / "one", ENV).apply.run()
+    run = Run(aws, tmp_path / "two", ENV)
+    assert run.plan.changes == ()
+    run.apply.run()
+    assert set(run.state.entries) == {"network/first", "network/second/b", "network/second/c"}
+
+
+def test_a_foreign_one_in_the_way_is_not_overwritten(aws: Aws, tmp_path: Path) -> None:
+    boto3.client("ssm", "us-east-1").put_parameter(Name="/notes/first", Value="theirs", Type="String")
+    run = Run(aws, tmp_path, ENV)
+    assert run.plan.actions[0].verb == "foreign"
+
+
+def test_failure_is_rolled_back_and_verified(aws: Aws, tmp_path: Path) -> None:
+    Run(aws, tmp_path, {"first": "1", "second": "b"}).apply.run()
+    world = live_notes()
+    run = Run(aws, tmp_path, {"first": "2", "second": "b c d"})
+
+    def refuse(params: dict[str, Any], **_: Any) -> None:
+        if "/notes/d" in str(params.get("body")):
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "PutParameter")
+
+    aws.ssm._writer.meta.events.register("before-call.ssm.PutParameter", refuse)
+    with pytest.raises(ApplyError, match=r"network/second/d.*AccessDeniedException"):
+        run.apply.run()
+    undone = rollback(GRAPH, run.apply, run.work, run.before)
+    assert undone.complete
+    assert live_notes() == world
+    assert "network/second/c" not in run.state.entries
+
+
+def test_a_lost_answer_makes_no_twin(aws: Aws, tmp_path: Path) -> None:
+    run = Run(aws, tmp_path, ENV)
+    lost: list[str] = []
+
+    def lose(**_: Any) -> None:
+        if len(lost) < 2:
+            lost.append("x")
+            raise ReadTimeoutError(endpoint_url="https://ssm")
+
+    aws.ssm._writer.meta.events.register("after-call.ssm.PutParameter", lose)
+    run.apply.run()
+    assert len(lost) == 2
+    assert len(live_notes()) == 3
+
+
+def test_removal_goes_backwards(aws: Aws, tmp_path: Path) -> None:
+    Run(aws, tmp_path, ENV).apply.run()
+    run = Run(aws, tmp_path, ENV)
+    order: list[str] = []
+    aws.ssm._writer.meta.events.register(
+        "provide-client-params.ssm.DeleteParameter", lambda params, **_: order.append(params["Name"])
+    )
+    doomed = [
+        Doomed(a.address, a.live.has, a.live, "/".join(a.address.split("/")[:2])) for a in run.plan.actions if a.live
+    ]
+    Remove(GRAPH, doomed, run.work).run()
+    assert live_notes() == {}
+    assert order[-1] == "/notes/first"
+    assert run.state.entries == {}
+
+
+def test_a_plan_cannot_write(aws: Aws) -> None:
+    aws.read_only = True
+    with pytest.raises(WriteRefused):
+        aws.ssm.put_parameter(Name="/notes/x", Value="x", Type="String")
+    aws.read_only = False
+    with pytest.raises(UnknownInCall):
+        aws.ssm.put_parameter(Name="/notes/x", Value=Result("network/first").id, Type="String")
+    assert live_notes() == {}
+
+
+def test_interrupted_starts_nothing_new(aws: Aws, tmp_path: Path) -> None:
+    run = Run(aws, tmp_path, ENV)
+    run.work.stop.set()
+    run.apply.run()
+    assert live_notes() == {}
+
+
+def test_steps_in_a_circle_are_refused() -> None:
+    a = Step("a", "network", first, ("b",))
+    b = Step("b", "network", first, ("a",))
+    with pytest.raises(GraphError, match="circle"):
+        Graph([a, b])
+    with pytest.raises(GraphError, match="no step"):
+        Graph([a])
+
+
+def test_state_files(aws: Aws, tmp_path: Path) -> None:
+    run = Run(aws, tmp_path, ENV)
+    run.apply.run()
+    run.directory.save(run.state)
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+    with pytest.raises(StateError, match="belongs to something else"):
+        run.directory.load(Belongs("dev", "999999999999", "us-east-1", "here"))
+    document = json.loads((tmp_path / "state.json").read_text())
+    (tmp_path / "state.json").write_text(json.dumps({**document, "version": 99}))
+    with pytest.raises(StateError, match="newer"):
+        run.directory.load(BELONGS)
+    (tmp_path / "state.json").write_text(json.dumps(document)[:-40])
+    with pytest.raises(StateError, match="damaged"):
+        run.directory.load(BELONGS)
+
+
+def test_one_run_at_a_time(tmp_path: Path) -> None:
+    with locks.held(tmp_path, "provision") as lock:
+        lock.check()
+        with pytest.raises(locks.Locked, match="provision by"):
+            locks.acquire(tmp_path, "teardown")
+    assert locks.read(tmp_path) is None
+
+
+def test_a_lock_taken_by_another_refuses_the_next_write(tmp_path: Path) -> None:
+    lock = locks.acquire(tmp_path, "provision")
+    lease = locks.read(tmp_path)
+    assert lease is not None
+    (tmp_path / "lock.json").write_text(json.dumps({**vars(lease), "token": "other"}))
+    with pytest.raises(locks.LeaseLost):
+        lock.check()
+    lock.release()
+    assert locks.read(tmp_path) is not None, "another's lock was released"
+
+
+def test_of_many_starters_one_wins(tmp_path: Path) -> None:
+    won: list[locks.Lock] = []
+
+    def start() -> None:
+        try:
+            won.append(locks.acquire(tmp_path, "provision"))
+        except locks.Locked:
+            return
+
+    threads = [threading.Thread(target=start) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won) == 1
+    won[0].release()
