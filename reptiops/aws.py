@@ -174,7 +174,7 @@ class Aws:
 
     def _gate(self, params: Any, model: Any, **_: Any) -> None:
         operation = model.name
-        method = boto3.session.botocore.xform_name(operation)  # type: ignore[attr-defined]
+        method = boto3.session.botocore.xform_name(operation)
         service = model.service_model.service_name
         if not is_read(method):
             if self.read_only:

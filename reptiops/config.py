@@ -48,7 +48,6 @@ __all__ = [
 ]  # fmt: skip
 
 ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9-]{0,15}")
-TAGS_OF_OURS = ("Project", "Environment", "ManagedBy", "reptiops:address")
 
 EnvironmentName = Annotated[
     str, text(r"(?!.*--)[a-z]([a-z0-9-]{0,14}[a-z0-9])?", "1 to 16 lower-case letters, digits and single hyphens")

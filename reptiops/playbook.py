@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from reptiops.settings.base import (
     PHASES,
     Address,
+    AddressStart,
     Duration,
     Frozen,
     FrozenMapping,
@@ -91,6 +92,11 @@ class Notifications(Settings):
     metrics: bool = False
 
 
+def documented_order(operation: Operation) -> tuple[Phase, ...]:
+    """The phases in the order in which this operation goes through them: a teardown begins with the last."""
+    return tuple(reversed(PHASES)) if operation == "teardown" else PHASES
+
+
 class Playbook(Settings):
     """One way to run one operation. `timeouts` are keyed by address or by the beginning of addresses."""
 
@@ -106,7 +112,14 @@ class Playbook(Settings):
     brake: Brake = Brake()
     services: tuple[ServiceName, ...] = ()
     notifications: Notifications = Notifications()
-    timeouts: Frozen[Address, Duration] = Field(default_factory=dict, validate_default=True)
+    timeouts: Frozen[AddressStart, Duration] = Field(default_factory=dict, validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _teardown_begins_at_the_end(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("operation") == "teardown":
+            return {"phases": documented_order("teardown"), **given}
+        return given
 
     def timeout_seconds(self, address: str) -> int | None:
         """How long to wait for the resource at `address`: the longest matching key decides; None where none matches."""
@@ -122,9 +135,9 @@ def _order(playbook: Playbook) -> Iterator[Finding]:
     yield from repeats(("phases",), playbook.phases)
     rank = [PHASES.index(phase) for phase in playbook.phases]
     if rank != sorted(rank, reverse=playbook.operation == "teardown"):
-        documented = tuple(reversed(PHASES)) if playbook.operation == "teardown" else PHASES
         message = f"{playbook.operation} cannot run the phases in this order"
-        yield Finding(("phases",), message, ", ".join(documented), also=(("operation",),))
+        valid = ", ".join(documented_order(playbook.operation))
+        yield Finding(("phases",), message, valid, also=(("operation",),))
 
 
 def _keys(playbook: Playbook) -> Iterator[Finding]:

@@ -64,7 +64,8 @@ def status(made: Plan, now: float) -> list[dict[str, str]]:
 
 def outputs(env: Environment, live: Mapping[str, Live[Any]]) -> dict[str, str]:
     """What other people need: addresses in the web, endpoints, ARNs."""
-    found = {f"{service}_url": f"https://{host}" for host, service in env.hosts.items()}
+    served = {address.rsplit("/", 1)[1] for address in live if address.startswith("compute/service/")}
+    found = {f"{service}_url": f"https://{host}" for host, service in env.hosts.items() if service in served}
     for address, one in sorted(live.items()):
         name = address.split("/", 1)[1].replace("/", "_").replace("-", "_")
         for key, value in one.out.items():
@@ -77,12 +78,10 @@ def by_hand(env: Environment, done: Outcome) -> list[str]:
     """What is left for a person to do after a provision."""
     steps = []
     for service in env.services:
-        if service.name not in done.facts.images:
-            repository = done.live.get(f"compute/repository/{service.name}")
-            uri = repository.out.get("uri", "") if repository else ""
-            steps.append(
-                f"push an ARM64 image: docker push {uri}:{service.image_tag} (then provision again: {service.name} runs 0 tasks until then)"
-            )
+        repository = done.live.get(f"compute/repository/{service.name}")
+        if repository is not None and service.name not in done.facts.images:
+            image = f"{repository.out.get('uri', '')}:{service.image_tag}"
+            steps.append(f"push an ARM64 image to {image} and provision again: until then {service.name} runs no task")
     for address, one in done.live.items():
         if "onfirmation" in one.status.word:
             steps.append(f"confirm the subscription: {address} ({one.has.key()})")

@@ -20,7 +20,7 @@ PHASES: tuple[Phase, ...] = ("network", "security", "database", "compute", "stor
 class Settings(BaseModel):
     """A group of settings: cannot be changed, knows all its keys, and converts nothing ("1" is not 1)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 def refuse(message: str, valid: str = "") -> PydanticCustomError:
@@ -116,8 +116,8 @@ def shorthand(expand: Callable[[Any], Any], schema: dict[str, Any]) -> Any:
 Cidr = Annotated[str, AfterValidator(_cidr)]
 Duration = Annotated[str, AfterValidator(_duration)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Positive = Annotated[int, Field(ge=1)]
-NotNegative = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1, le=100_000)]
+NotNegative = Annotated[int, Field(ge=0, le=100_000)]
 Percent = Annotated[float, Field(gt=0, le=100)]
 
 RETENTION_DAYS: tuple[int, ...] = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731)
@@ -158,6 +158,10 @@ Address = Annotated[
         rf"({'|'.join(PHASES)})/[a-z0-9_]+(/[A-Za-z0-9_.@:+=-]+)*",
         "phase/step or phase/step/key, as `status` prints it",
     ),
+]
+AddressStart = Annotated[
+    str,
+    text(rf"({'|'.join(PHASES)})(/[a-z0-9_]+(/[A-Za-z0-9_.@:+=-]+)*)?", "a phase, or an address as `status` prints it"),
 ]
 FieldName = Annotated[str, text(r"[A-Za-z_][A-Za-z0-9_./-]*", "the name of a field, as `drift` prints it")]
 Variables = Frozen[Annotated[str, text(r"[A-Za-z_][A-Za-z0-9_]*", "letters, digits and _")], str]

@@ -23,6 +23,9 @@ MANAGED_TAGS = ("Project", "Environment", "ManagedBy", "reptiops:address")
 SMALLEST, LARGEST = 28, 16
 ALB_SMALLEST = 27
 
+NEEDED_WITHOUT_NAT = frozenset({"ecr.api", "ecr.dkr", "logs", "secretsmanager", "ssm"})
+"""The interface endpoints without which a Fargate task neither gets its image, its secrets nor its log."""
+
 Findings = Iterator[Finding]
 
 
@@ -77,20 +80,25 @@ def _zones(env: Environment) -> Findings:
 
 
 def _endpoints(env: Environment) -> Findings:
-    if env.network.interface_endpoints and "endpoints" not in env.security.groups:
-        message = "without NAT gateways the interface endpoints need the group endpoints"
-        yield Finding(("security", "groups"), message, "a group called endpoints", also=(("network", "nat_gateways"),))
-    if not env.network.nat_zones:
-        missing = sorted({"ecr.api", "ecr.dkr", "logs", "secretsmanager", "ssm"} - set(env.network.endpoints))
-        if missing:
-            message = "without NAT gateways tasks cannot start without these endpoints"
-            yield Finding(("network", "endpoints"), message, ", ".join(missing), also=(("network", "nat_gateways"),))
-        if "s3" not in env.network.gateway_endpoints:
-            message = "without NAT gateways image layers come through the s3 gateway endpoint"
-            also: tuple[SettingPath, ...] = (("network", "nat_gateways"),)
-            yield Finding(("network", "gateway_endpoints"), message, "a list with s3", also=also)
     for key in ("endpoints", "gateway_endpoints"):
         yield from repeats(("network", key), getattr(env.network, key))
+    if env.network.nat_zones:
+        return
+    also: tuple[SettingPath, ...] = (("network", "nat_gateways"),)
+    missing = sorted(NEEDED_WITHOUT_NAT - set(env.network.endpoints))
+    if missing:
+        message = f"without NAT gateways tasks cannot start without {', '.join(missing)}"
+        yield Finding(("network", "endpoints"), message, f"a list with {', '.join(missing)}", also=also)
+    if "s3" not in env.network.gateway_endpoints:
+        message = "without NAT gateways image layers come through the s3 gateway endpoint"
+        yield Finding(("network", "gateway_endpoints"), message, "a list with s3", also=also)
+    group = env.security.groups.get("endpoints")
+    if group is None:
+        message = "without NAT gateways the interface endpoints need the group endpoints"
+        yield Finding(("security", "groups"), message, "a group called endpoints", also=also)
+    elif not any(rule.group == "ecs" and rule.from_port <= 443 <= rule.to_port for rule in group.inbound):
+        message = "without NAT gateways tasks reach AWS through port 443 of the interface endpoints"
+        yield Finding(("security", "groups", "endpoints"), message, "an inbound rule for 443 from ecs", also=also)
 
 
 def _matrix(env: Environment) -> Findings:

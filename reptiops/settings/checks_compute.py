@@ -30,7 +30,7 @@ def covered(host: str, names: tuple[str, ...]) -> bool:
 
 def _where(env: Environment, service: Service, field: str) -> SettingPath:
     """The path of the setting that decides `field` of a service: its own, or that of its kind."""
-    if field in env.compute.services[service.name].model_fields_set:
+    if getattr(env.compute.services[service.name], field) is not None:
         return ("compute", "services", service.name, field)
     return ("compute", service.kind, field)
 
@@ -185,6 +185,18 @@ def _probes(env: Environment) -> Findings:
     yield from found
 
 
+def _commands(env: Environment) -> Findings:
+    found: set[Finding] = set()
+    for service in env.services:
+        path = (*_where(env, service, "health_check"), "command")
+        command = service.health_check.command
+        if command[0] not in ("CMD", "CMD-SHELL"):
+            found.add(Finding((*path, 0), f"{command[0]!r} is not how a check begins", "CMD or CMD-SHELL"))
+        elif command[0] == "CMD-SHELL" and len(command) > 2:
+            found.add(Finding(path, "CMD-SHELL takes one line for the shell", "[CMD-SHELL, one line]"))
+    yield from found
+
+
 def _deployment(env: Environment) -> Findings:
     deployment = env.compute.deployment
     path: SettingPath = ("compute", "deployment")
@@ -236,6 +248,7 @@ COMPUTE_CHECKS: tuple[Callable[[Environment], Findings], ...] = (
     _names,
     _rules,
     _probes,
+    _commands,
     _deployment,
     _load_balancer,
     _schedule,

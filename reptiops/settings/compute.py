@@ -44,11 +44,15 @@ FARGATE_MEMORY: Mapping[int, tuple[int, ...]] = FrozenMapping(
 """CPU units → the memory sizes (MiB) that Fargate pairs with them."""
 
 
+TaskCount = Annotated[int, Field(ge=1, le=5000)]
+"""A service has at most 5,000 tasks."""
+
+
 class Scaling(Settings):
     """Target tracking between `min` and `max` tasks; `cpu` and `memory` are percentages, either may be left out."""
 
-    min: Positive
-    max: Positive
+    min: TaskCount
+    max: TaskCount
     cpu: Percent | None = 65.0
     memory: Percent | None = 65.0
     scale_in_seconds: NotNegative = 300
@@ -129,7 +133,10 @@ class BackendDefaults(ServiceDefaults):
 
 
 class ServiceSettings(Settings):
-    """One service: its kind, its hosts, and whatever differs from its kind's defaults."""
+    """One service: its kind, its hosts, and whatever differs from its kind's defaults.
+
+    `autoscaling: false` keeps the count fixed although services of its kind scale.
+    """
 
     kind: Kind
     hosts: tuple[Host, ...] = Field(min_length=1, max_length=5)
@@ -137,6 +144,7 @@ class ServiceSettings(Settings):
     cpu: int | None = None
     memory: int | None = None
     desired: NotNegative | None = None
+    autoscaling: bool = True
     scaling: Scaling | None = None
     port: Port | None = None
     health_path: UrlPath | None = None
@@ -249,16 +257,15 @@ class Compute(Settings):
 
         def pick(field: str) -> Any:
             mine = getattr(own, field)
-            if mine is None and field not in own.model_fields_set:
+            if mine is None:
                 return getattr(shared, field)
             if isinstance(mine, (HealthCheck, Probe)):
                 written = {part: getattr(mine, part) for part in mine.model_fields_set}
                 return getattr(shared, field).model_copy(update=written)
-            # `scaling: null` written at a service switches its kind's scaling off.
             return mine
 
         port, path, check = pick("port"), pick("health_path"), pick("health_check")
-        scaling = pick("scaling")
+        scaling = pick("scaling") if own.autoscaling else None
         owner: Owner = "schedule" if scheduled else "autoscaling" if scaling else "reptiops"
         command = tuple(word.replace("{port}", str(port)).replace("{path}", path) for word in check.command)
         return Service(

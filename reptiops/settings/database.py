@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from reptiops.settings.base import Frozen, Port, Settings, one_of, text
 
@@ -20,6 +20,10 @@ WeeklyWindow = Annotated[
     ),
 ]
 _RESERVED = r"(?!(admin|administrator|rdsadmin|rds_superuser|rdsrepladmin|postgres_fdw|public|root|user|master)$)"
+
+
+ParameterName = Annotated[str, text(r"[a-z][a-z0-9_.]*", "the name of a PostgreSQL parameter")]
+ParameterValue = Annotated[str, text(r"[^\s].*", "a value in quotes")]
 
 
 class Database(Settings):
@@ -49,7 +53,9 @@ class Database(Settings):
     ] = "reptidex"
     password_length: Annotated[int, Field(ge=16, le=128)] = 32
     port: Port = 5432
-    parameters: Frozen[str, str] = Field(default_factory=lambda: {"rds.force_ssl": "1"}, validate_default=True)
+    parameters: Frozen[ParameterName, ParameterValue] = Field(
+        default_factory=lambda: {"rds.force_ssl": "1"}, validate_default=True
+    )
     auto_minor_upgrade: bool = True
     extended_support: bool = False
     copy_tags_to_snapshot: bool = True
@@ -85,7 +91,7 @@ class Redis(Settings):
     snapshot_days: Days = 0
     snapshot_window: DailyWindow | None = None
     maintenance_window: WeeklyWindow | None = None
-    parameter_group: Annotated[str, StringConstraints(min_length=1, max_length=255)] = "default.redis7"
+    parameter_group: Annotated[str, text(r"[a-z][a-z0-9.-]{0,254}", "the name of a parameter group")] = "default.redis7"
     port: Port = 6379
     auto_minor_upgrade: bool = True
 

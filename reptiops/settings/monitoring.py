@@ -25,7 +25,7 @@ class Alarm(Settings):
     """When an alarm goes off: `threshold` passed in `datapoints` of the last `periods` periods (default: in all)."""
 
     enabled: bool = True
-    threshold: float
+    threshold: Annotated[float, Field(ge=0)]
     period_seconds: Positive = 300
     periods: Positive = 3
     datapoints: Positive | None = None
@@ -69,17 +69,19 @@ class Alarms(Settings):
 
 def _amount(value: object) -> object:
     if value == "estimate":
-        return None
-    if type(value) in (int, float) and float(value) > 0:  # type: ignore[arg-type]
+        return value
+    if type(value) in (int, float) and 0 < float(value) < 1e9:  # type: ignore[arg-type]
         return float(value)  # type: ignore[arg-type]
     raise refuse(f"{value!r} is not an amount", "US dollars a month, or estimate")
 
 
 class Budget(Settings):
-    """A monthly budget in US dollars; `estimate` (here None) takes the tool's own. Thresholds are percentages."""
+    """A monthly budget in US dollars; `estimate` takes the tool's own. Thresholds are percentages."""
 
     enabled: bool = True
-    amount: Annotated[float | None, shorthand(_amount, {"anyOf": [{"type": "number"}, {"const": "estimate"}]})] = None
+    amount: Annotated[
+        float | Literal["estimate"], shorthand(_amount, {"anyOf": [{"type": "number"}, {"const": "estimate"}]})
+    ] = "estimate"
     thresholds: tuple[Annotated[int, Field(ge=1, le=1000)], ...] = Field(default=(80, 100), min_length=1, max_length=5)
 
 

@@ -29,7 +29,7 @@ class FlowLogs(Settings):
 def _nat(value: object) -> object:
     if value == "per_az":
         return "per_az"
-    if type(value) is int and value in (0, 1):
+    if (type(value) is int and value in (0, 1)) or value in ("0", "1"):
         return str(value)
     raise refuse(f"{value!r} is not a way to place NAT gateways", "per_az, 1 or 0")
 
@@ -56,7 +56,7 @@ class Network(Settings):
         "monitoring",
         "email",
     )
-    gateway_endpoints: tuple[EndpointService, ...] = ("s3",)
+    gateway_endpoints: tuple[Literal["s3", "dynamodb"], ...] = ("s3",)
     flow_logs: FlowLogs = FlowLogs()
 
     @property

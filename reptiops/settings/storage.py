@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from reptiops.settings.base import Frozen, Host, Positive, Settings, text
+from reptiops.settings.base import Frozen, Host, NotNegative, Positive, Settings, text
 
 BucketName = Annotated[
     str,
@@ -18,7 +18,7 @@ Purpose = Annotated[str, text(r"[a-z][a-z0-9-]{0,30}", "a short lower-case name 
 class Transition(Settings):
     """Objects move to another storage class after so many days."""
 
-    days: Annotated[int, Field(ge=0)]
+    days: NotNegative
     to: Literal["STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"]
 
 
@@ -114,7 +114,7 @@ class Storage(Settings):
 class SecurityHeaders(Settings):
     """The headers that the HTTPS listener and CloudFront add to every answer."""
 
-    hsts_seconds: Annotated[int, Field(ge=0)] = 31536000
+    hsts_seconds: Annotated[int, Field(ge=0, le=315_360_000)] = 31536000
     hsts_subdomains: bool = True
     hsts_preload: bool = False
     frame_options: Literal["DENY", "SAMEORIGIN"] = "DENY"

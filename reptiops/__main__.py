@@ -1,0 +1,5 @@
+"""`python -m reptiops`."""
+
+from reptiops.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""An embedded AWS for people without an account: moto in a process of its own, its gaps filled."""

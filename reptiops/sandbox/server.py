@@ -1,0 +1,89 @@
+"""The sandbox's server process: moto on loopback with the gaps filled and a hosted zone to be found.
+
+`python -m reptiops.sandbox.server --directory DIR`
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import signal
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+REGION = "us-east-1"
+ZONE = "reptidex.com"
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--directory", type=Path, required=True)
+    directory: Path = parser.parse_args().directory
+
+    from reptiops.sandbox import gaps
+
+    gaps.apply()
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import make_server
+
+    instance = secrets.token_hex(8)
+    inner = DomainDispatcherApplication(create_backend_app)
+
+    def application(environ: dict[str, Any], respond: Any) -> Any:
+        if environ.get("PATH_INFO") == "/reptiops/instance":
+            respond("200 OK", [("Content-Type", "text/plain")])
+            return [instance.encode()]
+        return inner(environ, respond)
+
+    server = make_server("127.0.0.1", 0, application, threaded=True)
+    endpoint = f"http://127.0.0.1:{server.server_port}"
+    _seed()
+    _announce(directory, endpoint, instance)
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        (directory / "sandbox.json").unlink(missing_ok=True)
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, leave)
+    server.serve_forever()
+
+
+def _account() -> str:
+    from moto.core import DEFAULT_ACCOUNT_ID
+
+    return str(DEFAULT_ACCOUNT_ID)
+
+
+def _seed() -> None:
+    """A public zone, as an account has that already owns the domain."""
+    from moto.route53.models import route53_backends
+
+    route53_backends[_account()]["aws"].create_hosted_zone(
+        name=f"{ZONE}.", private_zone=False, caller_reference="sandbox", vpcid=None, vpcregion=None, comment="sandbox"
+    )
+
+
+def _announce(directory: Path, endpoint: str, instance: str) -> None:
+    record = {
+        "running": True,
+        "endpoint": endpoint,
+        "pid": os.getpid(),
+        "account": _account(),
+        "region": REGION,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "instance": instance,
+    }
+    temporary = directory / ".sandbox.json.new"
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w") as file:
+        json.dump(record, file)
+    os.replace(temporary, directory / "sandbox.json")
+
+
+if __name__ == "__main__":
+    main()
