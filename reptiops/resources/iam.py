@@ -1,0 +1,106 @@
+"""Roles. IAM is global and eventually consistent: a new role is usable by other services only after some seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+from reptiops.aws import Aws
+from reptiops.engine.resource import Identity, Live, Resource, fixed
+from reptiops.engine.scope import Scope
+from reptiops.policy import Policy
+
+
+@dataclass(frozen=True)
+class Role(Resource):
+    """A role with everything attached to it; what a person attached by hand shows as a difference."""
+
+    name: str = fixed()
+    trust: Policy = field(default_factory=Policy.make)
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    managed: frozenset[str] = frozenset()
+    description: str = ""
+    max_session_seconds: int = 3600
+
+    absent: ClassVar[frozenset[str]] = frozenset({"NoSuchEntity"})
+    not_yet: ClassVar[frozenset[str]] = frozenset({"DeleteConflict", "ConcurrentModification"})
+    propagating: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("MalformedPolicyDocument", "Invalid principal"),
+        ("NoSuchEntity", "role with name"),
+    )
+    limit: ClassVar[float] = 180
+
+    def key(self) -> str:
+        """Role names ignore case (aws-facts 3)."""
+        return self.name.lower()
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """All roles of the account in pages; those with our tags, or with a name that we want."""
+        names = {want.key() for want in scope.wanted(Role)}
+        for one in aws.iam.pages("get_account_authorization_details", "RoleDetailList", Filter=["Role"]):
+            name = one["RoleName"]
+            prefixed = name.lower().startswith(f"{scope.names.prefix}-")
+            if not prefixed and name.lower() not in names:
+                continue
+            role = aws.iam.get_role(RoleName=name)["Role"]  # the bulk answer has neither description nor session length
+            tags = {t["Key"]: t["Value"] for t in role.get("Tags", [])}
+            address = scope.address(tags)
+            if address is None and name.lower() not in names:
+                continue
+            has = cls(
+                name=name,
+                trust=Policy.of(one["AssumeRolePolicyDocument"]),
+                policies={p["PolicyName"]: Policy.of(p["PolicyDocument"]) for p in one.get("RolePolicyList", [])},
+                managed=frozenset(p["PolicyArn"] for p in one.get("AttachedManagedPolicies", [])),
+                description=role.get("Description", ""),
+                max_session_seconds=role.get("MaxSessionDuration", 3600),
+            )
+            yield Live(name, has, address, out={"arn": one["Arn"]}, created=one.get("CreateDate"))
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """The role first, then what it may do."""
+        aws.iam.create_role(
+            RoleName=self.name,
+            AssumeRolePolicyDocument=self.trust.json(),
+            Description=self.description,
+            MaxSessionDuration=self.max_session_seconds,
+            Tags=identity.tag_list(),
+        )
+        self._set_policies(aws, {})
+        for arn in sorted(self.managed):
+            aws.iam.attach_role_policy(RoleName=self.name, PolicyArn=arn)
+        return self.name
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """Everything but the name changes in place."""
+        if "trust" in changed:
+            aws.iam.update_assume_role_policy(RoleName=self.name, PolicyDocument=self.trust.json())
+        if changed & {"description", "max_session_seconds"}:
+            # Both are sent: leaving one out may reset it.
+            aws.iam.update_role(
+                RoleName=self.name, Description=self.description, MaxSessionDuration=self.max_session_seconds
+            )
+        if "policies" in changed:
+            self._set_policies(aws, live.has.policies)
+        if "managed" in changed:
+            for arn in sorted(self.managed - live.has.managed):
+                aws.iam.attach_role_policy(RoleName=self.name, PolicyArn=arn)
+            for arn in sorted(live.has.managed - self.managed):
+                aws.iam.detach_role_policy(RoleName=self.name, PolicyArn=arn)
+
+    def _set_policies(self, aws: Aws, has: Mapping[str, Policy]) -> None:
+        for name, policy in self.policies.items():
+            if has.get(name) != policy:
+                aws.iam.put_role_policy(RoleName=self.name, PolicyName=name, PolicyDocument=policy.json())
+        for name in has.keys() - self.policies.keys():
+            aws.iam.delete_role_policy(RoleName=self.name, PolicyName=name)
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """Whatever hangs on it goes first, also what a person attached."""
+        for name in aws.iam.pages("list_role_policies", "PolicyNames", RoleName=self.name):
+            aws.iam.delete_role_policy(RoleName=self.name, PolicyName=name)
+        for one in aws.iam.pages("list_attached_role_policies", "AttachedPolicies", RoleName=self.name):
+            aws.iam.detach_role_policy(RoleName=self.name, PolicyArn=one["PolicyArn"])
+        aws.iam.delete_role(RoleName=self.name)

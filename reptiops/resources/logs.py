@@ -1,0 +1,61 @@
+"""Log groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Self
+
+from reptiops.aws import Aws
+from reptiops.engine.resource import Identity, Live, Resource, fixed
+from reptiops.engine.scope import Scope
+
+
+@dataclass(frozen=True)
+class LogGroup(Resource):
+    """A log group. Without a retention it keeps everything for ever, and is billed for it."""
+
+    name: str = fixed()
+    retention_days: int = 0
+    """0: for ever."""
+
+    absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})
+    not_yet: ClassVar[frozenset[str]] = frozenset({"OperationAbortedException", "ServiceUnavailableException"})
+
+    def key(self) -> str:
+        """Names are unique in a region."""
+        return self.name
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """The groups by name; the API's filter is a prefix, so the names are compared exactly. Tags cost a call each."""
+        names = {want.name for want in scope.wanted(LogGroup)}
+        for one in aws.logs.pages("describe_log_groups", "logGroups"):
+            if one["logGroupName"] not in names:
+                continue
+            arn = one["arn"].removesuffix(":*")
+            tags = aws.logs.list_tags_for_resource(resourceArn=arn)["tags"]
+            has = cls(one["logGroupName"], one.get("retentionInDays", 0))
+            created = datetime.fromtimestamp(one["creationTime"] / 1000, UTC)
+            yield Live(one["logGroupName"], has, scope.address(tags), out={"arn": arn}, created=created)
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """The retention is a second call."""
+        aws.logs.create_log_group(logGroupName=self.name, tags=dict(identity.tags))
+        self._retain(aws)
+        return self.name
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """Only the retention changes in place."""
+        self._retain(aws)
+
+    def _retain(self, aws: Aws) -> None:
+        if self.retention_days:
+            aws.logs.put_retention_policy(logGroupName=self.name, retentionInDays=self.retention_days)
+        else:
+            aws.logs.delete_retention_policy(logGroupName=self.name)
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """At once and for ever."""
+        aws.logs.delete_log_group(logGroupName=self.name)

@@ -1,0 +1,69 @@
+"""Policies compare by meaning."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reptiops.policy import Policy, allow, deny
+
+names = st.lists(st.sampled_from(["s3:GetObject", "s3:PutObject", "logs:*"]), min_size=1, max_size=3, unique=True)
+arns = st.lists(st.sampled_from(["arn:a", "arn:b", "arn:c"]), min_size=1, max_size=3, unique=True)
+statements = st.lists(st.tuples(names, arns, st.booleans()), min_size=1, max_size=4)
+
+
+def _policy(parts: list[tuple[list[str], list[str], bool]]) -> Policy:
+    return Policy.make(*((allow if yes else deny)(a, r) for a, r, yes in parts))
+
+
+@given(statements, st.randoms())
+def test_order_and_case_do_not_count(parts: list[tuple[list[str], list[str], bool]], random: object) -> None:
+    shuffled = [
+        (list(reversed([a.upper() for a in actions])), list(reversed(arns)), yes) for actions, arns, yes in parts
+    ]
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    written = {
+        "Statement": [
+            {"Sid": f"s{n}", "Effect": "Allow" if yes else "Deny", "Action": a, "Resource": r}
+            for n, (a, r, yes) in enumerate(shuffled)
+        ]
+    }
+    assert _policy(parts) == Policy.of(written)
+
+
+@given(statements, statements)
+def test_equal_means_equal_plain_form(
+    one: list[tuple[list[str], list[str], bool]], two: list[tuple[list[str], list[str], bool]]
+) -> None:
+    a, b = _policy(one), _policy(two)
+    assert (a == b) == (a.to_plain() == b.to_plain())
+    if a == b:
+        assert hash(a) == hash(b)
+
+
+def test_the_forms_that_aws_gives_back() -> None:
+    written = Policy.of(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"AWS": ["123456789012"]},
+                    "Action": ["sts:AssumeRole"],
+                    "Condition": {"Bool": {"aws:MultiFactorAuthPresent": True}},
+                }
+            ],
+        }
+    )
+    given_back = Policy.of(
+        '{"Statement": {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, '
+        '"Action": "sts:AssumeRole", "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}}}'
+    )
+    assert written == given_back
+    assert written != Policy.of('{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}}')
+
+
+def test_everybody_is_spelt_in_two_ways() -> None:
+    one = {"Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:b"}}
+    two = {"Statement": {"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "s3:*", "Resource": "arn:b"}}
+    assert Policy.of(one) == Policy.of(two)
