@@ -126,6 +126,8 @@ class _Walk:
         mark = getattr(error, "problem_mark", None)
         if mark is not None:
             said = " ".join(filter(None, (getattr(error, "context", None), getattr(error, "problem", None))))
+            if "maximum nesting depth" in said:  # newer libyaml bounds the depth itself
+                return Mistake(self.file, mark.line + 1, "", "nested too deeply", f"at most {MAX_DEPTH} levels")
             return Mistake(self.file, mark.line + 1, "", f"not valid YAML: {said}")
         position = getattr(error, "position", 0)
         line = self.text.encode("utf-8")[:position].count(b"\n") + 1
