@@ -320,6 +320,8 @@ class Teardown:
     seconds: float = 0.0
     calls: int = 0
     left: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    """What stays on purpose: final snapshots, secrets that can still be brought back, what somebody else needs."""
 
 
 def teardown(
@@ -344,16 +346,20 @@ def teardown(
     if not approve(site.env, actions):
         raise Refused("Nothing was changed.")
     with _writing(site, "teardown", options.tell, scope, stop) as work:
-        Remove(site.graph, doomed, work).run()
+        removal = Remove(site.graph, doomed, work)
+        removal.run()
         _interrupted(work)
         again = scope.again()
         look(again, site.graph.kinds())
-        left, _ = _all_of_it(site, again)
+        still, _ = _all_of_it(site, again)
+        left = [a for a in still if not any(one.startswith(f"{a.address} (") for one in removal.kept)]
         known = [a.address for a in left]
         for address in [a for a in site.state.entries if a not in known]:
             work.gone(address)
     names = tuple(f"{a.address} {a.live.id if a.live else ''}" for a in left)
-    return Teardown(actions, time.monotonic() - started, sum(site.aws.calls.values()), names)
+    return Teardown(
+        actions, time.monotonic() - started, sum(site.aws.calls.values()), names, tuple(sorted(removal.kept))
+    )
 
 
 def _all_of_it(site: Site, scope: Scope) -> tuple[tuple[Action, ...], list[Doomed]]:
@@ -373,7 +379,7 @@ def _all_of_it(site: Site, scope: Scope) -> tuple[tuple[Action, ...], list[Doome
                 continue
             known = instances.get((kind, one.id))
             address = known[0] if known else ours.get((kind, one.id))
-            if address is None and kind.taggable:
+            if address is None and kind.taggable and not kind.within:
                 continue
             address = address or f"{steps[kind]}/{one.id}"
             instance = known[1] if known else one.has

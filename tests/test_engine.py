@@ -39,7 +39,7 @@ class Note(Resource):
 
     name: str = fixed()
     value: str = ""
-    absent = frozenset({"ParameterNotFound"})
+    absent = frozenset({"ParameterNotFound", "InvalidResourceId"})
 
     def key(self) -> str:
         return self.name

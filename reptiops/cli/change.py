@@ -120,7 +120,14 @@ def teardown(env: str | None, yes: bool, allow_protected: bool, **given: Any) ->
             env, approve=approve, allow_protected=allow_protected, stop=stop, tell=progress, **site_settings(given)
         )
     if given["as_json"]:
-        show_json({"environment": env, "removed": [a.address for a in done.doomed], "left": list(done.left)})
+        show_json(
+            {
+                "environment": env,
+                "removed": [a.address for a in done.doomed],
+                "left": list(done.left),
+                "kept": list(done.kept),
+            }
+        )
     elif not done.doomed:
         console.print(f"Nothing of {env} is there.")
     else:
@@ -128,6 +135,8 @@ def teardown(env: str | None, yes: bool, allow_protected: bool, **given: Any) ->
             f"\n[bold]{env}[/]: {len(done.doomed)} resources removed in {terminal.duration(done.seconds)}, {done.calls} calls",
             highlight=False,
         )
+        for line in done.kept:
+            console.print(f"kept on purpose: {line}", highlight=False, markup=False, soft_wrap=True)
         console.print("Left: nothing." if not done.left else "Left:\n  " + "\n  ".join(done.left))
     if done.left:
         raise SystemExit(1)

@@ -14,7 +14,7 @@ from reptiops.engine.calls import Work
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step, results
 from reptiops.engine.plan import Action, Matcher, Plan, decide
-from reptiops.engine.resource import Live, Resource
+from reptiops.engine.resource import Live, Resource, is_unknown, plain
 from reptiops.errors import ReptiopsError
 
 WORKERS = 16
@@ -47,6 +47,7 @@ class Task:
     started: float = 0.0
     live: Live[Any] | None = None
     made: bool = False
+    seen: bool = False
     ready: bool = False
     next_look: float = 0.0
     told: str = ""
@@ -62,7 +63,7 @@ class Progress:
 
     def settled(self, early: bool) -> bool:
         """Whether those who need this step may start."""
-        return all(t.made if early else t.ready for t in self.tasks)
+        return all(t.seen if early else t.ready for t in self.tasks)
 
 
 class Apply:
@@ -109,6 +110,8 @@ class Apply:
         for s in self._graph.order:
             if s.name not in self._progress and self._may_start(s):
                 wanted = s.wanted(self._values(s))
+                if not self._known(s, wanted):
+                    continue
                 progress = self._progress[s.name] = Progress(s, wanted)
                 for address, want in wanted.items():
                     self._begin(pool, progress, address, want)
@@ -123,6 +126,15 @@ class Apply:
             earlier = [o for o in self._graph.order if self._graph.phase_index(o) < phase]
             return all(o.name in self._progress and self._progress[o.name].settled(False) for o in earlier)
         return True
+
+    def _known(self, s: Step, wanted: Mapping[str, Resource]) -> bool:
+        """Whether AWS has given all values by now: some come only while a resource is already seen (ACM's records)."""
+        missing = [address for address, want in wanted.items() if is_unknown(plain(want))]
+        if missing and all(self._progress[n].settled(False) for n in s.needs):
+            self._errors.append(
+                ReptiopsError(f"{missing[0]} needs a value that AWS does not give: {plain(wanted[missing[0]])}")
+            )
+        return not missing
 
     def _values(self, s: Step) -> dict[str, Any]:
         values = dict(self._given)
@@ -239,6 +251,7 @@ class Apply:
 
     def _seen(self, task: Task, live: Live[Any]) -> None:
         task.live = self.live[task.address] = live
+        task.seen = True
         if task.address in self.created:
             self.created[task.address] = live
         kind, waited = type(task.want), time.monotonic() - task.started

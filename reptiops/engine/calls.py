@@ -15,7 +15,7 @@ import tenacity
 
 from reptiops.aws import DENIED, THROTTLED, Aws, code, lost, message, request_id
 from reptiops.engine.events import Event, Sink
-from reptiops.engine.resource import ADDRESS_TAG, Identity, Live, NotYet, Resource, carry, diff, plain
+from reptiops.engine.resource import ADDRESS_TAG, Identity, Kept, Live, NotYet, Resource, carry, diff, plain
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Entry, Journal, State, now
 from reptiops.errors import ReptiopsError
@@ -45,10 +45,12 @@ class Work:
     tell: Sink
     stop: threading.Event = field(default_factory=threading.Event)
     guard: threading.Lock = field(default_factory=threading.Lock)
+    generation: int = field(default_factory=time.time_ns)
+    """Goes into idempotency tokens: the same within a run, another in the next, for AWS remembers some for ever."""
 
     def identity(self, address: str) -> Identity:
         """What a create of this address carries."""
-        return Identity(address, {**self.scope.names.tags, ADDRESS_TAG: address})
+        return Identity(address, {**self.scope.names.tags, ADDRESS_TAG: address}, self.generation)
 
     # -- create --
 
@@ -158,6 +160,10 @@ class Work:
             self.journal.write("begin", address=address, verb=verb, kind=kind.kind(), pre=live and plain(live.has))
         try:
             identifier = self._retried(kind, address, verb, started)(attempt)
+        except Kept as kept:
+            with self.guard:
+                self.journal.write("kept", address=address, verb=verb, why=str(kept))
+            raise
         except Exception as error:
             with self.guard:
                 self.journal.write("failed", address=address, verb=verb, code=code(error), request=request_id(error))

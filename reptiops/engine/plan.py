@@ -97,7 +97,14 @@ class Matcher:
         found = self._keys.get((kind, key)) if key is not None else None
         if found is None:
             return None, False
-        return found, kind.taggable and found.address is None and not kind.existing
+        return found, found.address is None and self._is_foreign(want, found)
+
+    @staticmethod
+    def _is_foreign(want: Resource, found: Live[Any]) -> bool:
+        kind = type(want)
+        if kind.existing or kind.within:
+            return False
+        return kind.taggable or want.foreign(found)
 
 
 def decide(address: str, want: Resource, live: Live[Any] | None, foreign: bool, s: Step) -> Action:

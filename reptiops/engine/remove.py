@@ -15,7 +15,7 @@ from reptiops.engine.apply import WORKERS, ApplyError
 from reptiops.engine.calls import Work
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph
-from reptiops.engine.resource import Live, Resource
+from reptiops.engine.resource import Kept, Live, Resource
 from reptiops.errors import ReptiopsError
 
 
@@ -44,6 +44,8 @@ class Remove:
         self._polls: set[type[Resource]] = set()
         self._stuck: set[str] = set()
         self.errors: list[BaseException] = []
+        self.kept: list[str] = []
+        """What stays on purpose, and why."""
 
     def run(self) -> None:
         """Remove all of it. Raises ApplyError with everything that would not go."""
@@ -110,10 +112,18 @@ class Remove:
             error = future.exception()
             if not isinstance(subject, Doomed):
                 self._polls.discard(subject)
-            if error is not None:
+            if isinstance(subject, Doomed) and isinstance(error, Kept):
+                self._keep(subject, str(error))
+            elif error is not None:
                 self._fail(subject, error)
             elif not isinstance(subject, Doomed):
                 self._seen(subject, *future.result())
+
+    def _keep(self, doomed: Doomed, why: str) -> None:
+        doomed.gone = True
+        self.kept.append(f"{doomed.address} ({doomed.live.id}): {why}")
+        self._work.gone(doomed.address)
+        self._work.tell(Event("kept", doomed.address, "delete", why))
 
     def _fail(self, subject: Any, error: BaseException) -> None:
         if not isinstance(error, Exception):
@@ -134,6 +144,9 @@ class Remove:
             one = present.get(d.live.id)
             if one is None or kind.existing:
                 d.gone = True
+                remains = d.instance.leaves(d.live)
+                if remains:
+                    self.kept.append(f"{d.address} ({d.live.id}): {remains}")
                 self._work.gone(d.address)
                 self._work.tell(Event("done", d.address, "delete", d.live.id, waited))
             elif waited > kind.limit:

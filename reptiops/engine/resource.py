@@ -95,6 +95,10 @@ class NotYet(Exception):
     """Raised by a kind whose call has to wait for AWS; the engine asks again. The text is shown to the person."""
 
 
+class Kept(Exception):
+    """Raised by a kind whose deletion would harm somebody else: it stays, and the text says why."""
+
+
 @dataclass(frozen=True)
 class Resource:
     """The base of every kind. See `docs/adding-a-resource.md` for a worked example."""
@@ -115,7 +119,9 @@ class Resource:
     taggable: ClassVar[bool] = True
     """False: AWS keeps no tags on it; ownership is by the parent and the natural key."""
     existing: ClassVar[bool] = False
-    """True: may be found instead of created; a found one is never written and never deleted."""
+    """True: shared with others and found rather than made; a found one is never written and never deleted."""
+    within: ClassVar[bool] = False
+    """True: it lives inside a resource that is ours, so one without our tags is ours all the same."""
 
     def key(self) -> str | None:
         """The natural key by which AWS tells two of a kind apart, or None where only the id and the tags do."""
@@ -140,6 +146,14 @@ class Resource:
 
     def retire(self, aws: Aws, live: Live[Any]) -> None:
         """First half of a slow deletion, done at once at the start of a teardown (a distribution is disabled here)."""
+
+    def foreign(self, live: Live[Any]) -> bool:
+        """Whether an untaggable one, found by its natural key and in no state, is somebody else's."""
+        return False
+
+    def leaves(self, live: Live[Any]) -> str:
+        """What its deletion leaves behind on purpose, in a sentence; empty for nothing."""
+        return ""
 
     def unused(self) -> Self:
         """As it should be deleted if it was never in service: no final snapshot, no recovery window."""

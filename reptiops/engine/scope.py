@@ -7,10 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from reptiops.aws import Aws
+from botocore.exceptions import ClientError
+
+from reptiops.aws import Aws, code
 from reptiops.engine.resource import ADDRESS_TAG, Live, Resource
 
 R = TypeVar("R", bound=Resource)
+VANISHING = 4
+"""How often a list is read anew because something on it vanished before its details were read."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +63,21 @@ class Scope:
                 seen = self._seen.get(kind)
             if seen is not None:
                 return cast("list[Live[R]]", seen)
-            found = [one for one in kind.observe(self.aws, self) if one.status.phase != "gone"]
+            found = [one for one in self._observe(kind) if one.status.phase != "gone"]
             with self._guard:
                 if self._changes.get(kind, 0) == before:  # else a write came in between: good for now, not for later
                     self._seen[kind] = list(found)
             return found
+
+    def _observe(self, kind: type[R]) -> list[Live[R]]:
+        """A list and its details are several reads: what is deleted in between answers "not found", and is listed anew."""
+        for _ in range(VANISHING):
+            try:
+                return list(kind.observe(self.aws, self))
+            except ClientError as error:
+                if code(error) not in kind.absent:
+                    raise
+        return list(kind.observe(self.aws, self))
 
     def forget(self, kind: type[Resource]) -> None:
         """Read this kind anew at the next `live`: something of it was written."""

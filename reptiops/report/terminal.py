@@ -60,6 +60,8 @@ class Progress:
             return f"… {address} {escape(event.text or 'waiting')} [dim]({duration(event.seconds)})[/]"
         if event.word == "retry":
             return f"… {address} {event.verb}: asking again, {escape(event.text)}"
+        if event.word == "kept":
+            return f"[yellow]=[/] {address} stays: {escape(event.text)}"
         if event.word == "failed":
             return f"[red]✗ {address} {escape(event.text)}[/]"
         if event.word == "note":

@@ -6,7 +6,12 @@ from collections.abc import Mapping
 
 from reptiops.config import Environment
 from reptiops.engine.graph import Result, step
+from reptiops.facts import Facts
+from reptiops.policy import Policy, allow, trust
 from reptiops.resources.ec2 import ElasticIp, InternetGateway, NatGateway, RouteTable, Subnet, Vpc
+from reptiops.resources.ec2_access import FlowLog, SecurityGroup, VpcEndpoint
+from reptiops.resources.iam import Role
+from reptiops.resources.logs import LogGroup
 
 ANYWHERE = "0.0.0.0/0"
 
@@ -81,3 +86,95 @@ def private_route_table(
         )
         for zone, subnet in private_subnet.items()
     }
+
+
+@step()
+def gateway_endpoint(
+    env: Environment, facts: Facts, vpc: Result, private_route_table: Mapping[str, Result]
+) -> dict[str, VpcEndpoint]:
+    """S3 without the NAT gateways: free, and image layers come from there."""
+    tables = frozenset(table.id for table in private_route_table.values())
+    return {
+        service: VpcEndpoint(
+            vpc=vpc.id,
+            service=f"com.amazonaws.{facts.region}.{service}",
+            type="Gateway",
+            name=env.named(service),
+            route_tables=tables,
+        )
+        for service in env.network.gateway_endpoints
+    }
+
+
+@step()
+def endpoints_group(env: Environment, vpc: Result) -> SecurityGroup | None:
+    """Who may use the interface endpoints, where there are any; its rule is set with the other rules of the matrix."""
+    group = env.security_groups.get("endpoints")
+    if group is None:
+        return None
+    return SecurityGroup(vpc=vpc.id, name=env.group_name("endpoints"), description=group.description)
+
+
+@step()
+def interface_endpoint(
+    env: Environment,
+    facts: Facts,
+    vpc: Result,
+    private_subnet: Mapping[str, Result],
+    endpoints_group: Result | None,
+) -> dict[str, VpcEndpoint]:
+    """Without NAT gateways private tasks reach AWS through these."""
+    if endpoints_group is None:
+        return {}
+    return {
+        service: VpcEndpoint(
+            vpc=vpc.id,
+            service=f"com.amazonaws.{facts.region}.{service}",
+            type="Interface",
+            name=env.named(service),
+            subnets=frozenset(subnet.id for subnet in private_subnet.values()),
+            security_groups=frozenset({endpoints_group.id}),
+            private_dns=True,
+        )
+        for service in env.network.interface_endpoints
+    }
+
+
+@step()
+def flow_log_group(env: Environment) -> LogGroup | None:
+    """Where the flow log is kept; made first, or AWS would make one that keeps everything for ever."""
+    logs = env.network.flow_logs
+    return LogGroup(env.flow_log_group, logs.retention_days) if logs.enabled else None
+
+
+@step()
+def flow_logs_role(env: Environment, facts: Facts) -> Role | None:
+    """What lets the VPC write its flow log, and nothing else."""
+    if not env.network.flow_logs.enabled:
+        return None
+    group = f"arn:{facts.partition}:logs:{facts.region}:{facts.account}:log-group:{env.flow_log_group}"
+    write = allow(["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"], [group, f"{group}:*"])
+    return Role(
+        name=env.named("flow-logs"),
+        trust=trust("vpc-flow-logs.amazonaws.com", facts.account),
+        policies={"write-flow-log": Policy.make(write, allow(["logs:DescribeLogGroups"], ["*"]))},
+        description="Lets VPC flow logs write to their log group",
+    )
+
+
+@step()
+def flow_log(
+    env: Environment, vpc: Result, flow_log_group: Result | None, flow_logs_role: Result | None
+) -> FlowLog | None:
+    """Who talked to whom, for the day when somebody asks."""
+    if flow_log_group is None or flow_logs_role is None:
+        return None
+    logs = env.network.flow_logs
+    return FlowLog(
+        vpc=vpc.id,
+        log_group=flow_log_group.id,
+        role=flow_logs_role.out("arn"),
+        traffic=logs.traffic,
+        aggregation_seconds=logs.aggregation_seconds,
+        name=env.named("flow-log"),
+    )

@@ -9,7 +9,7 @@ from reptiops.resources.ec2 import ElasticIp, InternetGateway, NatGateway, Route
 from tests.samples import Sample, World
 
 
-def _owned_vpc(world: World) -> str:
+def owned_vpc(world: World) -> str:
     """Children are looked for in the environment's own VPC, so it has to carry the environment's tags."""
     tags = [{"Key": k, "Value": v} for k, v in {**world.names.tags, "reptiops:address": "network/vpc"}.items()]
     world.session.client("ec2").create_tags(Resources=[world.vpc], Tags=tags)
@@ -31,7 +31,7 @@ def _another_vpc(world: World) -> str:
 
 def _table(world: World) -> RouteTable:
     subnets = world.subnets
-    return RouteTable(_owned_vpc(world), "one", {"0.0.0.0/0": _gateway(world)}, frozenset(subnets[:1]))
+    return RouteTable(owned_vpc(world), "one", {"0.0.0.0/0": _gateway(world)}, frozenset(subnets[:1]))
 
 
 SAMPLES = [
@@ -46,7 +46,7 @@ SAMPLES = [
     ),
     Sample(
         Subnet,
-        lambda world: Subnet(_owned_vpc(world), "us-east-1a", "10.1.77.0/24", "one"),
+        lambda world: Subnet(owned_vpc(world), "us-east-1a", "10.1.77.0/24", "one"),
         [lambda s: replace(s, name="two"), lambda s: replace(s, public=True), lambda s: replace(s, public=False)],
     ),
     Sample(

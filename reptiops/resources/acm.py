@@ -1,0 +1,175 @@
+"""Certificates: requested and validated through DNS, or self-signed and imported where there is no zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, Self
+
+from reptiops.aws import Aws
+from reptiops.engine.resource import Identity, Live, Resource, Status, fixed
+from reptiops.engine.scope import Scope
+
+KEYS = ["RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1", "EC_secp521r1"]
+"""ListCertificates leaves out every key type but two unless all are named (aws-facts 4.1)."""
+RENEW_DAYS = 30
+"""A self-signed certificate is made anew when fewer days are left: nobody else renews it."""
+
+
+def listed(aws: Aws) -> list[dict[str, Any]]:
+    """The summaries of all certificates of the region, whatever their key and state."""
+    return aws.acm.pages("list_certificates", "CertificateSummaryList", Includes={"keyTypes": KEYS})
+
+
+def _tags(aws: Aws, arn: str) -> dict[str, str]:
+    answer = aws.acm.list_tags_for_certificate(CertificateArn=arn)
+    return {t["Key"]: t.get("Value", "") for t in answer["Tags"]}
+
+
+def _algorithm(value: str) -> str:
+    return value.replace("-", "_")
+
+
+@dataclass(frozen=True)
+class Certificate(Resource):
+    """A public certificate. It is issued once its validation records are in the zone."""
+
+    domain: str = fixed()
+    names: frozenset[str] = fixed()
+    key_algorithm: str = fixed(default="RSA_2048")
+
+    absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})
+    not_yet: ClassVar[frozenset[str]] = frozenset({"ResourceInUseException", "RequestInProgressException"})
+    typical: ClassVar[float] = 30
+    typical_delete: ClassVar[float] = 30
+    limit: ClassVar[float] = 4500
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """Those for a wanted domain that carry our tags; names are not unique, so tags are what counts."""
+        domains = {want.domain for want in scope.wanted(cls)}
+        for summary in listed(aws):
+            if summary.get("Type") == "IMPORTED" or summary.get("DomainName") not in domains:
+                continue
+            address = scope.address(_tags(aws, summary["CertificateArn"]))
+            if address is None:
+                continue
+            one = aws.acm.describe_certificate(CertificateArn=summary["CertificateArn"])["Certificate"]
+            has = cls(
+                domain=one["DomainName"],
+                names=frozenset(one["SubjectAlternativeNames"]),
+                key_algorithm=_algorithm(one.get("KeyAlgorithm", "RSA_2048")),
+            )
+            out = {"arn": one["CertificateArn"], **_records(one)}
+            yield Live(one["CertificateArn"], has, address, _status(one), out, one.get("CreatedAt"))
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """Each request without the same token would be another certificate."""
+        answer = aws.acm.request_certificate(
+            DomainName=self.domain,
+            SubjectAlternativeNames=sorted(self.names),
+            ValidationMethod="DNS",
+            KeyAlgorithm=self.key_algorithm,
+            IdempotencyToken=identity.token,
+            Tags=identity.tag_list(),
+        )
+        return str(answer["CertificateArn"])
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """Refused while a listener or distribution uses it, and for minutes after."""
+        aws.acm.delete_certificate(CertificateArn=live.id)
+
+
+def _records(one: Mapping[str, Any]) -> dict[str, str]:
+    """The validation record of each domain, names without the trailing dot; missing for seconds after the request."""
+    out = {}
+    for option in one.get("DomainValidationOptions", []):
+        record = option.get("ResourceRecord")
+        if record:
+            domain = option["DomainName"].removeprefix("*.")
+            out[f"record_name:{domain}"] = record["Name"].rstrip(".").lower()
+            out[f"record_value:{domain}"] = record["Value"].rstrip(".").lower()
+    return out
+
+
+def _status(one: Mapping[str, Any]) -> Status:
+    word = one["Status"]
+    phase: Any = {"ISSUED": "ready", "PENDING_VALIDATION": "pending"}.get(word, "failed")
+    return Status(phase, word.lower().replace("_", " "), one.get("FailureReason", ""))
+
+
+@dataclass(frozen=True)
+class SelfSignedCertificate(Resource):
+    """A certificate that the tool makes and signs itself. Load balancers take it, browsers warn, CloudFront refuses."""
+
+    domain: str = fixed()
+    names: frozenset[str] = fixed()
+    valid_days: int = fixed(default=365)
+    renewal_due: bool = False
+    """Whether fewer than RENEW_DAYS are left."""
+
+    absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})
+    not_yet: ClassVar[frozenset[str]] = frozenset({"ResourceInUseException"})
+    limit: ClassVar[float] = 1200
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """Imported ones for a wanted domain that carry our tags."""
+        domains = {want.domain for want in scope.wanted(cls)}
+        for summary in listed(aws):
+            if summary.get("Type") != "IMPORTED" or summary.get("DomainName") not in domains:
+                continue
+            address = scope.address(_tags(aws, summary["CertificateArn"]))
+            if address is None:
+                continue
+            one = aws.acm.describe_certificate(CertificateArn=summary["CertificateArn"])["Certificate"]
+            begins, ends = one["NotBefore"], one["NotAfter"]
+            has = cls(
+                domain=one["DomainName"],
+                names=frozenset(one["SubjectAlternativeNames"]),
+                valid_days=round((ends - begins) / timedelta(days=1)),
+                renewal_due=ends - datetime.now(UTC) < timedelta(days=RENEW_DAYS),
+            )
+            arn = one["CertificateArn"]
+            yield Live(arn, has, address, Status("ready", "imported"), {"arn": arn}, one.get("ImportedAt"))
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """The private key exists only in this call."""
+        key, certificate = self._sign()
+        answer = aws.acm.import_certificate(Certificate=certificate, PrivateKey=key, Tags=identity.tag_list())
+        return str(answer["CertificateArn"])
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """Imported anew under the same ARN; tags are refused on re-import."""
+        key, certificate = self._sign()
+        aws.acm.import_certificate(CertificateArn=live.id, Certificate=certificate, PrivateKey=key)
+
+    def _sign(self) -> tuple[bytes, bytes]:
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import rsa
+        from cryptography.x509.oid import NameOID
+
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self.domain)])
+        begins = datetime.now(UTC) - timedelta(minutes=5)  # a clock that is a little behind must accept it too
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(begins)
+            .not_valid_after(begins + timedelta(days=self.valid_days))
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(n) for n in sorted(self.names)]), critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        private = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        return private, certificate.public_bytes(serialization.Encoding.PEM)
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """Refused while a listener uses it, and for minutes after."""
+        aws.acm.delete_certificate(CertificateArn=live.id)

@@ -1,0 +1,326 @@
+"""What is let through the network and what is seen of it: security groups, their rules, VPC endpoints, flow logs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+from botocore.exceptions import ClientError
+
+from reptiops.aws import Aws
+from reptiops.engine.resource import Identity, Live, Resource, Status, fixed
+from reptiops.engine.scope import Scope
+from reptiops.resources.ec2 import Vpc, named, rename, tags_of
+
+EVERYTHING = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+"""The rule that AWS puts into the outbound side of every new group."""
+
+
+def raise_unsuccessful(answer: Mapping[str, Any], operation: str) -> None:
+    """Turn a failure that EC2 reports inside a 200 answer into the error it is."""
+    for one in answer.get("Unsuccessful") or []:
+        raise ClientError({"Error": one["Error"], "ResponseMetadata": answer.get("ResponseMetadata", {})}, operation)
+
+
+@dataclass(frozen=True)
+class SecurityGroup(Resource):
+    """A security group without its rules, which are resources of their own because groups name each other."""
+
+    vpc: str = fixed()
+    name: str = fixed()
+    description: str = fixed()
+    open_outbound: bool = False
+    """Whether it still has the rule that lets everything out, which AWS puts into each new group."""
+
+    absent: ClassVar[frozenset[str]] = frozenset({"InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound"})
+    not_yet: ClassVar[frozenset[str]] = absent | {"InvalidVpcID.NotFound", "DependencyViolation", "InvalidGroup.InUse"}
+    typical_delete: ClassVar[float] = 10
+    limit: ClassVar[float] = 1200
+
+    def key(self) -> str:
+        """Names are unique in a VPC, whatever their case."""
+        return f"{self.vpc}/{self.name.lower()}"
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """Every group of our VPC but the default one, which AWS owns."""
+        vpcs = [one.id for one in scope.live(Vpc)]
+        if not vpcs:
+            return
+        for one in aws.ec2.pages(
+            "describe_security_groups", "SecurityGroups", Filters=[{"Name": "vpc-id", "Values": vpcs}]
+        ):
+            if one["GroupName"] == "default":
+                continue
+            has = cls(one["VpcId"], one["GroupName"], one["Description"], _is_open(one.get("IpPermissionsEgress", [])))
+            yield Live(one["GroupId"], has, scope.address(tags_of(one)))
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """No token: name and tag find it again. The rule that lets everything out goes at once."""
+        answer = aws.ec2.create_security_group(
+            GroupName=self.name,
+            Description=self.description,
+            VpcId=self.vpc,
+            TagSpecifications=named(identity, "security-group", self.name),
+        )
+        group = str(answer["GroupId"])
+        aws.ec2.revoke_security_group_egress(GroupId=group, IpPermissions=[EVERYTHING])
+        return group
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """Only the open outbound rule can differ in place."""
+        aws.ec2.revoke_security_group_egress(GroupId=live.id, IpPermissions=[EVERYTHING])
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """Refused while an interface uses it or another group's rule names it."""
+        aws.ec2.delete_security_group(GroupId=live.id)
+
+
+def _is_open(permissions: Iterable[Mapping[str, Any]]) -> bool:
+    return any(
+        p["IpProtocol"] == "-1" and any(r["CidrIp"] == "0.0.0.0/0" for r in p.get("IpRanges", [])) for p in permissions
+    )
+
+
+@dataclass(frozen=True)
+class SecurityGroupRule(Resource):
+    """One line of the matrix in one group. `peer` is a CIDR block or the id of another group."""
+
+    group: str = fixed()
+    direction: Literal["inbound", "outbound"] = fixed()
+    protocol: str = "tcp"
+    from_port: int = 0
+    to_port: int = 0
+    peer: str = "0.0.0.0/0"
+
+    absent: ClassVar[frozenset[str]] = frozenset(
+        {"InvalidPermission.NotFound", "InvalidSecurityGroupRuleId.NotFound", "InvalidGroup.NotFound"}
+    )
+    not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidGroup.NotFound"})
+    within: ClassVar[bool] = True
+
+    def key(self) -> str:
+        """A group refuses two rules of the same content."""
+        return f"{self.group}/{self.direction}/{self.protocol}/{self.from_port}-{self.to_port}/{self.peer}"
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """Each rule by its own id: DescribeSecurityGroups would merge rules of equal ports."""
+        groups = {one.id: one for one in scope.live(SecurityGroup) if one.address}
+        if not groups:
+            return
+        filters = [{"Name": "group-id", "Values": sorted(groups)}]
+        for one in aws.ec2.pages("describe_security_group_rules", "SecurityGroupRules", Filters=filters):
+            if one["IsEgress"] and one["IpProtocol"] == "-1" and groups[one["GroupId"]].has.open_outbound:
+                continue  # a difference of the group itself
+            peer = one.get("CidrIpv4") or one.get("ReferencedGroupInfo", {}).get("GroupId")
+            has = cls(
+                group=one["GroupId"],
+                direction="outbound" if one["IsEgress"] else "inbound",
+                protocol=one["IpProtocol"],
+                from_port=one.get("FromPort", -1),
+                to_port=one.get("ToPort", -1),
+                peer=peer or one.get("CidrIpv6") or one.get("PrefixListId") or "?",
+            )
+            yield Live(one["SecurityGroupRuleId"], has, scope.address(tags_of(one)))
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """One rule a call: a duplicate would fail the whole call."""
+        authorize = (
+            aws.ec2.authorize_security_group_ingress
+            if self.direction == "inbound"
+            else aws.ec2.authorize_security_group_egress
+        )
+        tags = [{"ResourceType": "security-group-rule", "Tags": identity.tag_list()}]
+        answer = authorize(GroupId=self.group, IpPermissions=[self._permission()], TagSpecifications=tags)
+        return str(answer["SecurityGroupRules"][-1]["SecurityGroupRuleId"])
+
+    def _permission(self) -> dict[str, Any]:
+        far = (
+            {"UserIdGroupPairs": [{"GroupId": self.peer}]}
+            if self.peer.startswith("sg-")
+            else {"IpRanges": [{"CidrIp": self.peer}]}
+        )
+        return {"IpProtocol": self.protocol, "FromPort": self.from_port, "ToPort": self.to_port, **far}
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """ModifySecurityGroupRules replaces all fields of a rule."""
+        peer = {"ReferencedGroupId": self.peer} if self.peer.startswith("sg-") else {"CidrIpv4": self.peer}
+        rule = {"IpProtocol": self.protocol, "FromPort": self.from_port, "ToPort": self.to_port, **peer}
+        aws.ec2.modify_security_group_rules(
+            GroupId=self.group,
+            SecurityGroupRules=[{"SecurityGroupRuleId": live.id, "SecurityGroupRule": rule}],
+        )
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """By its id, so that nothing but this rule goes."""
+        revoke = (
+            aws.ec2.revoke_security_group_ingress
+            if live.has.direction == "inbound"
+            else aws.ec2.revoke_security_group_egress
+        )
+        revoke(GroupId=live.has.group, SecurityGroupRuleIds=[live.id])
+
+
+@dataclass(frozen=True)
+class VpcEndpoint(Resource):
+    """A private way to an AWS service: a gateway in route tables, or interfaces in subnets."""
+
+    vpc: str = fixed()
+    service: str = fixed()
+    type: Literal["Gateway", "Interface"] = fixed()
+    name: str = ""
+    route_tables: frozenset[str] = frozenset()
+    subnets: frozenset[str] = frozenset()
+    security_groups: frozenset[str] = frozenset()
+    private_dns: bool = False
+
+    absent: ClassVar[frozenset[str]] = frozenset({"InvalidVpcEndpointId.NotFound", "InvalidVpcEndpoint.NotFound"})
+    not_yet: ClassVar[frozenset[str]] = frozenset(
+        {"InvalidVpcID.NotFound", "InvalidSubnetID.NotFound", "InvalidRouteTableId.NotFound", "InvalidGroup.NotFound"}
+    )
+    propagating: ClassVar[tuple[tuple[str, str], ...]] = (("InvalidParameter", "conflicting DNS domain"),)
+    typical: ClassVar[float] = 90
+    typical_delete: ClassVar[float] = 90
+    limit: ClassVar[float] = 900
+
+    def key(self) -> str:
+        """A VPC has one endpoint with private names for a service."""
+        return f"{self.vpc}/{self.service}"
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """Everything in our VPC; the state's case differs between documentation and practice."""
+        vpcs = [one.id for one in scope.live(Vpc)]
+        if not vpcs:
+            return
+        for one in aws.ec2.pages(
+            "describe_vpc_endpoints", "VpcEndpoints", Filters=[{"Name": "vpc-id", "Values": vpcs}]
+        ):
+            word = one.get("State", "available").lower()
+            if word in ("deleted", "expired"):
+                continue
+            tags = tags_of(one)
+            has = cls(
+                vpc=one["VpcId"],
+                service=one["ServiceName"],
+                type=one["VpcEndpointType"],
+                name=tags.get("Name", ""),
+                route_tables=frozenset(one.get("RouteTableIds", [])),
+                subnets=frozenset(one.get("SubnetIds", [])),
+                security_groups=frozenset(g["GroupId"] for g in one.get("Groups", [])),
+                private_dns=one["VpcEndpointType"] == "Interface" and bool(one.get("PrivateDnsEnabled")),
+            )
+            phase: Any = {"available": "ready", "failed": "failed", "rejected": "failed"}.get(word, "pending")
+            yield Live(one["VpcEndpointId"], has, scope.address(tags), Status(phase, word))
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """Without groups an interface endpoint would take the VPC's default group, so they are always sent."""
+        interface = {
+            "SubnetIds": sorted(self.subnets),
+            "SecurityGroupIds": sorted(self.security_groups),
+            "PrivateDnsEnabled": self.private_dns,
+        }
+        answer = aws.ec2.create_vpc_endpoint(
+            VpcEndpointType=self.type,
+            VpcId=self.vpc,
+            ServiceName=self.service,
+            ClientToken=identity.token,
+            TagSpecifications=named(identity, "vpc-endpoint", self.name),
+            **({"RouteTableIds": sorted(self.route_tables)} if self.type == "Gateway" else interface),
+        )
+        return str(answer["VpcEndpoint"]["VpcEndpointId"])
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """ModifyVpcEndpoint takes what to add and what to remove."""
+        if "name" in changed:
+            rename(aws, live.id, self.name)
+        modify: dict[str, Any] = {}
+        for name, parameter in (
+            ("route_tables", "RouteTableIds"),
+            ("subnets", "SubnetIds"),
+            ("security_groups", "SecurityGroupIds"),
+        ):
+            if name in changed:
+                want, has = getattr(self, name), getattr(live.has, name)
+                modify |= {f"Add{parameter}": sorted(want - has)} if want - has else {}
+                modify |= {f"Remove{parameter}": sorted(has - want)} if has - want else {}
+        if "private_dns" in changed:
+            modify["PrivateDnsEnabled"] = self.private_dns
+        if modify:
+            aws.ec2.modify_vpc_endpoint(VpcEndpointId=live.id, **modify)
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """Answers 200 and says inside what did not work; its interfaces follow within minutes."""
+        if live.status.word != "deleting":
+            answer = aws.ec2.delete_vpc_endpoints(VpcEndpointIds=[live.id])
+            raise_unsuccessful(answer, "DeleteVpcEndpoints")
+
+
+@dataclass(frozen=True)
+class FlowLog(Resource):
+    """Accepted and rejected traffic of a VPC, delivered to a log group. AWS changes nothing of it but its tags."""
+
+    vpc: str = fixed()
+    log_group: str = fixed()
+    role: str = fixed()
+    traffic: str = fixed(default="ALL")
+    aggregation_seconds: int = fixed(default=600)
+    name: str = ""
+
+    absent: ClassVar[frozenset[str]] = frozenset({"InvalidFlowLogId.NotFound"})
+    not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidVpcID.NotFound"})
+    propagating: ClassVar[tuple[tuple[str, str], ...]] = (("InvalidParameter", "assume"),)
+    limit: ClassVar[float] = 180
+
+    def key(self) -> str:
+        """AWS refuses an identical second one."""
+        return f"{self.vpc}/{self.log_group}"
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """By tag; a failed delivery is shown with AWS's reason."""
+        vpcs = {one.id for one in scope.live(Vpc)}
+        if not vpcs:
+            return
+        for one in aws.ec2.pages("describe_flow_logs", "FlowLogs", Filters=scope.ec2_filters()):
+            if one["ResourceId"] not in vpcs:
+                continue
+            tags = tags_of(one)
+            has = cls(
+                vpc=one["ResourceId"],
+                log_group=one.get("LogGroupName", ""),
+                role=one.get("DeliverLogsPermissionArn", ""),
+                traffic=one["TrafficType"],
+                aggregation_seconds=one.get("MaxAggregationInterval", 600),
+                name=tags.get("Name", ""),
+            )
+            delivered = one.get("DeliverLogsStatus", "SUCCESS") != "FAILED"
+            word = "active" if delivered else "delivery failed"
+            status = Status("ready", word, one.get("DeliverLogsErrorMessage", ""))
+            yield Live(one["FlowLogId"], has, scope.address(tags), status, created=one.get("CreationTime"))
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """Answers 200 with the failure inside; a role made seconds ago cannot be assumed yet."""
+        answer = aws.ec2.create_flow_logs(
+            ClientToken=identity.token,
+            ResourceIds=[self.vpc],
+            ResourceType="VPC",
+            TrafficType=self.traffic,
+            LogDestinationType="cloud-watch-logs",
+            LogGroupName=self.log_group,
+            DeliverLogsPermissionArn=self.role,
+            MaxAggregationInterval=self.aggregation_seconds,
+            TagSpecifications=named(identity, "vpc-flow-log", self.name),
+        )
+        raise_unsuccessful(answer, "CreateFlowLogs")
+        return str(answer["FlowLogIds"][0])
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """Only the name can change."""
+        rename(aws, live.id, self.name)
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """The log group stays: it is a resource of its own."""
+        raise_unsuccessful(aws.ec2.delete_flow_logs(FlowLogIds=[live.id]), "DeleteFlowLogs")

@@ -1,0 +1,241 @@
+"""The zone and the records in it. Five requests a second for the whole account: records of a zone go in one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+from reptiops.aws import Aws
+from reptiops.engine.resource import Identity, Kept, Live, Resource, fixed, is_unknown, local
+from reptiops.engine.scope import Scope
+from reptiops.resources.acm import Certificate, listed
+
+BUSY = frozenset({"PriorRequestNotComplete", "ConcurrentModification"})
+
+
+def canonical(name: str) -> str:
+    """A DNS name as it is compared: lower case, no dot at the end, `*` unescaped, no `dualstack.` of the console."""
+    return name.lower().rstrip(".").replace("\\052", "*").removeprefix("dualstack.")
+
+
+def record_sets(aws: Aws, zone: str) -> list[dict[str, Any]]:
+    """All record sets of a zone; none where the zone is gone."""
+    return aws.route53.pages("list_resource_record_sets", "ResourceRecordSets", HostedZoneId=zone)
+
+
+def change(aws: Aws, zone: str, changes: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    """Send one batch; Route 53 takes all of it or nothing."""
+    batch = [{"Action": action, "ResourceRecordSet": dict(record)} for action, record in changes]
+    if batch:
+        aws.route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": batch})
+
+
+@dataclass(frozen=True)
+class HostedZone(Resource):
+    """A public zone that the environment owns, with `dns.create_zone`. A found zone is no resource at all."""
+
+    name: str = fixed()
+
+    absent: ClassVar[frozenset[str]] = frozenset({"NoSuchHostedZone"})
+    not_yet: ClassVar[frozenset[str]] = BUSY
+
+    def key(self) -> str:
+        """AWS allows several zones of one name; we do not."""
+        return canonical(self.name)
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """Public zones with a wanted name. Tags come after creation, so the caller reference tells the address too."""
+        names = {want.key() for want in scope.wanted(cls)}
+        if not names:
+            return
+        for one in aws.route53.pages("list_hosted_zones", "HostedZones"):
+            if canonical(one["Name"]) not in names or one.get("Config", {}).get("PrivateZone"):
+                continue
+            zone = one["Id"].rsplit("/", 1)[-1]
+            tag_set = aws.route53.list_tags_for_resource(ResourceType="hostedzone", ResourceId=zone)
+            tags = {t["Key"]: t["Value"] for t in tag_set["ResourceTagSet"]["Tags"]}
+            ours, _, address = one.get("CallerReference", "").partition("|")[0].partition(" ")
+            made = address if ours == scope.names.prefix else None
+            servers = aws.route53.get_hosted_zone(Id=zone).get("DelegationSet", {}).get("NameServers", [])
+            out = {"name_servers": " ".join(servers)}
+            yield Live(zone, cls(canonical(one["Name"])), scope.address(tags) or made or None, out=out)
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """Zones are tagged by a second call; the caller reference, remembered for ever, carries the address."""
+        prefix = f"{identity.tags['Project']}-{identity.tags['Environment']}"
+        reference = f"{prefix} {identity.address}|{identity.token}"
+        answer = aws.route53.create_hosted_zone(Name=self.name, CallerReference=reference)
+        zone = str(answer["HostedZone"]["Id"]).rsplit("/", 1)[-1]
+        aws.route53.change_tags_for_resource(ResourceType="hostedzone", ResourceId=zone, AddTags=identity.tag_list())
+        return zone
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """Refused while records other than NS and SOA are in it."""
+        aws.route53.delete_hosted_zone(Id=live.id)
+
+
+def _zones(wanted: Iterable[Any], scope: Scope) -> set[str]:
+    """The zones to look into: those that are known, and the one we made ourselves."""
+    zones = {want.zone for want in wanted}
+    known = {zone for zone in zones if not is_unknown(zone)}
+    return known | ({one.id for one in scope.live(HostedZone)} if known != zones else set())
+
+
+@dataclass(frozen=True)
+class ValidationRecord(Resource):
+    """The record by which ACM sees that the domain is ours. Certificates of one account for one domain share it."""
+
+    zone: str = fixed()
+    name: str = fixed()
+    value: str = ""
+    ttl_seconds: int = 300
+    certificate: str = local(default="")
+    """The ARN of our own certificate, which does not count among those that still need the record."""
+
+    absent: ClassVar[frozenset[str]] = frozenset({"NoSuchHostedZone"})
+    not_yet: ClassVar[frozenset[str]] = BUSY
+    taggable: ClassVar[bool] = False
+
+    def key(self) -> str:
+        """Zone and name; the type is always CNAME."""
+        return f"{self.zone}/{self.name}"
+
+    def foreign(self, live: Live[Any]) -> bool:
+        """The same content is adopted, whoever wrote it; another is somebody else's."""
+        return not is_unknown(self.value) and bool(live.has.value != self.value)
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """The CNAMEs that our certificates ask for."""
+        ours = {
+            value: one.id
+            for one in scope.live(Certificate)
+            for name, value in one.out.items()
+            if name.startswith("record_name:")
+        }
+        if not ours:
+            return
+        for zone in sorted(_zones(scope.wanted(cls), scope)):
+            for one in record_sets(aws, zone):
+                name = canonical(one["Name"])
+                if one["Type"] == "CNAME" and name in ours:
+                    value = canonical(one["ResourceRecords"][0]["Value"])
+                    yield Live(f"{zone}/{name}", cls(zone, name, value, one.get("TTL", 300), ours[name]))
+
+    def _record(self) -> dict[str, Any]:
+        return {
+            "Name": f"{self.name}.",
+            "Type": "CNAME",
+            "TTL": self.ttl_seconds,
+            "ResourceRecords": [{"Value": f"{self.value}."}],
+        }
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """UPSERT: two environments may write the same content at the same time."""
+        change(aws, self.zone, [("UPSERT", self._record())])
+        return f"{self.zone}/{self.name}"
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """Value and time to live."""
+        change(aws, self.zone, [("UPSERT", self._record())])
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """Only when no other certificate, pending ones included, names it: renewal needs it for ever."""
+        for summary in listed(aws):
+            arn = summary["CertificateArn"]
+            if arn == live.has.certificate or summary.get("Type") == "IMPORTED":
+                continue
+            one = aws.acm.describe_certificate(CertificateArn=arn)["Certificate"]
+            for option in one.get("DomainValidationOptions", []):
+                if canonical(option.get("ResourceRecord", {}).get("Name", "")) == live.has.name:
+                    raise Kept(f"the certificate {arn} needs it too")
+        for one in record_sets(aws, live.has.zone):
+            if one["Type"] == "CNAME" and canonical(one["Name"]) == live.has.name:
+                change(aws, live.has.zone, [("DELETE", one)])
+
+
+@dataclass(frozen=True)
+class Alias:
+    """Where a host points: an AWS name and the zone that AWS keeps it in."""
+
+    dns_name: str
+    zone: str
+
+
+@dataclass(frozen=True)
+class AliasRecords(Resource):
+    """The alias records of all hosts that one thing answers (`target`: the load balancer, the distribution)."""
+
+    zone: str = fixed()
+    target: str = fixed()
+    hosts: Mapping[str, Alias] = field(default_factory=dict)
+
+    absent: ClassVar[frozenset[str]] = frozenset({"NoSuchHostedZone"})
+    not_yet: ClassVar[frozenset[str]] = BUSY
+    taggable: ClassVar[bool] = False
+
+    def key(self) -> str:
+        """One batch for each zone and target."""
+        return f"{self.zone}/{self.target}"
+
+    def foreign(self, live: Live[Any]) -> bool:
+        """A host that points elsewhere and of which we know nothing is somebody else's."""
+        return any(host in self.hosts and alias != self.hosts[host] for host, alias in live.has.hosts.items())
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """What the wanted hosts point at, whoever wrote it, and further hosts that point at the same target."""
+        wanted = scope.wanted(cls)
+        if not wanted:
+            return
+        for zone in sorted(_zones(wanted, scope)):
+            records = {canonical(r["Name"]): r for r in record_sets(aws, zone) if r["Type"] in ("A", "CNAME")}
+            for want in wanted:
+                hosts = {host: _alias(records[host]) for host in want.hosts if host in records}
+                if hosts:
+                    yield Live(f"{zone}/{want.target}", cls(zone, want.target, hosts))
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """One batch. What somebody else has put at a host is refused before (see `foreign`)."""
+        change(aws, self.zone, [("UPSERT", _record(host, alias)) for host, alias in sorted(self.hosts.items())])
+        return f"{self.zone}/{self.target}"
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """One batch. A CNAME in the way is replaced in the same batch, for it cannot stand beside another type."""
+        current = [
+            r for r in record_sets(aws, self.zone) if r["Type"] == "CNAME" and canonical(r["Name"]) in self.hosts
+        ]
+        changes: list[tuple[str, Mapping[str, Any]]] = [("DELETE", r) for r in current]
+        changes += [
+            ("UPSERT", _record(host, alias))
+            for host, alias in sorted(self.hosts.items())
+            if live.has.hosts.get(host) != alias
+        ]
+        change(aws, self.zone, changes)
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """Exactly as they are: a DELETE with any other value is refused."""
+        doomed = [
+            r
+            for r in record_sets(aws, live.has.zone)
+            if canonical(r["Name"]) in live.has.hosts and r["Type"] in ("A", "CNAME")
+        ]
+        change(aws, live.has.zone, [("DELETE", r) for r in doomed])
+
+
+def _alias(record: Mapping[str, Any]) -> Alias:
+    target = record.get("AliasTarget")
+    if target:
+        return Alias(canonical(target["DNSName"]), target["HostedZoneId"])
+    values = ", ".join(sorted(v["Value"] for v in record.get("ResourceRecords", [])))
+    return Alias(f"{record['Type']} {values}", "")
+
+
+def _record(host: str, alias: Alias) -> dict[str, Any]:
+    return {
+        "Name": f"{host}.",
+        "Type": "A",
+        "AliasTarget": {"DNSName": f"{alias.dns_name}.", "HostedZoneId": alias.zone, "EvaluateTargetHealth": False},
+    }
