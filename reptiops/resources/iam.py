@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
-from reptiops.aws import Aws
+from botocore.exceptions import ClientError
+
+from reptiops.aws import Aws, code, message
 from reptiops.engine.resource import Identity, Live, Resource, fixed
 from reptiops.engine.scope import Scope
 from reptiops.policy import Policy
@@ -104,3 +106,37 @@ class Role(Resource):
         for one in aws.iam.pages("list_attached_role_policies", "AttachedPolicies", RoleName=self.name):
             aws.iam.detach_role_policy(RoleName=self.name, PolicyArn=one["PolicyArn"])
         aws.iam.delete_role(RoleName=self.name)
+
+
+@dataclass(frozen=True)
+class ServiceLinkedRole(Resource):
+    """The role that an AWS service uses in this account. It is the account's: made if missing, never deleted."""
+
+    service: str = fixed()
+
+    taggable: ClassVar[bool] = False
+    existing: ClassVar[bool] = True
+    limit: ClassVar[float] = 120
+
+    def key(self) -> str:
+        """The service's principal; the account has one role for each."""
+        return self.service
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """By path: `/aws-service-role/<service>/`."""
+        wanted = {want.service for want in scope.wanted(cls)}
+        for one in aws.iam.pages("list_roles", "Roles", PathPrefix="/aws-service-role/"):
+            service = one["Path"].strip("/").rsplit("/", 1)[-1]
+            if service in wanted:
+                yield Live(one["RoleName"], cls(service), out={"arn": one["Arn"]}, created=one.get("CreateDate"))
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """Somebody else may be faster; that is success (aws-facts 3.1)."""
+        try:
+            answer = aws.iam.create_service_linked_role(AWSServiceName=self.service)
+        except ClientError as error:
+            if code(error) != "InvalidInput" or "has been taken" not in message(error):
+                raise
+            return self.service
+        return str(answer["Role"]["RoleName"])

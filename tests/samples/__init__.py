@@ -71,3 +71,5 @@ class Sample:
     kind: type[Resource]
     make: Callable[[World], Resource]
     changes: list[Callable[[Any], Resource]] = field(default_factory=list)
+    beside: tuple[Resource, ...] = ()
+    """What else the configuration would want, where an observation asks for it."""

@@ -1,0 +1,87 @@
+"""The trail: who called which API, kept in the logs bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from reptiops.aws import Aws
+from reptiops.engine.resource import Identity, Live, Resource, fixed
+from reptiops.engine.scope import Scope
+
+
+@dataclass(frozen=True)
+class Trail(Resource):
+    """A trail of management events. A new one logs nothing until it is started."""
+
+    name: str = fixed()
+    bucket: str = ""
+    multi_region: bool = True
+    global_events: bool = True
+    log_file_validation: bool = True
+    logging: bool = True
+
+    absent: ClassVar[frozenset[str]] = frozenset({"TrailNotFoundException"})
+    not_yet: ClassVar[frozenset[str]] = frozenset(
+        {"InsufficientS3BucketPolicyException", "S3BucketDoesNotExistException", "ConflictException"}
+    )
+    limit: ClassVar[float] = 300
+
+    def key(self) -> str:
+        """Names are unique in a region."""
+        return self.name
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """By name, without the shadows of trails of other regions; whether it logs is another read."""
+        names = {want.name for want in scope.wanted(cls)} | {scope.names.prefix}
+        trails = [
+            one
+            for one in aws.cloudtrail.describe_trails(includeShadowTrails=False)["trailList"]
+            if one["Name"] in names
+        ]
+        if not trails:
+            return
+        answer = aws.cloudtrail.list_tags(ResourceIdList=[one["TrailARN"] for one in trails])
+        tags = {r["ResourceId"]: {t["Key"]: t["Value"] for t in r["TagsList"]} for r in answer["ResourceTagList"]}
+        for one in trails:
+            arn = one["TrailARN"]
+            has = cls(
+                name=one["Name"],
+                bucket=one["S3BucketName"],
+                multi_region=one["IsMultiRegionTrail"],
+                global_events=one["IncludeGlobalServiceEvents"],
+                log_file_validation=one["LogFileValidationEnabled"],
+                logging=aws.cloudtrail.get_trail_status(Name=arn)["IsLogging"],
+            )
+            yield Live(one["Name"], has, scope.address(tags.get(arn, {})), out={"arn": arn})
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """Made, then started. A bucket policy written seconds ago may be refused: asked again."""
+        aws.cloudtrail.create_trail(**self._parameters(), TagsList=identity.tag_list())
+        if self.logging:
+            aws.cloudtrail.start_logging(Name=self.name)
+        return self.name
+
+    def _parameters(self) -> dict[str, Any]:
+        return {
+            "Name": self.name,
+            "S3BucketName": self.bucket,
+            "IsMultiRegionTrail": self.multi_region,
+            "IncludeGlobalServiceEvents": self.global_events,
+            "EnableLogFileValidation": self.log_file_validation,
+        }
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """Everything but the name."""
+        if changed - {"logging"}:
+            aws.cloudtrail.update_trail(**self._parameters())
+        if "logging" in changed and self.logging:
+            aws.cloudtrail.start_logging(Name=self.name)
+        if "logging" in changed and not self.logging:
+            aws.cloudtrail.stop_logging(Name=self.name)
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """At once; what it has written stays in the bucket."""
+        aws.cloudtrail.delete_trail(Name=live.id)

@@ -1,0 +1,118 @@
+"""Image repositories, one per service."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from botocore.exceptions import ClientError
+
+from reptiops.aws import Aws, code
+from reptiops.engine.resource import Identity, Live, Resource, fixed
+from reptiops.engine.scope import Scope
+
+
+@dataclass(frozen=True)
+class Repository(Resource):
+    """A private repository. Untagged images expire; `encryption` is AES256 or KMS and cannot change."""
+
+    name: str = fixed()
+    scan_on_push: bool = True
+    tag_mutability: str = "MUTABLE"
+    encryption: str = fixed(default="AES256")
+    untagged_days: int = 14
+    """0: nothing expires."""
+
+    absent: ClassVar[frozenset[str]] = frozenset({"RepositoryNotFoundException"})
+    holds_data: ClassVar[bool] = True
+
+    def key(self) -> str:
+        """Names are unique in a registry."""
+        return self.name
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """All of the registry in pages; tags and lifecycle policy cost a call each."""
+        wanted = {want.name for want in scope.wanted(cls)}
+        prefix = f"{scope.names.project}/{scope.names.environment}/"
+        for one in aws.ecr.pages("describe_repositories", "repositories"):
+            name, arn = one["repositoryName"], one["repositoryArn"]
+            if name not in wanted and not name.startswith(prefix):
+                continue
+            tags = aws.ecr.list_tags_for_resource(resourceArn=arn)["tags"]
+            address = scope.address({t["Key"]: t["Value"] for t in tags})
+            if name not in wanted and address is None:
+                continue
+            has = cls(
+                name=name,
+                scan_on_push=one.get("imageScanningConfiguration", {}).get("scanOnPush", False),
+                tag_mutability=one["imageTagMutability"],
+                encryption=one.get("encryptionConfiguration", {}).get("encryptionType", "AES256"),
+                untagged_days=_untagged_days(aws, name),
+            )
+            yield Live(name, has, address, out={"arn": arn, "uri": one["repositoryUri"]}, created=one.get("createdAt"))
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """The lifecycle policy is a second call."""
+        aws.ecr.create_repository(
+            repositoryName=self.name,
+            imageScanningConfiguration={"scanOnPush": self.scan_on_push},
+            imageTagMutability=self.tag_mutability,
+            encryptionConfiguration={"encryptionType": self.encryption},
+            tags=identity.tag_list(),
+        )
+        self._expire(aws)
+        return self.name
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """Everything but name and encryption."""
+        if "scan_on_push" in changed:
+            scan = {"scanOnPush": self.scan_on_push}
+            aws.ecr.put_image_scanning_configuration(repositoryName=self.name, imageScanningConfiguration=scan)
+        if "tag_mutability" in changed:
+            aws.ecr.put_image_tag_mutability(repositoryName=self.name, imageTagMutability=self.tag_mutability)
+        if "untagged_days" in changed:
+            self._expire(aws)
+
+    def _expire(self, aws: Aws) -> None:
+        if not self.untagged_days:
+            try:
+                aws.ecr.delete_lifecycle_policy(repositoryName=self.name)
+            except ClientError as error:
+                if code(error) != "LifecyclePolicyNotFoundException":
+                    raise
+            return
+        rule = {
+            "rulePriority": 1,
+            "description": "Images that no tag names any more",
+            "selection": {
+                "tagStatus": "untagged",
+                "countType": "sinceImagePushed",
+                "countUnit": "days",
+                "countNumber": self.untagged_days,
+            },
+            "action": {"type": "expire"},
+        }
+        aws.ecr.put_lifecycle_policy(repositoryName=self.name, lifecyclePolicyText=json.dumps({"rules": [rule]}))
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """With all its images."""
+        aws.ecr.delete_repository(repositoryName=live.id, force=True)
+
+
+def _untagged_days(aws: Aws, name: str) -> int:
+    """The days after which untagged images expire, 0 for never, -1 for a policy that says something else."""
+    try:
+        text = aws.ecr.get_lifecycle_policy(repositoryName=name)["lifecyclePolicyText"]
+    except ClientError as error:
+        if code(error) != "LifecyclePolicyNotFoundException":
+            raise
+        return 0
+    rules = json.loads(text).get("rules", [])
+    if len(rules) != 1 or rules[0].get("action", {}).get("type") != "expire":
+        return -1
+    selection = rules[0]["selection"]
+    plain = selection.get("tagStatus") == "untagged" and selection.get("countType") == "sinceImagePushed"
+    return int(selection["countNumber"]) if plain else -1

@@ -1,0 +1,201 @@
+"""Buckets with every sub-configuration. S3 tells the owner of a name only by refusing, so each is read by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+from botocore.exceptions import ClientError
+
+from reptiops.aws import Aws, code
+from reptiops.engine.resource import Identity, Live, Resource, fixed
+from reptiops.engine.scope import Scope
+from reptiops.policy import Policy
+
+BATCH = 1000
+"""DeleteObjects takes so many."""
+
+
+@dataclass(frozen=True)
+class LifecycleRule:
+    """One rule over all objects: transitions as (days, storage class), expiry in days. Rules act once a day."""
+
+    transitions: tuple[tuple[int, str], ...] = ()
+    expire_days: int | None = None
+    noncurrent_days: int | None = None
+    abort_upload_days: int | None = None
+    expired_markers: bool = False
+
+
+@dataclass(frozen=True)
+class Bucket(Resource):
+    """A bucket whose objects have no ACLs. Once on, versioning can only be suspended, never taken back."""
+
+    name: str = fixed()
+    versioning: bool = False
+    encryption: str = "AES256"
+    public_access_blocked: bool = True
+    ownership: str = "BucketOwnerEnforced"
+    policy: Policy = field(default_factory=Policy.make)
+    lifecycle: Mapping[str, LifecycleRule] = field(default_factory=dict)
+
+    absent: ClassVar[frozenset[str]] = frozenset({"NoSuchBucket", "404"})
+    not_yet: ClassVar[frozenset[str]] = frozenset({"OperationAborted", "BucketNotEmpty", "NoSuchBucket"})
+    propagating: ClassVar[tuple[tuple[str, str], ...]] = (("MalformedPolicy", "Invalid principal"),)
+    limit: ClassVar[float] = 900
+    holds_data: ClassVar[bool] = True
+
+    def key(self) -> str:
+        """Names are unique in the world."""
+        return self.name
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """Our account's buckets with a wanted name, and those under our prefix that carry our tags."""
+        names = {want.name for want in scope.wanted(cls)}
+        for one in aws.s3.pages("list_buckets", "Buckets"):
+            name = one["Name"]
+            if name not in names and not name.startswith(f"{scope.names.prefix}-"):
+                continue
+            address = scope.address(_tags(aws, name))
+            if name in names or address is not None:
+                out = {"arn": f"arn:aws:s3:::{name}", "domain": f"{name}.s3.amazonaws.com"}
+                yield Live(name, cls._read(aws, name), address, out=out, created=one.get("CreationDate"))
+
+    @classmethod
+    def _read(cls, aws: Aws, name: str) -> Self:
+        versioning = aws.s3.get_bucket_versioning(Bucket=name).get("Status") == "Enabled"
+        encryption = _or_none(
+            lambda: aws.s3.get_bucket_encryption(Bucket=name), "ServerSideEncryptionConfigurationNotFoundError"
+        )
+        block = _or_none(lambda: aws.s3.get_public_access_block(Bucket=name), "NoSuchPublicAccessBlockConfiguration")
+        ownership = _or_none(
+            lambda: aws.s3.get_bucket_ownership_controls(Bucket=name), "OwnershipControlsNotFoundError"
+        )
+        policy = _or_none(lambda: aws.s3.get_bucket_policy(Bucket=name), "NoSuchBucketPolicy")
+        lifecycle = _or_none(
+            lambda: aws.s3.get_bucket_lifecycle_configuration(Bucket=name), "NoSuchLifecycleConfiguration"
+        )
+        return cls(
+            name=name,
+            versioning=versioning,
+            encryption=_encryption(encryption),
+            public_access_blocked=block is not None and all(block["PublicAccessBlockConfiguration"].values()),
+            ownership=ownership["OwnershipControls"]["Rules"][0]["ObjectOwnership"] if ownership else "ObjectWriter",
+            policy=Policy.of(policy["Policy"]) if policy else Policy.make(),
+            lifecycle={r["ID"]: _rule(r) for r in lifecycle["Rules"]} if lifecycle else {},
+        )
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """us-east-1 must not be named as a location. The tags are sent again for what ignores them at creation."""
+        place: dict[str, Any] = {"Tags": identity.tag_list()}
+        if aws.region != "us-east-1":
+            place["LocationConstraint"] = aws.region
+        aws.s3.create_bucket(Bucket=self.name, ObjectOwnership=self.ownership, CreateBucketConfiguration=place)
+        aws.s3.put_bucket_tagging(Bucket=self.name, Tagging={"TagSet": identity.tag_list()})
+        self._set(aws, frozenset({"public_access_blocked", "ownership", "encryption", "policy"}))
+        self._set(
+            aws, frozenset((["versioning"] if self.versioning else []) + (["lifecycle"] if self.lifecycle else []))
+        )
+        return self.name
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """Everything but the name."""
+        self._set(aws, changed)
+
+    def _set(self, aws: Aws, changed: frozenset[str]) -> None:
+        # In this order and never at once: parallel changes of one bucket answer OperationAborted (aws-facts 7.1).
+        s3, name = aws.s3, self.name
+        if "public_access_blocked" in changed:
+            names = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+            block = dict.fromkeys(names, self.public_access_blocked)
+            s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=block)
+        if "ownership" in changed:
+            rules = {"Rules": [{"ObjectOwnership": self.ownership}]}
+            s3.put_bucket_ownership_controls(Bucket=name, OwnershipControls=rules)
+        if "encryption" in changed:
+            rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": self.encryption}}
+            s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": [rule]})
+        if "versioning" in changed:
+            status = {"Status": "Enabled" if self.versioning else "Suspended"}
+            s3.put_bucket_versioning(Bucket=name, VersioningConfiguration=status)
+        if "policy" in changed:
+            if self.policy == Policy.make():
+                s3.delete_bucket_policy(Bucket=name)
+            else:
+                s3.put_bucket_policy(Bucket=name, Policy=self.policy.json())
+        if "lifecycle" in changed:
+            if self.lifecycle:
+                rules = {"Rules": [_sent(key, rule) for key, rule in sorted(self.lifecycle.items())]}
+                s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration=rules)
+            else:
+                s3.delete_bucket_lifecycle(Bucket=name)
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """Every version, delete marker and unfinished upload first. Late log deliveries answer BucketNotEmpty: again."""
+        _empty(aws, live.id)
+        aws.s3.delete_bucket(Bucket=live.id)
+
+
+def _or_none(read: Callable[[], Any], absent: str) -> Any:
+    try:
+        return read()
+    except ClientError as error:
+        if code(error) != absent:
+            raise
+        return None
+
+
+def _tags(aws: Aws, name: str) -> dict[str, str]:
+    answer = _or_none(lambda: aws.s3.get_bucket_tagging(Bucket=name), "NoSuchTagSet")
+    return {t["Key"]: t["Value"] for t in answer["TagSet"]} if answer else {}
+
+
+def _encryption(answer: Mapping[str, Any] | None) -> str:
+    if answer is None:
+        return ""
+    rules = answer["ServerSideEncryptionConfiguration"]["Rules"]
+    return str(rules[0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"]) if rules else ""
+
+
+def _rule(rule: Mapping[str, Any]) -> LifecycleRule:
+    if rule["Status"] != "Enabled":
+        return LifecycleRule()
+    expiration = rule.get("Expiration", {})
+    return LifecycleRule(
+        transitions=tuple(sorted((t["Days"], t["StorageClass"]) for t in rule.get("Transitions", []))),
+        expire_days=expiration.get("Days"),
+        noncurrent_days=rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays"),
+        abort_upload_days=rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation"),
+        expired_markers=bool(expiration.get("ExpiredObjectDeleteMarker")),
+    )
+
+
+def _sent(key: str, rule: LifecycleRule) -> dict[str, Any]:
+    sent: dict[str, Any] = {"ID": key, "Status": "Enabled", "Filter": {"Prefix": ""}}
+    if rule.transitions:
+        sent["Transitions"] = [{"Days": days, "StorageClass": name} for days, name in rule.transitions]
+    if rule.expire_days:
+        sent["Expiration"] = {"Days": rule.expire_days}
+    if rule.expired_markers:
+        sent["Expiration"] = {"ExpiredObjectDeleteMarker": True}
+    if rule.noncurrent_days:
+        sent["NoncurrentVersionExpiration"] = {"NoncurrentDays": rule.noncurrent_days}
+    if rule.abort_upload_days:
+        sent["AbortIncompleteMultipartUpload"] = {"DaysAfterInitiation": rule.abort_upload_days}
+    return sent
+
+
+def _empty(aws: Aws, name: str) -> None:
+    doomed = [
+        {"Key": one["Key"], "VersionId": one["VersionId"]}
+        for member in ("Versions", "DeleteMarkers")
+        for one in aws.s3.pages("list_object_versions", member, Bucket=name)
+    ]
+    for start in range(0, len(doomed), BATCH):
+        some = {"Objects": doomed[start : start + BATCH], "Quiet": True}
+        for error in aws.s3.delete_objects(Bucket=name, Delete=some).get("Errors", []):
+            raise ClientError({"Error": {"Code": error["Code"], "Message": error["Message"]}}, "DeleteObjects")
+    for one in aws.s3.pages("list_multipart_uploads", "Uploads", Bucket=name):
+        aws.s3.abort_multipart_upload(Bucket=name, Key=one["Key"], UploadId=one["UploadId"])

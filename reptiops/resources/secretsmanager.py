@@ -1,0 +1,104 @@
+"""Secrets that the tool owns. A value is made inside the call that stores it and is known to nobody else."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import string
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from botocore.exceptions import ClientError
+
+from reptiops.aws import Aws, code, message
+from reptiops.engine.resource import Identity, Live, NotYet, Resource, fixed, local
+from reptiops.engine.scope import Scope
+
+ALPHABET = string.ascii_letters + string.digits
+"""Letters and digits only: RDS refuses / @ " and space, ElastiCache nearly everything else."""
+
+
+@dataclass(frozen=True)
+class Secret(Resource):
+    """A secret with a generated value: JSON with `beside` and the value under `field_name`, or the bare value.
+
+    Its ARN gets a new ending each time it is made anew; inside the recovery window it is restored instead.
+    """
+
+    name: str = fixed()
+    description: str = ""
+    field_name: str = local(default="")
+    beside: Mapping[str, str] = local(default_factory=dict)
+    length: int = local(default=32)
+    recovery_days: int = local(default=0)
+
+    absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})
+    not_yet: ClassVar[frozenset[str]] = frozenset({"InternalServiceError"})
+    limit: ClassVar[float] = 300
+    holds_data: ClassVar[bool] = True
+
+    def key(self) -> str:
+        """Names are unique in a region, also of those that can still be restored."""
+        return self.name
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """By name prefix, in pages, with tags and versions; those scheduled for deletion are hidden, and count as gone."""
+        prefix = f"{scope.names.project}/{scope.names.environment}/"
+        wanted = {want.name for want in scope.wanted(cls)}
+        filters = [{"Key": "name", "Values": sorted({prefix, *wanted})}]
+        for one in aws.secretsmanager.pages("list_secrets", "SecretList", Filters=filters):
+            if "DeletedDate" in one:
+                continue
+            address = scope.address({t["Key"]: t["Value"] for t in one.get("Tags", [])})
+            if one["Name"] not in wanted and address is None:
+                continue
+            version = next((v for v, s in one.get("SecretVersionsToStages", {}).items() if "AWSCURRENT" in s), "")
+            out = {"arn": one["ARN"], "version": version}
+            yield Live(one["ARN"], cls(one["Name"], one.get("Description", "")), address, out=out)
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """Made, or taken back from its recovery window with the value it had."""
+        try:
+            answer = aws.secretsmanager.create_secret(
+                Name=self.name, Description=self.description, SecretString=self._value(), Tags=identity.tag_list()
+            )
+        except ClientError as error:
+            if code(error) != "InvalidRequestException" or "delet" not in message(error):
+                raise
+            answer = self._restore(aws, identity)
+        return str(answer["ARN"])
+
+    def _restore(self, aws: Aws, identity: Identity) -> Any:
+        try:
+            answer = aws.secretsmanager.restore_secret(SecretId=self.name)
+        except ClientError as error:
+            if code(error) in ("ResourceNotFoundException", "InvalidRequestException"):
+                raise NotYet(f"the name {self.name} is still taken by the deleted secret") from error
+            raise
+        aws.secretsmanager.tag_resource(SecretId=self.name, Tags=identity.tag_list())
+        return answer
+
+    def _value(self) -> str:
+        value = "".join(secrets.choice(ALPHABET) for _ in range(self.length))
+        return json.dumps({**self.beside, self.field_name: value}) if self.field_name else value
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """Only the description; the value is never touched again."""
+        aws.secretsmanager.update_secret(SecretId=live.id, Description=self.description)
+
+    def unused(self) -> Self:
+        """Never in service: no recovery window."""
+        return type(self)(self.name, self.description)
+
+    def leaves(self, live: Live[Any]) -> str:
+        """For some days it can be restored, and provision does so."""
+        return f"can be restored for {self.recovery_days} days, which provision does" if self.recovery_days else ""
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """With a recovery window, or at once."""
+        how: dict[str, Any] = (
+            {"RecoveryWindowInDays": self.recovery_days} if self.recovery_days else {"ForceDeleteWithoutRecovery": True}
+        )
+        aws.secretsmanager.delete_secret(SecretId=live.id, **how)

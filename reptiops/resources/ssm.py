@@ -1,0 +1,51 @@
+"""Parameters: where tasks learn the endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from reptiops.aws import Aws
+from reptiops.engine.resource import Identity, Live, Resource, fixed
+from reptiops.engine.scope import Scope
+
+
+@dataclass(frozen=True)
+class Parameter(Resource):
+    """A plain parameter. A name that was deleted rests 30 seconds before it can be used again."""
+
+    name: str = fixed()
+    value: str = ""
+
+    absent: ClassVar[frozenset[str]] = frozenset({"ParameterNotFound", "InvalidResourceId"})
+    not_yet: ClassVar[frozenset[str]] = frozenset({"TooManyUpdates"})
+    limit: ClassVar[float] = 180
+
+    def key(self) -> str:
+        """Names are unique in a region, and case counts."""
+        return self.name
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """Everything under our path in pages; tags cost a call each."""
+        path = f"/{scope.names.project}/{scope.names.environment}"
+        wanted = {want.name for want in scope.wanted(cls)}
+        for one in aws.ssm.pages("get_parameters_by_path", "Parameters", Path=path, Recursive=True):
+            tags = aws.ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=one["Name"])["TagList"]
+            address = scope.address({t["Key"]: t["Value"] for t in tags})
+            if one["Name"] in wanted or address is not None:
+                yield Live(one["Name"], cls(one["Name"], one["Value"]), address, out={"arn": one["ARN"]})
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """Tags and Overwrite exclude each other, so a create never overwrites."""
+        aws.ssm.put_parameter(Name=self.name, Value=self.value, Type="String", Tags=identity.tag_list())
+        return self.name
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """A new version; tags stay."""
+        aws.ssm.put_parameter(Name=self.name, Value=self.value, Type="String", Overwrite=True)
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """At once."""
+        aws.ssm.delete_parameter(Name=live.id)

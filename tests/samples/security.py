@@ -1,0 +1,69 @@
+"""Samples of certificates, records, the trail and service-linked roles."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from reptiops.resources.acm import Certificate, SelfSignedCertificate
+from reptiops.resources.cloudtrail import Trail
+from reptiops.resources.iam import ServiceLinkedRole
+from reptiops.resources.route53 import Alias, AliasRecords, HostedZone, ValidationRecord
+from tests.samples import Sample, World
+
+NAMES = frozenset({"reptidex.com", "*.reptidex.com"})
+ONE, TWO = Alias("one.us-east-1.elb.amazonaws.com", "Z35SXDOTRQ7X7K"), Alias("two.cloudfront.net", "Z2FDTNDATAQYW2")
+
+
+def _zone(world: World) -> str:
+    answer: dict[str, Any] = world.session.client("route53").create_hosted_zone(
+        Name="reptidex.com.", CallerReference="sample"
+    )
+    return str(answer["HostedZone"]["Id"]).rsplit("/", 1)[-1]
+
+
+def _record(world: World) -> ValidationRecord:
+    acm = world.session.client("acm")
+    tags = [{"Key": k, "Value": v} for k, v in {**world.names.tags, "reptiops:address": "security/certificate"}.items()]
+    arn = acm.request_certificate(DomainName="reptidex.com", ValidationMethod="DNS", Tags=tags)["CertificateArn"]
+    option = acm.describe_certificate(CertificateArn=arn)["Certificate"]["DomainValidationOptions"][0]
+    name, value = (option["ResourceRecord"][k].rstrip(".").lower() for k in ("Name", "Value"))
+    return ValidationRecord(_zone(world), name, value, 300, arn)
+
+
+def _bucket(world: World, name: str) -> str:
+    world.session.client("s3").create_bucket(Bucket=name)
+    return name
+
+
+SAMPLES = [
+    Sample(Certificate, lambda world: Certificate("reptidex.com", NAMES)),
+    Sample(SelfSignedCertificate, lambda world: SelfSignedCertificate("reptidex.com", NAMES)),
+    Sample(HostedZone, lambda world: HostedZone("reptidex.org")),
+    Sample(
+        ValidationRecord,
+        _record,
+        [lambda r: replace(r, ttl_seconds=60), lambda r: replace(r, value="b.example")],
+        beside=(Certificate("reptidex.com", NAMES),),
+    ),
+    Sample(
+        AliasRecords,
+        lambda world: AliasRecords(_zone(world), "load_balancer", {"a.reptidex.com": ONE, "b.reptidex.com": ONE}),
+        [
+            lambda r: replace(r, hosts={**r.hosts, "a.reptidex.com": TWO}),
+            lambda r: replace(r, hosts={**r.hosts, "*.c.reptidex.com": TWO}),
+        ],
+    ),
+    Sample(
+        Trail,
+        lambda world: Trail("reptidex-dev", _bucket(world, "sample-logs")),
+        [
+            lambda t: replace(t, logging=False),
+            lambda t: replace(t, logging=True),
+            lambda t: replace(t, multi_region=False),
+            lambda t: replace(t, log_file_validation=False),
+            lambda t: replace(t, global_events=False, multi_region=False),
+        ],
+    ),
+    Sample(ServiceLinkedRole, lambda world: ServiceLinkedRole("ecs.amazonaws.com")),
+]
