@@ -132,7 +132,7 @@ def open_site(settings: Settings) -> Site:
     belongs = Belongs(env.name, account, aws.region, endpoint or aws.endpoint)
     directory = Directory(root / env.name)
     state = directory.load(belongs)
-    return Site(env, aws, names, gather(aws, env), documented(), directory, belongs, state)
+    return Site(env, aws, names, gather(aws, env, account), documented(), directory, belongs, state)
 
 
 def _overridden(env: Environment, overrides: Mapping[str, Any]) -> Environment:
@@ -202,6 +202,8 @@ def provision(
     started = time.monotonic()
     options = Settings(environment, **settings)
     site = open_site(options)
+    if site.facts.missing:
+        raise Refused("\n".join(("The environment cannot be made yet:", *(f"  {one}" for one in site.facts.missing))))
     scope = site.scope()
     made = make(site.graph, site.given, scope, site.state)
     _refuse(made, allow_replace)

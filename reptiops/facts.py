@@ -17,8 +17,12 @@ class Facts:
     postgres_version: str = ""
     """The version to create: the configured one if AWS offers it, otherwise the newest of the same major version."""
     images: frozenset[str] = field(default_factory=frozenset)
-    """Services whose repository has the wanted image tag (or that run on an image already)."""
+    """Services whose repository has the wanted image tag, or that run already."""
     parked: bool = False
     """The cluster carries the tag `reptiops:parked`: services stay at 0."""
+    estimate: float | None = None
+    """Our own monthly estimate in US dollars, where there is one."""
     notes: tuple[str, ...] = ()
     """What a person should know about these facts, one sentence each; shown by the plan."""
+    missing: tuple[str, ...] = ()
+    """What has to be there before anything can be made, one sentence each; a provision is refused while it is not."""

@@ -47,7 +47,7 @@ def _stoppable(console: Console) -> Iterator[threading.Event]:
 @shared
 def provision(env: str, yes: bool, on_failure: Any, strict_phases: bool, allow_replace: bool, **given: Any) -> None:
     """Make ENV exist, or bring it back to its configuration."""
-    console = Console(stderr=given["as_json"])
+    console = Console(stderr=given["as_json"], emoji=False)
     progress = terminal.Progress(console, given["verbose"])
 
     def approve(plan: Plan) -> bool:
@@ -102,7 +102,7 @@ def _show_outcome(
 def teardown(env: str | None, yes: bool, allow_protected: bool, **given: Any) -> None:
     """Remove everything of ENV; without ENV, of the only environment that has state."""
     env = env or _only(given)
-    console = Console(stderr=given["as_json"])
+    console = Console(stderr=given["as_json"], emoji=False)
     progress = terminal.Progress(console, given["verbose"])
 
     def approve(configuration: Environment, actions: tuple[Action, ...]) -> bool:

@@ -95,8 +95,7 @@ class Work:
         changed = frozenset(c.field for c in diff(want, live.has))
 
         def attempt() -> str:
-            target.update(self.aws, live, changed)
-            return live.id
+            return target.update(self.aws, live, changed) or live.id
 
         return self._journalled(address, target, "update", live, needs, attempt)
 

@@ -136,8 +136,8 @@ class Resource:
         """Make it; answers the id. The first call carries the tags, further ones set only what `update` could."""
         raise NotImplementedError(type(self).__name__)
 
-    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
-        """Set the top-level fields named in `changed` to this instance's values."""
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> str | None:
+        """Set the top-level fields named in `changed` to this instance's values; answers an id if AWS gives a new one."""
         raise NotImplementedError(type(self).__name__)
 
     def delete(self, aws: Aws, live: Live[Any]) -> None:

@@ -2,11 +2,145 @@
 
 from __future__ import annotations
 
-from reptiops.aws import Aws
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from reptiops.aws import Aws, code
 from reptiops.config import Environment
 from reptiops.facts import Facts
 
+PARKED = "reptiops:parked"
+"""The tag on the cluster by which the office-hours playbook says that services stay at 0."""
+DESCRIBED_AT_ONCE = 10
 
-def gather(aws: Aws, env: Environment) -> Facts:
-    """Account and region; what later phases need is read here as they come."""
-    return Facts(account=aws.account(), region=aws.region)
+
+def gather(aws: Aws, env: Environment, account: str) -> Facts:
+    """Everything at once: zone, engine versions, cluster, images. Raises what AWS answers."""
+    with ThreadPoolExecutor(4, thread_name_prefix="facts") as pool:
+        zone = pool.submit(_zone, aws, env)
+        version = pool.submit(_postgres, aws, env)
+        cluster = pool.submit(_cluster, aws, env)
+        services = pool.submit(_services, aws, env)
+        images = _images(aws, env, services.result())
+        zone_id, missing = zone.result()
+        postgres, notes = version.result()
+    waiting = [s.name for s in env.services if s.name not in images]
+    if waiting:
+        notes = (*notes, f"no image yet for {', '.join(waiting)}: desired count 0 until there is one")
+    cached = [b for b in (env.storage.cdn.default,) if env.storage.cdn.enabled and b.all_headers and b.default_ttl]
+    if cached:
+        notes = (
+            *notes,
+            "CloudFront's default behaviour forwards all headers, so AWS caches nothing there: list headers to change that",
+        )
+    return Facts(
+        account=account,
+        region=aws.region,
+        zone_id=zone_id,
+        postgres_version=postgres,
+        images=images,
+        parked=cluster.result(),
+        notes=notes,
+        missing=missing,
+    )
+
+
+def _zone(aws: Aws, env: Environment) -> tuple[str | None, tuple[str, ...]]:
+    """The public zone of that very name: the API starts at a name, it does not filter (aws-facts 4.2)."""
+    if not env.dns.enabled or env.dns.create_zone:
+        return None, ()
+    answer = aws.route53.list_hosted_zones_by_name(DNSName=env.zone_name)
+    found = [
+        zone["Id"].rsplit("/", 1)[-1]
+        for zone in answer["HostedZones"]
+        if zone["Name"].rstrip(".") == env.zone_name and not zone.get("Config", {}).get("PrivateZone")
+    ]
+    if len(found) == 1:
+        return found[0], ()
+    if found:
+        return None, (
+            f"there are {len(found)} public hosted zones called {env.zone_name} ({', '.join(found)}): remove one",
+        )
+    return None, (f"there is no hosted zone {env.zone_name}: create it, set dns.create_zone, or dns.enabled: false",)
+
+
+def _postgres(aws: Aws, env: Environment) -> tuple[str, tuple[str, ...]]:
+    """The configured version if AWS offers it, otherwise the newest of its major version."""
+    wanted = env.database.version
+    offered = [
+        one["EngineVersion"]
+        for one in aws.rds.pages(
+            "describe_db_engine_versions",
+            "DBEngineVersions",
+            Engine=env.database.engine,
+            DBParameterGroupFamily=env.database.family,
+        )
+    ]
+    if wanted in offered:
+        return wanted, ()
+    major = [v for v in offered if v.split(".")[0] == env.database.major_version]
+    if not major:
+        return wanted, (f"AWS offers no PostgreSQL {env.database.major_version} here",)
+    newest = max(major, key=lambda v: [int(part) for part in v.split(".")])
+    return newest, (f"AWS no longer offers PostgreSQL {wanted}: {newest} is taken",)
+
+
+def _cluster(aws: Aws, env: Environment) -> bool:
+    answer = aws.ecs.describe_clusters(clusters=[env.cluster_name], include=["TAGS"])
+    return any(tag["key"] == PARKED for one in answer["clusters"] for tag in one.get("tags", []))
+
+
+def _services(aws: Aws, env: Environment) -> Mapping[str, Mapping[str, Any]]:
+    """The live services by name; none where there is no cluster."""
+    names = [service.name for service in env.services]
+    found: dict[str, Mapping[str, Any]] = {}
+    for start in range(0, len(names), DESCRIBED_AT_ONCE):
+        some = names[start : start + DESCRIBED_AT_ONCE]
+        try:
+            answer = aws.ecs.describe_services(cluster=env.cluster_name, services=some)
+        except ClientError as error:
+            if code(error) != "ClusterNotFoundException":
+                raise
+            return {}
+        found |= {one["serviceName"]: one for one in answer["services"] if one["status"] == "ACTIVE"}
+    return found
+
+
+def _images(aws: Aws, env: Environment, live: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
+    """Services that run already, and those whose image is in the registry: the wanted tag, or what the pipeline deployed."""
+    running = {name for name, one in live.items() if one["desiredCount"] > 0}
+    asked = {
+        service.name: _candidates(aws, service.image_tag, live.get(service.name))
+        for service in env.services
+        if service.name not in running
+    }
+    if not asked:
+        return frozenset(running)
+    repositories = {one["repositoryName"] for one in aws.ecr.pages("describe_repositories", "repositories")}
+    for name, tags in asked.items():
+        repository = env.repository_name(name)
+        if repository in repositories and any(_exists(aws, repository, tag) for tag in tags):
+            running.add(name)
+    return frozenset(running)
+
+
+def _candidates(aws: Aws, tag: str, live: Mapping[str, Any] | None) -> Iterable[str]:
+    tags = [tag]
+    if live is not None:
+        answer = aws.ecs.describe_task_definition(taskDefinition=live["taskDefinition"])
+        images = [c["image"] for c in answer["taskDefinition"]["containerDefinitions"]]
+        tags += [image.rsplit(":", 1)[1] for image in images if ":" in image.rsplit("/", 1)[-1]]
+    return dict.fromkeys(tags)
+
+
+def _exists(aws: Aws, repository: str, tag: str) -> bool:
+    try:
+        aws.ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])
+    except ClientError as error:
+        if code(error) not in ("ImageNotFoundException", "RepositoryNotFoundException"):
+            raise
+        return False
+    return True

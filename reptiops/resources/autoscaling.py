@@ -1,0 +1,212 @@
+"""Application Auto Scaling of ECS services: targets, target tracking, scheduled actions. Register and Put are upserts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from reptiops.aws import Aws
+from reptiops.engine.resource import Identity, Live, Resource, fixed, local
+from reptiops.engine.scope import Scope
+from reptiops.resources.ecs import Cluster
+
+COUNT = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}
+BUSY = frozenset({"ConcurrentUpdateException", "FailedResourceAccessException"})
+
+
+def _ours(scope: Scope, resource: str) -> bool:
+    """Whether a resource id is of our cluster; deleting a service deregisters nothing, so the cluster need not be there."""
+    clusters = {f"service/{cluster.name}" for cluster in scope.wanted(Cluster)}
+    return resource.rsplit("/", 1)[0] in clusters
+
+
+@dataclass(frozen=True)
+class ScalableTarget(Resource):
+    """The range in which a service's count may move. Registering moves the count into it at once.
+
+    None for both: a schedule sets the range, and whatever it has set is right.
+    """
+
+    resource: str = fixed()
+    minimum: int | None = None
+    maximum: int | None = None
+    first_minimum: int = local(default=0)
+    first_maximum: int = local(default=0)
+
+    absent: ClassVar[frozenset[str]] = frozenset({"ObjectNotFoundException"})
+    not_yet: ClassVar[frozenset[str]] = BUSY
+    propagating: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("ValidationException", "ECS service doesn't exist"),
+        ("ValidationException", "Unable to assume IAM role"),
+    )
+    taggable: ClassVar[bool] = False
+    limit: ClassVar[float] = 300
+
+    def key(self) -> str:
+        """`service/<cluster>/<service>`."""
+        return self.resource
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """All of ECS in pages; those of our cluster."""
+        for one in aws.application_autoscaling.pages(
+            "describe_scalable_targets", "ScalableTargets", ServiceNamespace="ecs"
+        ):
+            if _ours(scope, one["ResourceId"]):
+                has = cls(one["ResourceId"], one["MinCapacity"], one["MaxCapacity"])
+                yield Live(one["ResourceId"], has, created=one.get("CreationTime"))
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """Tags are taken by a new one only."""
+        aws.application_autoscaling.register_scalable_target(
+            **COUNT,
+            ResourceId=self.resource,
+            MinCapacity=self.first_minimum if self.minimum is None else self.minimum,
+            MaxCapacity=self.first_maximum if self.maximum is None else self.maximum,
+            Tags=dict(identity.tags),
+        )
+        return self.resource
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """Both ends."""
+        aws.application_autoscaling.register_scalable_target(
+            **COUNT, ResourceId=self.resource, MinCapacity=self.minimum, MaxCapacity=self.maximum
+        )
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """Its policies and scheduled actions go with it."""
+        aws.application_autoscaling.deregister_scalable_target(**COUNT, ResourceId=live.id)
+
+
+@dataclass(frozen=True)
+class ScalingPolicy(Resource):
+    """Target tracking: AWS adds tasks until the metric is below the target. Its alarms are AWS's own."""
+
+    resource: str = fixed()
+    name: str = fixed()
+    metric: str = "ECSServiceAverageCPUUtilization"
+    target: float = 65.0
+    scale_in_seconds: int = 300
+    scale_out_seconds: int = 60
+
+    absent: ClassVar[frozenset[str]] = frozenset({"ObjectNotFoundException"})
+    not_yet: ClassVar[frozenset[str]] = BUSY | {"ObjectNotFoundException"}
+    taggable: ClassVar[bool] = False
+    limit: ClassVar[float] = 300
+
+    def key(self) -> str:
+        """A name within a target."""
+        return f"{self.resource}/{self.name}"
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """All of ECS in pages; those of our cluster, also what nobody declared."""
+        for one in aws.application_autoscaling.pages(
+            "describe_scaling_policies", "ScalingPolicies", ServiceNamespace="ecs"
+        ):
+            if not _ours(scope, one["ResourceId"]):
+                continue
+            tracking = one.get("TargetTrackingScalingPolicyConfiguration", {})
+            has = cls(
+                resource=one["ResourceId"],
+                name=one["PolicyName"],
+                metric=tracking.get("PredefinedMetricSpecification", {}).get("PredefinedMetricType", one["PolicyType"]),
+                target=float(tracking.get("TargetValue", 0)),
+                scale_in_seconds=tracking.get("ScaleInCooldown", 300),
+                scale_out_seconds=tracking.get("ScaleOutCooldown", 300),
+            )
+            yield Live(f"{one['ResourceId']}/{one['PolicyName']}", has, created=one.get("CreationTime"))
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """An upsert."""
+        self._put(aws)
+        return self.key()
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """The same upsert."""
+        self._put(aws)
+
+    def _put(self, aws: Aws) -> None:
+        aws.application_autoscaling.put_scaling_policy(
+            **COUNT,
+            ResourceId=self.resource,
+            PolicyName=self.name,
+            PolicyType="TargetTrackingScaling",
+            TargetTrackingScalingPolicyConfiguration={
+                "PredefinedMetricSpecification": {"PredefinedMetricType": self.metric},
+                "TargetValue": self.target,
+                "ScaleInCooldown": self.scale_in_seconds,
+                "ScaleOutCooldown": self.scale_out_seconds,
+            },
+        )
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """With its two alarms."""
+        aws.application_autoscaling.delete_scaling_policy(
+            **COUNT, ResourceId=live.has.resource, PolicyName=live.has.name
+        )
+
+
+@dataclass(frozen=True)
+class ScheduledAction(Resource):
+    """Sets the range at a time. To come back from 0 the action has to name both ends."""
+
+    resource: str = fixed()
+    name: str = fixed()
+    schedule: str = ""
+    timezone: str = "UTC"
+    minimum: int = 0
+    maximum: int = 0
+
+    absent: ClassVar[frozenset[str]] = frozenset({"ObjectNotFoundException"})
+    not_yet: ClassVar[frozenset[str]] = BUSY | {"ObjectNotFoundException"}
+    taggable: ClassVar[bool] = False
+    limit: ClassVar[float] = 300
+
+    def key(self) -> str:
+        """A name within a target."""
+        return f"{self.resource}/{self.name}"
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """All of ECS in pages; those of our cluster."""
+        for one in aws.application_autoscaling.pages(
+            "describe_scheduled_actions", "ScheduledActions", ServiceNamespace="ecs"
+        ):
+            if _ours(scope, one["ResourceId"]):
+                action = one.get("ScalableTargetAction", {})
+                has = cls(
+                    resource=one["ResourceId"],
+                    name=one["ScheduledActionName"],
+                    schedule=one["Schedule"],
+                    timezone=one.get("Timezone", "UTC"),
+                    minimum=action.get("MinCapacity", -1),
+                    maximum=action.get("MaxCapacity", -1),
+                )
+                yield Live(f"{one['ResourceId']}/{one['ScheduledActionName']}", has, created=one.get("CreationTime"))
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """An upsert."""
+        self._put(aws)
+        return self.key()
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """The same upsert; it drops what is not sent, so all is sent."""
+        self._put(aws)
+
+    def _put(self, aws: Aws) -> None:
+        aws.application_autoscaling.put_scheduled_action(
+            **COUNT,
+            ResourceId=self.resource,
+            ScheduledActionName=self.name,
+            Schedule=self.schedule,
+            Timezone=self.timezone,
+            ScalableTargetAction={"MinCapacity": self.minimum, "MaxCapacity": self.maximum},
+        )
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """At once."""
+        aws.application_autoscaling.delete_scheduled_action(
+            **COUNT, ResourceId=live.has.resource, ScheduledActionName=live.has.name
+        )

@@ -1,0 +1,242 @@
+"""Cluster, task definitions and services on Fargate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from reptiops.aws import Aws
+from reptiops.engine.resource import Identity, Live, Resource, Status, fixed, local
+from reptiops.engine.scope import Scope
+
+DESCRIBED_AT_ONCE = 10
+"""DescribeServices takes so many names."""
+SERVICE_LINKED_ROLE = (("InvalidParameterException", "service linked role"),)
+"""In a new account the first calls come before ECS's own role has spread (aws-facts 3.1)."""
+
+
+def lower_tags(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """ECS's tag list as a mapping."""
+    return {t["key"]: t.get("value", "") for t in tags}
+
+
+@dataclass(frozen=True)
+class Cluster(Resource):
+    """A cluster. A deleted one stays visible as INACTIVE, and creating it again revives the name."""
+
+    name: str = fixed()
+    insights: str = "enabled"
+
+    absent: ClassVar[frozenset[str]] = frozenset({"ClusterNotFoundException"})
+    not_yet: ClassVar[frozenset[str]] = frozenset(
+        {
+            "ClusterContainsServicesException",
+            "ClusterContainsTasksException",
+            "ClusterContainsContainerInstancesException",
+            "UpdateInProgressException",
+        }
+    )
+    propagating: ClassVar[tuple[tuple[str, str], ...]] = SERVICE_LINKED_ROLE
+    limit: ClassVar[float] = 900
+
+    def key(self) -> str:
+        """Names are unique in a region."""
+        return self.name
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """By name; settings and tags only come when asked for."""
+        names = sorted({want.name for want in scope.wanted(cls)})
+        if not names:
+            return
+        answer = aws.ecs.describe_clusters(clusters=names, include=["SETTINGS", "TAGS"])
+        for one in answer["clusters"]:
+            if one["status"] == "INACTIVE":
+                continue
+            settings = {s["name"]: s["value"] for s in one.get("settings", [])}
+            has = cls(one["clusterName"], settings.get("containerInsights", "disabled"))
+            status = Status("ready" if one["status"] == "ACTIVE" else "pending", one["status"].lower())
+            address = scope.address(lower_tags(one.get("tags", [])))
+            yield Live(one["clusterName"], has, address, status, {"arn": one["clusterArn"]})
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """An active cluster of that name would be answered unchanged: the plan has made sure that there is none."""
+        settings = [{"name": "containerInsights", "value": self.insights}]
+        aws.ecs.create_cluster(clusterName=self.name, settings=settings, tags=identity.tag_list("key", "value"))
+        return self.name
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """Only Container Insights."""
+        settings = [{"name": "containerInsights", "value": self.insights}]
+        aws.ecs.update_cluster(cluster=self.name, settings=settings)
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """Refused while services, draining ones too, or tasks are in it."""
+        aws.ecs.delete_cluster(cluster=live.id)
+
+
+@dataclass(frozen=True)
+class Service(Resource):
+    """A service that keeps tasks running. `desired` None: autoscaling, the schedule or a parked cluster sets the count.
+
+    It is ready when its own deployment has completed: after a circuit breaker's rollback AWS calls it stable on the
+    old revision, which then shows as a difference.
+    """
+
+    cluster: str = fixed()
+    name: str = fixed()
+    task_definition: str = ""
+    desired: int | None = None
+    first_desired: int = local(default=0)
+    """The count at creation, whoever owns it afterwards."""
+    subnets: frozenset[str] = frozenset()
+    security_groups: frozenset[str] = frozenset()
+    public_ip: bool = False
+    target_group: str = ""
+    container: str = ""
+    port: int = 80
+    grace_seconds: int = 60
+    minimum_percent: int = 100
+    maximum_percent: int = 200
+    circuit_breaker: bool = True
+    rollback: bool = True
+    platform_version: str = "LATEST"
+    execute_command: bool = False
+
+    absent: ClassVar[frozenset[str]] = frozenset(
+        {"ServiceNotFoundException", "ServiceNotActiveException", "ClusterNotFoundException"}
+    )
+    not_yet: ClassVar[frozenset[str]] = frozenset({"ClusterNotFoundException"})
+    propagating: ClassVar[tuple[tuple[str, str], ...]] = (
+        *SERVICE_LINKED_ROLE,
+        ("InvalidParameterException", "does not have an associated load balancer"),
+        ("InvalidParameterException", "proper permissions"),
+        ("InvalidParameterException", "raining"),
+        ("InvalidParameterException", "deployments are active"),
+    )
+    typical: ClassVar[float] = 150
+    typical_delete: ClassVar[float] = 60
+    limit: ClassVar[float] = 1200
+
+    def key(self) -> str:
+        """Names are unique in a cluster."""
+        return f"{self.cluster}/{self.name}"
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """Everything in our cluster, ten a call; deleted ones stay visible as INACTIVE."""
+        for cluster in scope.live(Cluster):
+            arns = aws.ecs.pages("list_services", "serviceArns", cluster=cluster.id)
+            for start in range(0, len(arns), DESCRIBED_AT_ONCE):
+                some = arns[start : start + DESCRIBED_AT_ONCE]
+                answer = aws.ecs.describe_services(cluster=cluster.id, services=some, include=["TAGS"])
+                for one in answer["services"]:
+                    if one["status"] != "INACTIVE":
+                        yield cls._live(cluster.id, one, scope)
+
+    @classmethod
+    def _live(cls, cluster: str, one: Mapping[str, Any], scope: Scope) -> Live[Self]:
+        network = one.get("networkConfiguration", {}).get("awsvpcConfiguration", {})
+        balancer = (one.get("loadBalancers") or [{}])[0]
+        deployment = one.get("deploymentConfiguration", {})
+        breaker = deployment.get("deploymentCircuitBreaker", {})
+        has = cls(
+            cluster=cluster,
+            name=one["serviceName"],
+            task_definition=one["taskDefinition"],
+            desired=one["desiredCount"],
+            first_desired=one["desiredCount"],
+            subnets=frozenset(network.get("subnets", [])),
+            security_groups=frozenset(network.get("securityGroups", [])),
+            public_ip=network.get("assignPublicIp", "DISABLED") == "ENABLED",
+            target_group=balancer.get("targetGroupArn", ""),
+            container=balancer.get("containerName", ""),
+            port=balancer.get("containerPort", 0),
+            grace_seconds=one.get("healthCheckGracePeriodSeconds") or 0,
+            minimum_percent=deployment.get("minimumHealthyPercent", 100),
+            maximum_percent=deployment.get("maximumPercent", 200),
+            circuit_breaker=breaker.get("enable", False),
+            rollback=breaker.get("rollback", False),
+            platform_version=one.get("platformVersion", "LATEST"),
+            execute_command=one.get("enableExecuteCommand", False),
+        )
+        counts = {"running": str(one.get("runningCount", 0)), "desired": str(one["desiredCount"])}
+        out = {"arn": one["serviceArn"], "repairable": "yes", **counts}
+        address = scope.address(lower_tags(one.get("tags", [])))
+        return Live(one["serviceArn"], has, address, _service_status(one), out, one.get("createdAt"))
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """Refused until its target group is behind a listener, which the step sees to."""
+        answer = aws.ecs.create_service(
+            serviceName=self.name,
+            clientToken=identity.token,
+            desiredCount=self.first_desired if self.desired is None else self.desired,
+            launchType="FARGATE",
+            schedulingStrategy="REPLICA",
+            deploymentController={"type": "ECS"},
+            enableECSManagedTags=True,
+            propagateTags="SERVICE",
+            tags=identity.tag_list("key", "value"),
+            **self._parameters(),
+        )
+        return str(answer["service"]["serviceArn"])
+
+    def _parameters(self) -> dict[str, Any]:
+        network = {
+            "subnets": sorted(self.subnets),
+            "securityGroups": sorted(self.security_groups),
+            "assignPublicIp": "ENABLED" if self.public_ip else "DISABLED",
+        }
+        balancer = {"targetGroupArn": self.target_group, "containerName": self.container, "containerPort": self.port}
+        return {
+            "cluster": self.cluster,
+            "taskDefinition": self.task_definition,
+            "networkConfiguration": {"awsvpcConfiguration": network},
+            "loadBalancers": [balancer],
+            "healthCheckGracePeriodSeconds": self.grace_seconds,
+            "platformVersion": self.platform_version,
+            "enableExecuteCommand": self.execute_command,
+            "availabilityZoneRebalancing": "ENABLED",
+            "deploymentConfiguration": {
+                "minimumHealthyPercent": self.minimum_percent,
+                "maximumPercent": self.maximum_percent,
+                "deploymentCircuitBreaker": {"enable": self.circuit_breaker, "rollback": self.rollback},
+            },
+        }
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """Only what differs is sent: a parameter that changes tasks starts a deployment. The count only if it is ours."""
+        groups = {
+            "taskDefinition": {"task_definition"},
+            "networkConfiguration": {"subnets", "security_groups", "public_ip"},
+            "loadBalancers": {"target_group", "container", "port"},
+            "healthCheckGracePeriodSeconds": {"grace_seconds"},
+            "platformVersion": {"platform_version"},
+            "enableExecuteCommand": {"execute_command"},
+            "deploymentConfiguration": {"minimum_percent", "maximum_percent", "circuit_breaker", "rollback"},
+        }
+        whole = self._parameters()
+        sent = {name: whole[name] for name, fields in groups.items() if fields & changed}
+        if "desired" in changed and self.desired is not None:
+            sent["desiredCount"] = self.desired
+        aws.ecs.update_service(cluster=self.cluster, service=self.name, **sent)
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """Its tasks are stopped and drained, which takes the deregistration delay and more."""
+        if live.status.word != "draining":
+            aws.ecs.delete_service(cluster=live.has.cluster, service=live.has.name, force=True)
+
+
+def _service_status(one: Mapping[str, Any]) -> Status:
+    if one["status"] == "DRAINING":
+        return Status("pending", "draining")
+    events = "; ".join(e["message"] for e in one.get("events", [])[:3])
+    deployments = one.get("deployments", [])
+    primary: Mapping[str, Any] = next((d for d in deployments if d.get("status") == "PRIMARY"), {})
+    running, desired = one.get("runningCount", 0), one["desiredCount"]
+    if primary.get("rolloutState") == "FAILED":
+        return Status("failed", "deployment failed", primary.get("rolloutStateReason", "") or events)
+    if running == desired and primary.get("rolloutState", "COMPLETED") == "COMPLETED" and len(deployments) <= 1:
+        return Status("ready", f"{running} of {desired} running")
+    return Status("pending", f"deploying, {running} of {desired} running", events)

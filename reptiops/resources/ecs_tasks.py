@@ -1,0 +1,258 @@
+"""Task definitions. AWS changes none: every change registers another revision, and the images belong to the pipeline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+from reptiops.aws import Aws
+from reptiops.engine.resource import Identity, Live, Resource, carry, fixed, initial, plain
+from reptiops.engine.scope import Scope
+from reptiops.resources.ecs import Service, lower_tags
+
+ADDED = frozenset(
+    [
+        "taskDefinitionArn",
+        "revision",
+        "status",
+        "requiresAttributes",
+        "compatibilities",
+        "registeredAt",
+        "registeredBy",
+        "deregisteredAt",
+        "family",
+        "containerDefinitions",
+        "cpu",
+        "memory",
+        "executionRoleArn",
+        "taskRoleArn",
+        "networkMode",
+        "requiresCompatibilities",
+        "runtimePlatform",
+    ]
+)
+"""Members of an answer that are AWS's own, or settings compared by themselves."""
+MODELLED = frozenset(
+    [
+        "name",
+        "image",
+        "essential",
+        "cpu",
+        "memory",
+        "portMappings",
+        "environment",
+        "secrets",
+        "healthCheck",
+        "logConfiguration",
+        "stopTimeout",
+        "command",
+    ]
+)
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """The container's own check, in seconds."""
+
+    command: tuple[str, ...]
+    interval: int = 30
+    timeout: int = 5
+    retries: int = 3
+    start_period: int = 0
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container. `secrets`: variable → ARN of what is injected. `other`: settings that we never set, as JSON."""
+
+    image: str = initial("pipeline")
+    essential: bool = True
+    cpu: int = 0
+    memory: int | None = None
+    port: int | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    health: HealthCheck | None = None
+    log_group: str = ""
+    log_region: str = ""
+    log_prefix: str = ""
+    stop_seconds: int | None = None
+    command: tuple[str, ...] = ()
+    other: str = ""
+
+
+@dataclass(frozen=True)
+class TaskDefinition(Resource):
+    """What a task of a service is. The revision that the service runs is the truth, whoever registered it."""
+
+    family: str = fixed()
+    cpu: int = 256
+    memory: int = 512
+    architecture: str = "ARM64"
+    execution_role: str = ""
+    task_role: str = ""
+    containers: Mapping[str, Container] = field(default_factory=dict)
+    other: str = ""
+
+    not_yet: ClassVar[frozenset[str]] = frozenset({"ClusterNotFoundException"})
+    propagating: ClassVar[tuple[tuple[str, str], ...]] = (("ClientException", "Role is not valid"),)
+    within: ClassVar[bool] = True
+
+    def key(self) -> str:
+        """The family."""
+        return self.family
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """The revision in service; a newer one of ours with the same images counts instead: it waits to be deployed."""
+        wanted = {want.family for want in scope.wanted(cls)}
+        if not wanted:
+            return
+        newest: dict[str, str] = {}
+        for arn in aws.ecs.pages("list_task_definitions", "taskDefinitionArns", status="ACTIVE"):
+            name = _family(arn)
+            if name in wanted and (name not in newest or _revision(arn) > _revision(newest[name])):
+                newest[name] = arn
+        running = {_family(one.has.task_definition): one.has.task_definition for one in scope.live(Service)}
+        for name in sorted(wanted & (newest.keys() | running.keys())):
+            current = running.get(name)
+            live = cls._read(aws, scope, current) if current else None
+            latest = newest.get(name)
+            if latest and (current is None or _revision(latest) > _revision(current)):
+                waiting = cls._read(aws, scope, latest)
+                if live is None or _supersedes(waiting, live):
+                    live = waiting
+            if live is not None:
+                yield live
+
+    @classmethod
+    def _read(cls, aws: Aws, scope: Scope, arn: str) -> Live[Self]:
+        answer = aws.ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
+        one = answer["taskDefinition"]
+        has = cls(
+            family=one["family"],
+            cpu=int(one.get("cpu", 0)),
+            memory=int(one.get("memory", 0)),
+            architecture=one.get("runtimePlatform", {}).get("cpuArchitecture", "X86_64"),
+            execution_role=one.get("executionRoleArn", ""),
+            task_role=one.get("taskRoleArn", ""),
+            containers={c["name"]: _container(c) for c in one["containerDefinitions"]},
+            other=_other(one, ADDED),
+        )
+        address = scope.address(lower_tags(answer.get("tags", [])))
+        return Live(one["taskDefinitionArn"], has, address, out={"arn": one["taskDefinitionArn"]})
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """Registering twice makes two revisions, so it is never repeated without looking."""
+        return self._register(aws, identity.tag_list("key", "value"))
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> str:
+        """Another revision with the tags of the one before, or of any of ours."""
+        answer = aws.ecs.describe_task_definition(taskDefinition=live.id, include=["TAGS"])
+        return self._register(aws, answer.get("tags", []))
+
+    def _register(self, aws: Aws, tags: list[dict[str, str]]) -> str:
+        optional = {"taskRoleArn": self.task_role} if self.task_role else {}
+        answer = aws.ecs.register_task_definition(
+            family=self.family,
+            cpu=str(self.cpu),
+            memory=str(self.memory),
+            networkMode="awsvpc",
+            requiresCompatibilities=["FARGATE"],
+            runtimePlatform={"operatingSystemFamily": "LINUX", "cpuArchitecture": self.architecture},
+            executionRoleArn=self.execution_role,
+            containerDefinitions=[_sent(name, c) for name, c in self.containers.items()],
+            **optional,
+            **({"tags": tags} if tags else {}),
+        )
+        return str(answer["taskDefinition"]["taskDefinitionArn"])
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """All active revisions of the family become INACTIVE; AWS keeps those on record."""
+        for arn in aws.ecs.pages("list_task_definitions", "taskDefinitionArns", familyPrefix=live.has.family):
+            aws.ecs.deregister_task_definition(taskDefinition=arn)
+
+
+def _revision(arn: str) -> int:
+    return int(arn.rsplit(":", 1)[-1])
+
+
+def _family(arn: str) -> str:
+    return arn.rsplit("/", 1)[-1].rsplit(":", 1)[0]
+
+
+def _supersedes(waiting: Live[Any], live: Live[Any]) -> bool:
+    """Whether a newer revision is ours, has the images that are in service, and differs from it otherwise."""
+    mine = waiting.address is not None and plain(carry(waiting.has, live.has)) == plain(waiting.has)
+    return mine and plain(waiting.has) != plain(live.has)
+
+
+def _other(one: Mapping[str, Any], known: frozenset[str]) -> str:
+    rest = {k: v for k, v in one.items() if k not in known and v not in (None, [], {}, "")}
+    return json.dumps(rest, sort_keys=True, default=str) if rest else ""
+
+
+def _container(one: Mapping[str, Any]) -> Container:
+    ports = one.get("portMappings") or [{}]
+    options = one.get("logConfiguration", {}).get("options", {})
+    check = one.get("healthCheck")
+    return Container(
+        image=one["image"],
+        essential=one.get("essential", True),
+        cpu=one.get("cpu", 0),
+        memory=one.get("memory"),
+        port=ports[0].get("containerPort"),
+        environment={e["name"]: e["value"] for e in one.get("environment", [])},
+        secrets={s["name"]: s["valueFrom"] for s in one.get("secrets", [])},
+        health=_health(check) if check else None,
+        log_group=options.get("awslogs-group", ""),
+        log_region=options.get("awslogs-region", ""),
+        log_prefix=options.get("awslogs-stream-prefix", ""),
+        stop_seconds=one.get("stopTimeout"),
+        command=tuple(one.get("command", [])),
+        other=_other({**one, **({"portMappings+": ports[1:]} if len(ports) > 1 else {})}, MODELLED),
+    )
+
+
+def _health(check: Mapping[str, Any]) -> HealthCheck:
+    return HealthCheck(
+        command=tuple(check["command"]),
+        interval=check.get("interval", 30),
+        timeout=check.get("timeout", 5),
+        retries=check.get("retries", 3),
+        start_period=check.get("startPeriod", 0),
+    )
+
+
+def _sent(name: str, c: Container) -> dict[str, Any]:
+    sent: dict[str, Any] = {"name": name, "image": c.image, "essential": c.essential}
+    sent["environment"] = [{"name": k, "value": v} for k, v in sorted(c.environment.items())]
+    sent["secrets"] = [{"name": k, "valueFrom": v} for k, v in sorted(c.secrets.items())]
+    if c.cpu:
+        sent["cpu"] = c.cpu
+    if c.memory:
+        sent["memory"] = c.memory
+    if c.port:
+        sent["portMappings"] = [{"containerPort": c.port, "protocol": "tcp"}]
+    if c.command:
+        sent["command"] = list(c.command)
+    if c.stop_seconds is not None:
+        sent["stopTimeout"] = c.stop_seconds
+    if c.health:
+        check = c.health
+        sent["healthCheck"] = {
+            "command": list(check.command),
+            "interval": check.interval,
+            "timeout": check.timeout,
+            "retries": check.retries,
+        } | ({"startPeriod": check.start_period} if check.start_period else {})
+    if c.log_group:
+        options = {
+            "awslogs-group": c.log_group,
+            "awslogs-region": c.log_region,
+            "awslogs-stream-prefix": c.log_prefix,
+        }
+        sent["logConfiguration"] = {"logDriver": "awslogs", "options": options}
+    return sent

@@ -1,0 +1,273 @@
+"""Redis: subnet group and replication group. Encryption at rest exists only on replication groups, even of one node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from botocore.exceptions import ClientError
+
+from reptiops.aws import Aws, code, message
+from reptiops.engine.resource import Identity, Live, NotYet, Resource, Status, fixed, local, satisfied
+from reptiops.engine.scope import Scope
+from reptiops.resources.rds import newer_minor
+
+TOKEN_TAG = "reptiops:token-version"
+"""The tag that says from which version of the secret the auth token was set."""
+ROTATING_TAG = "reptiops:token-rotating"
+"""The tag that says which version is valid beside the old one: ROTATE was sent, SET was not."""
+
+
+def _tags(aws: Aws, arn: str) -> dict[str, str]:
+    return {t["Key"]: t["Value"] for t in aws.elasticache.list_tags_for_resource(ResourceName=arn)["TagList"]}
+
+
+@dataclass(frozen=True)
+class SubnetGroup(Resource):
+    """Where the nodes may live."""
+
+    name: str = fixed()
+    description: str = ""
+    subnets: frozenset[str] = frozenset()
+
+    absent: ClassVar[frozenset[str]] = frozenset({"CacheSubnetGroupNotFoundFault"})
+    not_yet: ClassVar[frozenset[str]] = frozenset({"CacheSubnetGroupInUse", "InvalidSubnet"})
+    limit: ClassVar[float] = 900
+
+    def key(self) -> str:
+        """Names are kept in lower case."""
+        return self.name.lower()
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """All of the region in pages; those with a wanted name."""
+        wanted = {want.key() for want in scope.wanted(cls)}
+        for one in aws.elasticache.pages("describe_cache_subnet_groups", "CacheSubnetGroups"):
+            name, arn = one["CacheSubnetGroupName"], one["ARN"]
+            if name in wanted:
+                subnets = frozenset(s["SubnetIdentifier"] for s in one["Subnets"])
+                has = cls(name, one["CacheSubnetGroupDescription"], subnets)
+                yield Live(name, has, scope.address(_tags(aws, arn)), out={"arn": arn})
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """Found again by name and tag."""
+        aws.elasticache.create_cache_subnet_group(
+            CacheSubnetGroupName=self.name,
+            CacheSubnetGroupDescription=self.description,
+            SubnetIds=sorted(self.subnets),
+            Tags=identity.tag_list(),
+        )
+        return self.key()
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """Description and subnets."""
+        aws.elasticache.modify_cache_subnet_group(
+            CacheSubnetGroupName=self.name,
+            CacheSubnetGroupDescription=self.description,
+            SubnetIds=sorted(self.subnets),
+        )
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """Refused for minutes after its last group has gone."""
+        aws.elasticache.delete_cache_subnet_group(CacheSubnetGroupName=live.id)
+
+
+@dataclass(frozen=True)
+class ReplicationGroup(Resource):
+    """Redis, cluster mode off. The auth token is read from a secret inside the call that sets it."""
+
+    name: str = fixed()
+    description: str = ""
+    engine: str = fixed(default="redis")
+    version: str = satisfied(newer_minor, default="7.0")
+    node_type: str = ""
+    nodes: int = 1
+    automatic_failover: bool = False
+    multi_az: bool = False
+    at_rest: bool = fixed(default=True)
+    in_transit: bool = fixed(default=False)
+    subnet_group: str = fixed(default="")
+    security_groups: frozenset[str] = frozenset()
+    parameter_group: str = "default.redis7"
+    port: int = fixed(default=6379)
+    snapshot_days: int = 0
+    snapshot_window: str | None = None
+    maintenance_window: str | None = None
+    auto_minor_upgrade: bool = True
+    token_from: str | None = local(default=None)
+    """ARN of the secret whose value is the token."""
+    token_version: str | None = None
+
+    absent: ClassVar[frozenset[str]] = frozenset({"ReplicationGroupNotFoundFault"})
+    not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidReplicationGroupState", "InvalidCacheClusterState"})
+    propagating: ClassVar[tuple[tuple[str, str], ...]] = (("InvalidParameterValue", "service linked role"),)
+    typical: ClassVar[float] = 450
+    typical_delete: ClassVar[float] = 400
+    limit: ClassVar[float] = 3600
+
+    def key(self) -> str:
+        """Ids are kept in lower case."""
+        return self.name.lower()
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """Groups, then their members in one read: only those tell version, groups, parameters and windows."""
+        wanted = {want.key() for want in scope.wanted(cls)}
+        groups = [
+            one
+            for one in aws.elasticache.pages("describe_replication_groups", "ReplicationGroups")
+            if one["ReplicationGroupId"] in wanted
+        ]
+        if not groups:
+            return
+        members: dict[str, Mapping[str, Any]] = {}
+        for member in aws.elasticache.pages("describe_cache_clusters", "CacheClusters"):
+            members.setdefault(member.get("ReplicationGroupId", ""), member)
+        for one in groups:
+            tags = _tags(aws, one["ARN"])
+            yield cls._live(one, members.get(one["ReplicationGroupId"], {}), tags, scope.address(tags))
+
+    @classmethod
+    def _live(
+        cls, one: Mapping[str, Any], member: Mapping[str, Any], tags: Mapping[str, str], address: str | None
+    ) -> Live[Self]:
+        node_group = (one.get("NodeGroups") or [{}])[0]
+        endpoint = node_group.get("PrimaryEndpoint") or {}
+        nodes = one.get("MemberClusters", [])
+        has = cls(
+            name=one["ReplicationGroupId"],
+            description=one.get("Description", ""),
+            engine=member.get("Engine", "redis"),
+            version=member.get("EngineVersion", ""),
+            node_type=one.get("CacheNodeType", ""),
+            nodes=len(nodes),
+            automatic_failover=one.get("AutomaticFailover", "disabled").startswith("enabl"),
+            multi_az=one.get("MultiAZ") == "enabled",
+            at_rest=one.get("AtRestEncryptionEnabled", False),
+            in_transit=one.get("TransitEncryptionEnabled", False),
+            subnet_group=member.get("CacheSubnetGroupName", ""),
+            security_groups=frozenset(g["SecurityGroupId"] for g in member.get("SecurityGroups", [])),
+            parameter_group=member.get("CacheParameterGroup", {}).get("CacheParameterGroupName", ""),
+            port=endpoint.get("Port", 6379),
+            snapshot_days=one.get("SnapshotRetentionLimit", 0),
+            snapshot_window=one.get("SnapshotWindow"),
+            maintenance_window=member.get("PreferredMaintenanceWindow"),
+            auto_minor_upgrade=one.get("AutoMinorVersionUpgrade", True),
+            token_version=tags.get(TOKEN_TAG),
+        )
+        word = one["Status"]
+        phase: Any = {"available": "ready", "create-failed": "failed"}.get(word, "pending")
+        if phase == "ready" and not member:
+            phase, word = "pending", "available, its nodes are not listed yet"
+        out = {"arn": one["ARN"], "members": ",".join(sorted(nodes))}
+        if endpoint.get("Address"):
+            out |= {"host": endpoint["Address"], "port": str(has.port)}
+        created = one.get("ReplicationGroupCreateTime")
+        return Live(one["ReplicationGroupId"], has, address, Status(phase, word), out, created)
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """The version is sent as major.minor: AWS takes no patch."""
+        tags = dict(identity.tags) | ({TOKEN_TAG: self.token_version} if self.token_version else {})
+        optional = {
+            "SnapshotWindow": self.snapshot_window,
+            "PreferredMaintenanceWindow": self.maintenance_window,
+            "AuthToken": self._token(aws) if self.token_from else None,
+        }
+        aws.elasticache.create_replication_group(
+            ReplicationGroupId=self.name,
+            ReplicationGroupDescription=self.description,
+            Engine=self.engine,
+            EngineVersion=self.version,
+            CacheNodeType=self.node_type,
+            NumCacheClusters=self.nodes,
+            AutomaticFailoverEnabled=self.automatic_failover,
+            MultiAZEnabled=self.multi_az,
+            AtRestEncryptionEnabled=self.at_rest,
+            TransitEncryptionEnabled=self.in_transit,
+            CacheSubnetGroupName=self.subnet_group,
+            SecurityGroupIds=sorted(self.security_groups),
+            CacheParameterGroupName=self.parameter_group,
+            Port=self.port,
+            SnapshotRetentionLimit=self.snapshot_days,
+            AutoMinorVersionUpgrade=self.auto_minor_upgrade,
+            Tags=[{"Key": k, "Value": v} for k, v in tags.items()],
+            **{name: value for name, value in optional.items() if value},
+        )
+        return self.key()
+
+    def _token(self, aws: Aws) -> str:
+        return str(aws.secretsmanager.get_secret_value(SecretId=self.token_from)["SecretString"])
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """In AWS's order: nodes up, settings, token, nodes down; each at once, each waiting for the one before."""
+        grows = self.nodes > live.has.nodes
+        if "nodes" in changed and grows:
+            self._step(aws, live, lambda: self._count(aws, "increase_replica_count"))
+        settings = self._modified(live, changed)
+        if settings:
+            self._step(aws, live, lambda: self._modify(aws, settings))
+        if "token_version" in changed and self.token_from:
+            self._rotate(aws, live)
+        if "nodes" in changed and not grows:
+            self._step(aws, live, lambda: self._count(aws, "decrease_replica_count"))
+
+    def _step(self, aws: Aws, live: Live[Any], call: Any) -> None:
+        current = aws.elasticache.describe_replication_groups(ReplicationGroupId=live.id)["ReplicationGroups"][0]
+        if current["Status"] != "available":
+            raise NotYet(f"the group is {current['Status']}: one change at a time")
+        try:
+            call()
+        except ClientError as error:
+            if code(error) != "InvalidParameterCombination" or "No modifications" not in message(error):
+                raise
+
+    def _count(self, aws: Aws, method: str) -> None:
+        current = aws.elasticache.describe_replication_groups(ReplicationGroupId=self.key())["ReplicationGroups"][0]
+        if len(current["MemberClusters"]) != self.nodes:
+            getattr(aws.elasticache, method)(
+                ReplicationGroupId=self.key(), NewReplicaCount=self.nodes - 1, ApplyImmediately=True
+            )
+
+    def _modify(self, aws: Aws, settings: Mapping[str, Any]) -> None:
+        aws.elasticache.modify_replication_group(ReplicationGroupId=self.key(), ApplyImmediately=True, **settings)
+
+    def _modified(self, live: Live[Any], changed: frozenset[str]) -> dict[str, Any]:
+        parameters = {
+            "description": "ReplicationGroupDescription",
+            "version": "EngineVersion",
+            "node_type": "CacheNodeType",
+            "automatic_failover": "AutomaticFailoverEnabled",
+            "multi_az": "MultiAZEnabled",
+            "parameter_group": "CacheParameterGroupName",
+            "snapshot_days": "SnapshotRetentionLimit",
+            "snapshot_window": "SnapshotWindow",
+            "maintenance_window": "PreferredMaintenanceWindow",
+            "auto_minor_upgrade": "AutoMinorVersionUpgrade",
+        }
+        sent = {parameter: getattr(self, name) for name, parameter in parameters.items() if name in changed}
+        if "security_groups" in changed:
+            sent["SecurityGroupIds"] = sorted(self.security_groups)
+        if "snapshot_days" in changed and not live.has.snapshot_days:
+            sent["SnapshottingClusterId"] = f"{self.key()}-001"
+        return sent
+
+    def _rotate(self, aws: Aws, live: Live[Any]) -> None:
+        """ROTATE lets both tokens in, SET only the new one; SET is allowed only after ROTATE has been done."""
+        arn = live.out["arn"]
+        if _tags(aws, arn).get(ROTATING_TAG) != self.token_version:
+            self._step(aws, live, lambda: self._set_token(aws, "ROTATE"))
+            aws.elasticache.add_tags_to_resource(
+                ResourceName=arn, Tags=[{"Key": ROTATING_TAG, "Value": self.token_version}]
+            )
+        self._step(aws, live, lambda: self._set_token(aws, "SET"))
+        aws.elasticache.add_tags_to_resource(ResourceName=arn, Tags=[{"Key": TOKEN_TAG, "Value": self.token_version}])
+        aws.elasticache.remove_tags_from_resource(ResourceName=arn, TagKeys=[ROTATING_TAG])
+
+    def _set_token(self, aws: Aws, strategy: str) -> None:
+        self._modify(aws, {"AuthToken": self._token(aws), "AuthTokenUpdateStrategy": strategy})
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """Automatic snapshots go with it. Refused while it is being changed."""
+        if live.status.word != "deleting":
+            aws.elasticache.delete_replication_group(ReplicationGroupId=live.id, RetainPrimaryCluster=False)

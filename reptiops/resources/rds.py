@@ -1,0 +1,433 @@
+"""PostgreSQL: subnet group, parameter group, instance."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Self
+
+from botocore.exceptions import ClientError
+
+from reptiops.aws import Aws, code, message
+from reptiops.engine.resource import Identity, Live, NotYet, Resource, Status, fixed, local, satisfied
+from reptiops.engine.scope import Scope
+
+PASSWORD_TAG = "reptiops:password-version"
+"""The tag that says from which version of the secret the master password was set."""
+PARAMETERS_AT_ONCE = 20
+"""ModifyDBParameterGroup takes so many."""
+
+
+def _tags(one: Mapping[str, Any]) -> dict[str, str]:
+    return {t["Key"]: t["Value"] for t in one.get("TagList", [])}
+
+
+def _listed_tags(aws: Aws, arn: str) -> dict[str, str]:
+    return _tags(aws.rds.list_tags_for_resource(ResourceName=arn))
+
+
+@dataclass(frozen=True)
+class SubnetGroup(Resource):
+    """Where the instance may live: subnets of at least two zones, even for one instance."""
+
+    name: str = fixed()
+    description: str = ""
+    subnets: frozenset[str] = frozenset()
+
+    absent: ClassVar[frozenset[str]] = frozenset({"DBSubnetGroupNotFoundFault"})
+    not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidDBSubnetGroupStateFault", "InvalidSubnet"})
+    limit: ClassVar[float] = 900
+
+    def key(self) -> str:
+        """Names are kept in lower case."""
+        return self.name.lower()
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """All of the region in pages; tags are read for wanted names and those under our prefix."""
+        wanted = {want.key() for want in scope.wanted(cls)}
+        for one in aws.rds.pages("describe_db_subnet_groups", "DBSubnetGroups"):
+            name, arn = one["DBSubnetGroupName"], one["DBSubnetGroupArn"]
+            if name not in wanted and name != scope.names.prefix:
+                continue
+            has = cls(name, one["DBSubnetGroupDescription"], frozenset(s["SubnetIdentifier"] for s in one["Subnets"]))
+            yield Live(name, has, scope.address(_listed_tags(aws, arn)), out={"arn": arn})
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """Found again by name and tag."""
+        aws.rds.create_db_subnet_group(
+            DBSubnetGroupName=self.name,
+            DBSubnetGroupDescription=self.description,
+            SubnetIds=sorted(self.subnets),
+            Tags=identity.tag_list(),
+        )
+        return self.key()
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """Description and subnets, always both."""
+        aws.rds.modify_db_subnet_group(
+            DBSubnetGroupName=self.name, DBSubnetGroupDescription=self.description, SubnetIds=sorted(self.subnets)
+        )
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """Refused while an instance, a vanishing one too, uses it."""
+        aws.rds.delete_db_subnet_group(DBSubnetGroupName=live.id)
+
+
+@dataclass(frozen=True)
+class ParameterGroup(Resource):
+    """Engine parameters that differ from AWS's own. What counts is the value in force, whoever set it."""
+
+    name: str = fixed()
+    family: str = fixed()
+    description: str = fixed()
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    absent: ClassVar[frozenset[str]] = frozenset({"DBParameterGroupNotFound"})
+    not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidDBParameterGroupState"})
+    limit: ClassVar[float] = 900
+
+    def key(self) -> str:
+        """Names are kept in lower case."""
+        return self.name.lower()
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """By name. Of AWS's hundreds of parameters only the wanted ones and those that a person set are read."""
+        wanted = {want.key(): want for want in scope.wanted(cls)}
+        for one in aws.rds.pages("describe_db_parameter_groups", "DBParameterGroups"):
+            name, arn = one["DBParameterGroupName"], one["DBParameterGroupArn"]
+            if name not in wanted:
+                continue
+            parameters = {
+                p["ParameterName"]: p.get("ParameterValue", "")
+                for p in aws.rds.pages("describe_db_parameters", "Parameters", DBParameterGroupName=name)
+                if p.get("Source") == "user" or p["ParameterName"] in wanted[name].parameters
+            }
+            has = cls(name, one["DBParameterGroupFamily"], one["Description"], parameters)
+            yield Live(name, has, scope.address(_listed_tags(aws, arn)), out={"arn": arn})
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """The group, then its parameters."""
+        aws.rds.create_db_parameter_group(
+            DBParameterGroupName=self.name,
+            DBParameterGroupFamily=self.family,
+            Description=self.description,
+            Tags=identity.tag_list(),
+        )
+        self._set(aws, self.parameters)
+        return self.key()
+
+    def _set(self, aws: Aws, parameters: Mapping[str, str]) -> None:
+        if not parameters:
+            return
+        static = {
+            p["ParameterName"]
+            for p in aws.rds.pages("describe_db_parameters", "Parameters", DBParameterGroupName=self.name)
+            if p.get("ApplyType") == "static"
+        }
+        sent = [
+            {
+                "ParameterName": name,
+                "ParameterValue": value,
+                "ApplyMethod": "pending-reboot" if name in static else "immediate",
+            }
+            for name, value in sorted(parameters.items())
+        ]
+        for start in range(0, len(sent), PARAMETERS_AT_ONCE):
+            some = sent[start : start + PARAMETERS_AT_ONCE]
+            aws.rds.modify_db_parameter_group(DBParameterGroupName=self.name, Parameters=some)
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """Values that differ are set; what is no longer wanted goes back to AWS's own value."""
+        has = live.has.parameters
+        self._set(aws, {name: value for name, value in self.parameters.items() if has.get(name) != value})
+        dropped = [{"ParameterName": n, "ApplyMethod": "pending-reboot"} for n in sorted(has.keys() - self.parameters)]
+        if dropped:
+            aws.rds.reset_db_parameter_group(DBParameterGroupName=self.name, Parameters=dropped)
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """Refused while an instance uses it, and for minutes after."""
+        aws.rds.delete_db_parameter_group(DBParameterGroupName=live.id)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".") if part.isdigit()]
+
+
+def newer_minor(want: str | None, live: str | None) -> bool:
+    """Whether a live version is the wanted one or a newer minor version of the same major one."""
+    if not want or not live:
+        return want == live
+    return _numbers(want)[:1] == _numbers(live)[:1] and _numbers(live) >= _numbers(want)
+
+
+def at_least(want: int | None, live: int | None) -> bool:
+    """Storage that AWS grew by itself satisfies; it never shrinks."""
+    return want is not None and live is not None and live >= want
+
+
+READY = frozenset({"available", "storage-optimization"})
+FAILED = frozenset(
+    {
+        "failed",
+        "inaccessible-encryption-credentials",
+        "incompatible-credentials",
+        "incompatible-network",
+        "incompatible-option-group",
+        "incompatible-parameters",
+        "incompatible-restore",
+        "insufficient-capacity",
+        "restore-error",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Instance(Resource):
+    """A PostgreSQL instance. The master password is read from a secret inside the call that sets it."""
+
+    name: str = fixed()
+    engine: str = fixed()
+    version: str = satisfied(newer_minor)
+    instance_class: str = ""
+    storage_gb: int = satisfied(at_least, default=20)
+    max_storage_gb: int = 0
+    storage_type: str = "gp3"
+    encrypted: bool = fixed(default=True)
+    multi_az: bool = False
+    backup_days: int = 7
+    backup_window: str | None = None
+    maintenance_window: str | None = None
+    monitoring_interval: int = 0
+    monitoring_role: str | None = None
+    deletion_protection: bool = False
+    database: str = fixed(default="")
+    username: str = fixed(default="")
+    port: int = 5432
+    subnet_group: str = fixed(default="")
+    security_groups: frozenset[str] = frozenset()
+    parameter_group: str = ""
+    public: bool = False
+    auto_minor_upgrade: bool = True
+    extended_support: bool = fixed(default=False)
+    copy_tags: bool = True
+    log_exports: frozenset[str] = frozenset()
+    ca_certificate: str | None = None
+    password_from: str | None = local(default=None)
+    """ARN of the secret whose JSON has the key `password`."""
+    password_version: str | None = None
+    """The secret's version that the password was set from; kept as a tag, for AWS tells nothing of a password."""
+    final_snapshot: bool = local(default=False)
+
+    absent: ClassVar[frozenset[str]] = frozenset({"DBInstanceNotFound", "DBInstanceNotFoundFault"})
+    not_yet: ClassVar[frozenset[str]] = frozenset(
+        {"InvalidDBInstanceState", "InvalidDBInstanceStateFault", "InvalidVPCNetworkStateFault", "InvalidSubnet"}
+    )
+    propagating: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("InvalidParameterValue", "ENHANCED_MONITORING"),
+        ("InvalidParameterValue", "IAM role ARN value is invalid"),
+        ("InvalidParameterValue", "service linked role"),
+    )
+    typical: ClassVar[float] = 250
+    typical_delete: ClassVar[float] = 300
+    limit: ClassVar[float] = 4800
+    holds_data: ClassVar[bool] = True
+
+    def key(self) -> str:
+        """Identifiers are kept in lower case."""
+        return self.name.lower()
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """All of the region in pages, with their tags; ours, and those with a wanted name."""
+        wanted = {want.key() for want in scope.wanted(cls)}
+        for one in aws.rds.pages("describe_db_instances", "DBInstances"):
+            address = scope.address(_tags(one))
+            if one["DBInstanceIdentifier"] in wanted or address is not None:
+                yield cls._live(one, address)
+
+    @classmethod
+    def _live(cls, one: Mapping[str, Any], address: str | None) -> Live[Self]:
+        pending = one.get("PendingModifiedValues") or {}
+        groups = one.get("DBParameterGroups") or [{}]
+        has = cls(
+            name=one["DBInstanceIdentifier"],
+            engine=one["Engine"],
+            version=pending.get("EngineVersion", one["EngineVersion"]),
+            instance_class=pending.get("DBInstanceClass", one["DBInstanceClass"]),
+            storage_gb=pending.get("AllocatedStorage", one["AllocatedStorage"]),
+            max_storage_gb=one.get("MaxAllocatedStorage") or one["AllocatedStorage"],
+            storage_type=pending.get("StorageType", one.get("StorageType", "")),
+            encrypted=one.get("StorageEncrypted", False),
+            multi_az=pending.get("MultiAZ", one.get("MultiAZ", False)),
+            backup_days=pending.get("BackupRetentionPeriod", one.get("BackupRetentionPeriod", 0)),
+            backup_window=one.get("PreferredBackupWindow"),
+            maintenance_window=one.get("PreferredMaintenanceWindow", "").lower(),
+            monitoring_interval=one.get("MonitoringInterval") or 0,
+            monitoring_role=one.get("MonitoringRoleArn"),
+            deletion_protection=one.get("DeletionProtection", False),
+            database=one.get("DBName", ""),
+            username=one["MasterUsername"],
+            port=pending.get("Port") or one.get("Endpoint", {}).get("Port") or one.get("DbInstancePort") or 0,
+            subnet_group=one.get("DBSubnetGroup", {}).get("DBSubnetGroupName", ""),
+            security_groups=frozenset(
+                g["VpcSecurityGroupId"] for g in one.get("VpcSecurityGroups", []) if g["Status"] != "removing"
+            ),
+            parameter_group=groups[0].get("DBParameterGroupName", ""),
+            public=one.get("PubliclyAccessible", False),
+            auto_minor_upgrade=one.get("AutoMinorVersionUpgrade", True),
+            extended_support=not one.get("EngineLifecycleSupport", "-disabled").endswith("-disabled"),
+            copy_tags=one.get("CopyTagsToSnapshot", False),
+            log_exports=frozenset(one.get("EnabledCloudwatchLogsExports", [])),
+            ca_certificate=one.get("CACertificateIdentifier"),
+            password_version=_tags(one).get(PASSWORD_TAG),
+        )
+        host = one.get("Endpoint", {}).get("Address", "")
+        out = {"arn": one["DBInstanceArn"], "resource_id": one.get("DbiResourceId", "")}
+        if host:
+            out |= {"host": host, "port": str(has.port)}
+        created = one.get("InstanceCreateTime")
+        return Live(one["DBInstanceIdentifier"], has, address, _status(one, pending), out, created)
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """gp3 below 400 GiB takes neither IOPS nor throughput, so none are sent."""
+        lifecycle = "" if self.extended_support else "-disabled"
+        tags = dict(identity.tags) | ({PASSWORD_TAG: self.password_version} if self.password_version else {})
+        aws.rds.create_db_instance(
+            DBInstanceIdentifier=self.name,
+            Engine=self.engine,
+            EngineVersion=self.version,
+            DBName=self.database,
+            MasterUsername=self.username,
+            MasterUserPassword=self._password(aws),
+            StorageEncrypted=self.encrypted,
+            DBSubnetGroupName=self.subnet_group,
+            PubliclyAccessible=self.public,
+            EngineLifecycleSupport=f"open-source-rds-extended-support{lifecycle}",
+            EnableCloudwatchLogsExports=sorted(self.log_exports),
+            Tags=[{"Key": k, "Value": v} for k, v in tags.items()],
+            Port=self.port,
+            **self._settings(),
+        )
+        return self.key()
+
+    def _password(self, aws: Aws) -> str:
+        answer = aws.secretsmanager.get_secret_value(SecretId=self.password_from)
+        return str(json.loads(answer["SecretString"])["password"])
+
+    def _settings(self) -> dict[str, Any]:
+        """What CreateDBInstance and ModifyDBInstance both take."""
+        sent: dict[str, Any] = {
+            "DBInstanceClass": self.instance_class,
+            "AllocatedStorage": self.storage_gb,
+            "MaxAllocatedStorage": self.max_storage_gb,
+            "StorageType": self.storage_type,
+            "MultiAZ": self.multi_az,
+            "BackupRetentionPeriod": self.backup_days,
+            "MonitoringInterval": self.monitoring_interval,
+            "DeletionProtection": self.deletion_protection,
+            "VpcSecurityGroupIds": sorted(self.security_groups),
+            "DBParameterGroupName": self.parameter_group,
+            "AutoMinorVersionUpgrade": self.auto_minor_upgrade,
+            "CopyTagsToSnapshot": self.copy_tags,
+        }
+        optional = {
+            "MonitoringRoleArn": self.monitoring_role,
+            "PreferredBackupWindow": self.backup_window,
+            "PreferredMaintenanceWindow": self.maintenance_window,
+            "CACertificateIdentifier": self.ca_certificate,
+        }
+        return sent | {name: value for name, value in optional.items() if value}
+
+    PARAMETERS: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "instance_class": ("DBInstanceClass",),
+        "storage_gb": ("AllocatedStorage",),
+        "max_storage_gb": ("MaxAllocatedStorage",),
+        "storage_type": ("StorageType",),
+        "multi_az": ("MultiAZ",),
+        "backup_days": ("BackupRetentionPeriod",),
+        "backup_window": ("PreferredBackupWindow",),
+        "maintenance_window": ("PreferredMaintenanceWindow",),
+        "monitoring_interval": ("MonitoringInterval", "MonitoringRoleArn"),
+        "monitoring_role": ("MonitoringInterval", "MonitoringRoleArn"),
+        "deletion_protection": ("DeletionProtection",),
+        "security_groups": ("VpcSecurityGroupIds",),
+        "parameter_group": ("DBParameterGroupName",),
+        "auto_minor_upgrade": ("AutoMinorVersionUpgrade",),
+        "copy_tags": ("CopyTagsToSnapshot",),
+        "ca_certificate": ("CACertificateIdentifier",),
+    }
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """Always at once: without ApplyImmediately AWS would answer yes and do nothing until the maintenance window."""
+        whole = self._settings()
+        sent = {p: whole[p] for f in changed for p in self.PARAMETERS.get(f, ()) if p in whole}
+        if "version" in changed:
+            major = _numbers(self.version)[:1] != _numbers(live.has.version)[:1]
+            sent |= {"EngineVersion": self.version, "AllowMajorVersionUpgrade": major}
+        if "port" in changed:
+            sent["DBPortNumber"] = self.port
+        if "public" in changed:
+            sent["PubliclyAccessible"] = self.public
+        if "log_exports" in changed:
+            sent["CloudwatchLogsExportConfiguration"] = {
+                "EnableLogTypes": sorted(self.log_exports - live.has.log_exports),
+                "DisableLogTypes": sorted(live.has.log_exports - self.log_exports),
+            }
+        if "password_version" in changed and self.password_from:
+            sent["MasterUserPassword"] = self._password(aws)
+        if sent:
+            aws.rds.modify_db_instance(DBInstanceIdentifier=self.name, ApplyImmediately=True, **sent)
+        if "password_version" in changed and self.password_version:
+            tags = [{"Key": PASSWORD_TAG, "Value": self.password_version}]
+            aws.rds.add_tags_to_resource(ResourceName=live.out["arn"], Tags=tags)
+
+    def unused(self) -> Self:
+        """Never in service: no final snapshot."""
+        return replace(self, final_snapshot=False)
+
+    def leaves(self, live: Live[Any]) -> str:
+        """The final snapshot stays, and is billed."""
+        return f"a final snapshot {self.name}-final-… stays" if self.final_snapshot else ""
+
+    def protection(self, live: Live[Any]) -> str:
+        """Deletion protection."""
+        return "deletion protection is on" if live.has.deletion_protection else ""
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """Protection off first. The snapshot's name carries the time, for a used name is refused."""
+        current = aws.rds.describe_db_instances(DBInstanceIdentifier=live.id)["DBInstances"][0]
+        if current["DBInstanceStatus"] == "deleting":
+            return
+        if current.get("DeletionProtection"):
+            aws.rds.modify_db_instance(DBInstanceIdentifier=live.id, DeletionProtection=False, ApplyImmediately=True)
+            raise NotYet("deletion protection is being switched off")
+        stamp = datetime.now(UTC).strftime("%Y%m%d%H%M%S")
+        usable = self.final_snapshot and current["DBInstanceStatus"] not in FAILED
+        snapshot: dict[str, Any] = (
+            {"SkipFinalSnapshot": False, "FinalDBSnapshotIdentifier": f"{live.id}-final-{stamp}"}
+            if usable
+            else {"SkipFinalSnapshot": True}
+        )
+        try:
+            aws.rds.delete_db_instance(DBInstanceIdentifier=live.id, DeleteAutomatedBackups=True, **snapshot)
+        except ClientError as error:
+            if "already being deleted" not in message(error) or not code(error).startswith("InvalidDBInstanceState"):
+                raise
+
+
+def _status(one: Mapping[str, Any], pending: Mapping[str, Any]) -> Status:
+    word = one["DBInstanceStatus"]
+    if word in FAILED:
+        return Status("failed", word)
+    groups = [g["Status"] for g in one.get("VpcSecurityGroups", [])]
+    if word not in READY or any(g not in ("active",) for g in groups):
+        return Status("pending", word)
+    waiting = sorted(k for k in pending if k != "MasterUserPassword")
+    if waiting:
+        return Status("pending", f"{word}, changing {', '.join(waiting)}")
+    reboot = any(g.get("ParameterApplyStatus") == "pending-reboot" for g in one.get("DBParameterGroups", []))
+    return Status("ready", f"{word}, reboot pending" if reboot else word)

@@ -1,0 +1,25 @@
+"""ACM: a certificate is issued once its validation records are in a zone of the account, not after some seconds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reptiops.sandbox.gaps import replace
+
+
+def fill() -> None:
+    """Certificates wait for their records."""
+    from moto.acm.models import CertBundle
+    from moto.route53.models import route53_backends
+
+    @replace(CertBundle, "check")
+    def check(original: Any, self: Any) -> None:
+        if self.type != "AMAZON_ISSUED" or self.status != "PENDING_VALIDATION":
+            original(self)
+            return
+        options = self.describe()["Certificate"]["DomainValidationOptions"]
+        wanted = {option["ResourceRecord"]["Name"].rstrip(".").lower() for option in options}
+        zones = route53_backends[self.arn.split(":")[4]]["aws"].zones.values()
+        there = {r.name.rstrip(".").lower() for zone in zones for r in zone.rrsets if r.type == "CNAME"}
+        if wanted <= there:
+            self.status = "ISSUED"

@@ -1,0 +1,180 @@
+"""ElastiCache: subnet groups can be changed and deleted; replication groups have members, take changes and disappear."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reptiops.sandbox.gaps import add, replace
+
+PATCHES = {"5.0.6": "5.0.6", "6.0": "6.0.5", "6.2": "6.2.6", "7.0": "7.0.7", "7.1": "7.1.0"}
+"""Versions that can be asked for, and what is then read back."""
+
+
+def fill() -> None:
+    """Everything about ElastiCache."""
+    _subnet_groups()
+    _replication_groups()
+    _changes()
+    _members()
+
+
+def _subnet_groups() -> None:
+    from moto.core.responses import ActionResult, EmptyResult
+    from moto.elasticache.exceptions import CacheSubnetGroupNotFound, ElastiCacheException
+    from moto.elasticache.models import CacheSubnetGroup
+    from moto.elasticache.responses import ElastiCacheResponse
+
+    class InUse(ElastiCacheException):  # type: ignore[misc]
+        code = "CacheSubnetGroupInUse"
+
+    def held(self: Any) -> Any:
+        name = self._get_param("CacheSubnetGroupName").lower()
+        if name not in self.elasticache_backend.cache_subnet_groups:
+            raise CacheSubnetGroupNotFound(name)
+        return self.elasticache_backend.cache_subnet_groups[name]
+
+    @add(ElastiCacheResponse, "modify_cache_subnet_group")
+    def modify(self: Any) -> ActionResult:
+        group, backend = held(self), self.elasticache_backend
+        renewed = CacheSubnetGroup(
+            account_id=backend.account_id,
+            region_name=backend.region_name,
+            cache_subnet_group_name=group.cache_subnet_group_name,
+            cache_subnet_group_description=self._get_param("CacheSubnetGroupDescription")
+            or group.cache_subnet_group_description,
+            subnet_ids=self._get_param("SubnetIds", []) or group.subnet_ids,
+            tags=group.tags,
+        )
+        backend.cache_subnet_groups[group.cache_subnet_group_name] = renewed
+        return ActionResult({"CacheSubnetGroup": renewed})
+
+    @add(ElastiCacheResponse, "delete_cache_subnet_group")
+    def delete(self: Any) -> ActionResult:
+        name, backend = held(self).cache_subnet_group_name, self.elasticache_backend
+        if any(group.cache_subnet_group_name == name for group in backend.replication_groups.values()):
+            raise InUse(f"Cache subnet group {name} is currently in use by a cache cluster.")
+        del backend.cache_subnet_groups[name]
+        return EmptyResult()
+
+
+def _replication_groups() -> None:
+    from moto.elasticache.exceptions import (
+        CacheSubnetGroupNotFound,
+        InvalidParameterCombinationException,
+        InvalidParameterValueException,
+        ReplicationGroupAlreadyExists,
+    )
+    from moto.elasticache.models import ElastiCacheBackend
+
+    @replace(ElastiCacheBackend, "create_replication_group")
+    def create(original: Any, self: Any, **given: Any) -> Any:
+        given["replication_group_id"] = given["replication_group_id"].lower()
+        nodes = given.get("num_cache_clusters") or 1
+        if given["replication_group_id"] in self.replication_groups:
+            raise ReplicationGroupAlreadyExists(given["replication_group_id"])
+        if given.get("cache_subnet_group_name") not in (None, *self.cache_subnet_groups):
+            raise CacheSubnetGroupNotFound(given["cache_subnet_group_name"])
+        if given.get("engine_version") not in (None, *PATCHES):
+            raise InvalidParameterCombinationException(f"Cannot find version {given['engine_version']} for redis")
+        if given.get("auth_token") and not given.get("transit_encryption_enabled"):
+            raise InvalidParameterCombinationException("The AuthToken parameter requires in-transit encryption.")
+        if given.get("automatic_failover_enabled") and nodes < 2:
+            raise InvalidParameterCombinationException("Automatic failover needs at least one replica.")
+        if given.get("multi_az_enabled") and not given.get("automatic_failover_enabled"):
+            raise InvalidParameterCombinationException("Multi-AZ needs automatic failover.")
+        token = given.get("auth_token")
+        if token and not 16 <= len(token) <= 128:
+            raise InvalidParameterValueException("The AuthToken must have 16 to 128 characters.")
+        given["replicas_per_node_group"] = given.get("replicas_per_node_group") or nodes - 1
+        return original(self, **given)
+
+    @replace(ElastiCacheBackend, "delete_replication_group")
+    def delete(original: Any, self: Any, replication_group_id: str, retain_primary_cluster: bool | None) -> Any:
+        group = original(self, replication_group_id, retain_primary_cluster)
+        del self.replication_groups[replication_group_id]
+        return group
+
+
+def _changes() -> None:
+    from moto.core.responses import ActionResult
+    from moto.elasticache.exceptions import InvalidParameterCombinationException, ReplicationGroupNotFound
+    from moto.elasticache.responses import ElastiCacheResponse
+
+    def held(self: Any) -> Any:
+        name = self._get_param("ReplicationGroupId").lower()
+        if name not in self.elasticache_backend.replication_groups:
+            raise ReplicationGroupNotFound(name)
+        return self.elasticache_backend.replication_groups[name]
+
+    @replace(ElastiCacheResponse, "modify_replication_group")
+    def modify(original: Any, self: Any) -> Any:
+        group, params = held(self), self._get_params()
+        if not set(params) - {"Action", "Version", "ReplicationGroupId", "ApplyImmediately"}:
+            raise InvalidParameterCombinationException("No modifications were requested")
+        answer = original(self)
+        for parameter, name in (
+            ("SnapshotWindow", "snapshot_window"),
+            ("PreferredMaintenanceWindow", "preferred_maintenance_window"),
+            ("CacheParameterGroupName", "cache_parameter_group_name"),
+            ("EngineVersion", "engine_version"),
+            ("SecurityGroupIds", "security_group_ids"),
+        ):
+            if parameter in params:
+                setattr(group, name, self._get_param(parameter))
+        if "AutoMinorVersionUpgrade" in params:
+            group.auto_minor_version_upgrade = self._get_bool_param("AutoMinorVersionUpgrade")
+        return answer
+
+    def resize(self: Any) -> ActionResult:
+        group, replicas = held(self), self._get_int_param("NewReplicaCount")
+        node_group = group.node_groups[0]
+        node_group["node_group_members"], group.member_clusters = [], []
+        group._set_node_members_clusters_disabled(
+            member_clusters=group.member_clusters,
+            replication_group_id=group.replication_group_id,
+            replication_group_domain=node_group["primary_endpoint_address"].split(".", 1)[1],
+            node_group=node_group,
+            preferred_cache_cluster_azs=[],
+            num_cache_clusters=replicas + 1,
+            replicas_per_node_group=replicas,
+        )
+        return ActionResult({"ReplicationGroup": group})
+
+    add(ElastiCacheResponse, "increase_replica_count")(resize)
+    add(ElastiCacheResponse, "decrease_replica_count")(resize)
+
+
+def _members() -> None:
+    from moto.core.responses import PaginatedResult
+    from moto.elasticache.exceptions import CacheClusterNotFound
+    from moto.elasticache.responses import ElastiCacheResponse
+
+    @replace(ElastiCacheResponse, "describe_cache_clusters")
+    def describe(original: Any, self: Any) -> Any:
+        wanted = self._get_param("CacheClusterId")
+        groups = self.elasticache_backend.replication_groups.values()
+        members = {name: _member(name, group) for group in groups for name in group.member_clusters}
+        single = [c for c in self.elasticache_backend.cache_clusters.values() if wanted in (None, c.cache_cluster_id)]
+        if wanted and wanted not in members and not single:
+            raise CacheClusterNotFound(wanted)
+        found = [member for name, member in members.items() if wanted in (None, name)]
+        return PaginatedResult({"CacheClusters": [*single, *found]})
+
+    def _member(name: str, group: Any) -> dict[str, Any]:
+        return {
+            "CacheClusterId": name,
+            "ReplicationGroupId": group.replication_group_id,
+            "CacheClusterStatus": "available",
+            "CacheNodeType": group.cache_node_type,
+            "Engine": group.engine,
+            "EngineVersion": PATCHES.get(group.engine_version or "7.1", group.engine_version),
+            "NumCacheNodes": 1,
+            "CacheSubnetGroupName": group.cache_subnet_group_name,
+            "CacheParameterGroup": {
+                "CacheParameterGroupName": group.cache_parameter_group_name or "default.redis7",
+                "ParameterApplyStatus": "in-sync",
+            },
+            "SecurityGroups": [{"SecurityGroupId": g, "Status": "active"} for g in group.security_group_ids or []],
+            "PreferredMaintenanceWindow": group.preferred_maintenance_window or "sun:05:00-sun:06:00",
+            "AutoMinorVersionUpgrade": group.auto_minor_version_upgrade,
+        }

@@ -1,0 +1,179 @@
+"""RDS: engine versions on offer, parameters with their origin, groups that are in use, rules of storage and snapshots."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reptiops.sandbox.gaps import add, replace
+
+OFFERED = {
+    "15": tuple(f"15.{minor}" for minor in range(13, 20)),
+    "16": tuple(f"16.{minor}" for minor in range(9, 15)),
+    "17": tuple(f"17.{minor}" for minor in range(5, 11)),
+}
+"""What AWS creates (aws-facts 0.1): 15.7 is not among it."""
+DEFAULTS = {
+    "rds.force_ssl": ("1", "dynamic"),
+    "log_min_duration_statement": ("-1", "dynamic"),
+    "max_connections": ("LEAST({DBInstanceClassMemory/9531392},5000)", "static"),
+    "shared_preload_libraries": ("pg_stat_statements", "static"),
+}
+"""A few of the engine's own parameters: value and how a change of it is applied."""
+
+
+def fill() -> None:
+    """Everything about RDS."""
+    _versions()
+    _parameters()
+    _subnet_groups()
+    _instances()
+
+
+def _versions() -> None:
+    from moto.core.responses import ActionResult
+    from moto.rds.responses import RDSResponse
+
+    @add(RDSResponse, "describe_db_engine_versions")
+    def describe_db_engine_versions(self: Any) -> ActionResult:
+        family, version = self.params.get("DBParameterGroupFamily"), self.params.get("EngineVersion")
+        found = [
+            {
+                "Engine": "postgres",
+                "EngineVersion": one,
+                "DBParameterGroupFamily": f"postgres{major}",
+                "Status": "available",
+            }
+            for major, minors in OFFERED.items()
+            for one in minors
+            if family in (None, f"postgres{major}") and version in (None, one, major)
+        ]
+        return ActionResult({"DBEngineVersions": found if self.params.get("Engine", "postgres") == "postgres" else []})
+
+
+def _parameters() -> None:
+    from moto.core.responses import ActionResult
+    from moto.rds.exceptions import DBParameterGroupNotFoundError, RDSClientError
+    from moto.rds.models import RDSBackend
+    from moto.rds.responses import RDSResponse
+
+    def group(self: Any) -> Any:
+        name = self.params.get("DBParameterGroupName")
+        if name not in self.backend.db_parameter_groups:
+            raise DBParameterGroupNotFoundError(name)
+        return self.backend.db_parameter_groups[name]
+
+    @replace(RDSResponse, "describe_db_parameters")
+    def describe_db_parameters(original: Any, self: Any) -> ActionResult:
+        user = group(self).parameters
+        listed = []
+        for name in sorted({*DEFAULTS, *user}):
+            value, applied = DEFAULTS.get(name, ("", "dynamic"))
+            source = "user" if name in user else "engine-default"
+            value = user[name]["ParameterValue"] if name in user else value
+            listed.append({"ParameterName": name, "ParameterValue": value, "ApplyType": applied, "Source": source})
+        wanted = self.params.get("Source")
+        return ActionResult({"Parameters": [p for p in listed if wanted in (None, p["Source"])]})
+
+    @add(RDSResponse, "reset_db_parameter_group")
+    def reset_db_parameter_group(self: Any) -> ActionResult:
+        held = group(self)
+        if self.params.get("ResetAllParameters"):
+            held.parameters.clear()
+        for one in self.params.get("Parameters", []):
+            held.parameters.pop(one.original_dict()["ParameterName"], None)
+        return ActionResult({"DBParameterGroupName": held.name})
+
+    @replace(RDSBackend, "modify_db_parameter_group")
+    def modify(original: Any, self: Any, name: str, parameters: Any) -> Any:
+        for one in parameters:
+            static = DEFAULTS.get(one["ParameterName"], ("", "dynamic"))[1] == "static"
+            if static and one.get("ApplyMethod") == "immediate":
+                message = "cannot use immediate apply method for static parameter"
+                raise RDSClientError("InvalidParameterCombination", message)
+        return original(self, name, parameters)
+
+    @replace(RDSBackend, "delete_db_parameter_group")
+    def delete(original: Any, self: Any, db_parameter_group_name: str) -> Any:
+        if any(db.db_parameter_group_name == db_parameter_group_name for db in self.databases.values()):
+            raise RDSClientError(
+                "InvalidDBParameterGroupState",
+                f"One or more database instances are still members of this parameter group {db_parameter_group_name}, "
+                "so the group cannot be deleted",
+            )
+        return original(self, db_parameter_group_name)
+
+
+def _subnet_groups() -> None:
+    from moto.rds.exceptions import DBSubnetGroupNotFoundError, RDSClientError
+    from moto.rds.models import RDSBackend
+
+    def two_zones(subnets: Any) -> None:
+        if len({subnet.availability_zone for subnet in subnets}) < 2:
+            message = "The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement."
+            raise RDSClientError("DBSubnetGroupDoesNotCoverEnoughAZs", message)
+
+    @replace(RDSBackend, "create_subnet_group")
+    def create(original: Any, self: Any, subnet_name: str, description: str, subnets: Any, tags: Any) -> Any:
+        if subnet_name.lower() in self.subnet_groups:
+            message = f"The DB subnet group '{subnet_name}' already exists."
+            raise RDSClientError("DBSubnetGroupAlreadyExists", message)
+        two_zones(subnets)
+        return original(self, subnet_name.lower(), description, subnets, tags)
+
+    @replace(RDSBackend, "modify_db_subnet_group")
+    def modify(original: Any, self: Any, subnet_name: str, description: str, subnets: Any) -> Any:
+        if subnet_name not in self.subnet_groups:
+            raise DBSubnetGroupNotFoundError(subnet_name)
+        two_zones(subnets)
+        group = original(self, subnet_name, description, subnets)
+        self.subnet_groups[subnet_name] = group
+        return group
+
+    @replace(RDSBackend, "delete_subnet_group")
+    def delete(original: Any, self: Any, subnet_name: str) -> Any:
+        if any(db.db_subnet_group_name == subnet_name for db in self.databases.values()):
+            message = f"Cannot delete the subnet group '{subnet_name}' because at least one database instance uses it."
+            raise RDSClientError("InvalidDBSubnetGroupStateFault", message)
+        return original(self, subnet_name)
+
+
+def _instances() -> None:
+    from moto.rds.exceptions import RDSClientError
+    from moto.rds.models import RDSBackend
+
+    def check(parameters: Any, storage: int) -> None:
+        version = parameters.get("engine_version")
+        if version and not any(version in minors or version == major for major, minors in OFFERED.items()):
+            raise RDSClientError("InvalidParameterCombination", f"Cannot find version {version} for postgres")
+        small = parameters.get("storage_type") == "gp3" and storage < 400
+        if small and (parameters.get("iops") or parameters.get("storage_throughput")):
+            message = (
+                "You can't specify IOPS or storage throughput for engine postgres and a storage size less than 400."
+            )
+            raise RDSClientError("InvalidParameterCombination", message)
+
+    @replace(RDSBackend, "create_db_instance")
+    def create(original: Any, self: Any, db_kwargs: Any) -> Any:
+        check(db_kwargs, int(db_kwargs.get("allocated_storage") or 0))
+        return original(self, db_kwargs)
+
+    @replace(RDSBackend, "modify_db_instance")
+    def modify(original: Any, self: Any, db_instance_identifier: str, db_kwargs: Any) -> Any:
+        check(db_kwargs, int(db_kwargs.get("allocated_storage") or 0))
+        return original(self, db_instance_identifier, db_kwargs)
+
+    @replace(RDSBackend, "delete_db_instance")
+    def delete(
+        original: Any,
+        self: Any,
+        db_instance_identifier: str,
+        final_db_snapshot_identifier: str | None = None,
+        skip_final_snapshot: bool | None = False,
+        delete_automated_backups: bool | None = True,
+    ) -> Any:
+        if bool(final_db_snapshot_identifier) == bool(skip_final_snapshot):
+            message = "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified, and excluded by it."
+            raise RDSClientError("InvalidParameterCombination", message)
+        return original(
+            self, db_instance_identifier, final_db_snapshot_identifier, skip_final_snapshot, delete_automated_backups
+        )
