@@ -1,0 +1,443 @@
+"""The load balancer, its target groups, listeners and host rules. Attributes are strings, lists are replaced whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+from reptiops.aws import Aws
+from reptiops.engine.resource import Identity, Live, Resource, Status, fixed
+from reptiops.engine.scope import Scope
+
+TAGGED_AT_ONCE = 20
+"""DescribeTags takes so many ARNs."""
+PROTECTED = "deletion_protection.enabled"
+
+
+def tags_of(aws: Aws, arns: Iterable[str]) -> dict[str, dict[str, str]]:
+    """The tags of load balancers, target groups, listeners or rules, twenty a call."""
+    listed, found = list(arns), {}
+    for start in range(0, len(listed), TAGGED_AT_ONCE):
+        answer = aws.elbv2.describe_tags(ResourceArns=listed[start : start + TAGGED_AT_ONCE])
+        for one in answer["TagDescriptions"]:
+            found[one["ResourceArn"]] = {t["Key"]: t.get("Value", "") for t in one["Tags"]}
+    return found
+
+
+def _listed(attributes: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": k, "Value": v} for k, v in sorted(attributes.items())]
+
+
+def _wanted_only(answer: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
+    """Those of the twenty or so attributes that somebody wants."""
+    live = {a["Key"]: a.get("Value", "") for a in answer["Attributes"]}
+    return {name: live[name] for name in names if name in live}
+
+
+@dataclass(frozen=True)
+class LoadBalancer(Resource):
+    """An application load balancer. Its interfaces stay for minutes after its deletion."""
+
+    name: str = fixed()
+    scheme: str = fixed(default="internet-facing")
+    subnets: frozenset[str] = frozenset()
+    security_groups: frozenset[str] = frozenset()
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    absent: ClassVar[frozenset[str]] = frozenset({"LoadBalancerNotFound"})
+    not_yet: ClassVar[frozenset[str]] = frozenset({"SubnetNotFound", "ResourceInUse"})
+    propagating: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("InvalidConfigurationRequest", "Access Denied for bucket"),
+        ("InvalidSubnet", "has no internet gateway"),
+    )
+    typical: ClassVar[float] = 170
+    typical_delete: ClassVar[float] = 10
+    limit: ClassVar[float] = 1200
+
+    def key(self) -> str:
+        """Names are unique in a region."""
+        return self.name
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """All of the region in pages; those with a wanted name or with our prefix and tags."""
+        wanted = {want.name: want for want in scope.wanted(cls)}
+        balancers = [
+            one
+            for one in aws.elbv2.pages("describe_load_balancers", "LoadBalancers")
+            if one["LoadBalancerName"] in wanted or one["LoadBalancerName"].startswith(f"{scope.names.prefix}-")
+        ]
+        tags = tags_of(aws, [one["LoadBalancerArn"] for one in balancers])
+        for one in balancers:
+            arn, name = one["LoadBalancerArn"], one["LoadBalancerName"]
+            address = scope.address(tags.get(arn, {}))
+            if name not in wanted and address is None:
+                continue
+            names = {PROTECTED, *(wanted[name].attributes if name in wanted else ())}
+            answer = aws.elbv2.describe_load_balancer_attributes(LoadBalancerArn=arn)
+            has = cls(
+                name=name,
+                scheme=one["Scheme"],
+                subnets=frozenset(z["SubnetId"] for z in one["AvailabilityZones"]),
+                security_groups=frozenset(one.get("SecurityGroups", [])),
+                attributes=_wanted_only(answer, names),
+            )
+            state = one["State"]
+            phase: Any = {"active": "ready", "active_impaired": "ready", "failed": "failed"}.get(
+                state["Code"], "pending"
+            )
+            out = {
+                "arn": arn,
+                "dns_name": one["DNSName"].lower(),
+                "zone_id": one["CanonicalHostedZoneId"],
+                "suffix": arn.split(":loadbalancer/", 1)[1],
+            }
+            status = Status(phase, state["Code"], state.get("Reason", ""))
+            yield Live(arn, has, address, status, out, one.get("CreatedTime"))
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """The attributes are a second call. A log bucket's policy younger than a minute is refused: asked again."""
+        answer = aws.elbv2.create_load_balancer(
+            Name=self.name,
+            Subnets=sorted(self.subnets),
+            SecurityGroups=sorted(self.security_groups),
+            Scheme=self.scheme,
+            Type="application",
+            IpAddressType="ipv4",
+            Tags=identity.tag_list(),
+        )
+        arn = str(answer["LoadBalancers"][0]["LoadBalancerArn"])
+        aws.elbv2.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=_listed(self.attributes))
+        return arn
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """Subnets and groups are set as whole lists."""
+        if "subnets" in changed:
+            aws.elbv2.set_subnets(LoadBalancerArn=live.id, Subnets=sorted(self.subnets))
+        if "security_groups" in changed:
+            aws.elbv2.set_security_groups(LoadBalancerArn=live.id, SecurityGroups=sorted(self.security_groups))
+        if "attributes" in changed:
+            differing = {k: v for k, v in self.attributes.items() if live.has.attributes.get(k) != v}
+            aws.elbv2.modify_load_balancer_attributes(LoadBalancerArn=live.id, Attributes=_listed(differing))
+
+    def protection(self, live: Live[Any]) -> str:
+        """Deletion protection."""
+        return "deletion protection is on" if live.has.attributes.get(PROTECTED) == "true" else ""
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """Protection off first; listeners and rules go with it."""
+        if live.has.attributes.get(PROTECTED) == "true":
+            off = [{"Key": PROTECTED, "Value": "false"}]
+            aws.elbv2.modify_load_balancer_attributes(LoadBalancerArn=live.id, Attributes=off)
+        aws.elbv2.delete_load_balancer(LoadBalancerArn=live.id)
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """How the load balancer asks a target, in seconds."""
+
+    path: str
+    codes: str = "200"
+    interval: int = 30
+    timeout: int = 5
+    healthy: int = 2
+    unhealthy: int = 3
+
+
+@dataclass(frozen=True)
+class TargetGroup(Resource):
+    """The tasks of one service, by their addresses."""
+
+    name: str = fixed()
+    vpc: str = fixed()
+    port: int = fixed()
+    protocol: str = fixed(default="HTTP")
+    target_type: str = fixed(default="ip")
+    health: HealthCheck = field(default_factory=lambda: HealthCheck("/"))
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    absent: ClassVar[frozenset[str]] = frozenset({"TargetGroupNotFound"})
+    not_yet: ClassVar[frozenset[str]] = frozenset({"ResourceInUse"})
+    limit: ClassVar[float] = 600
+
+    def key(self) -> str:
+        """Names are unique in a region."""
+        return self.name
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """All of the region in pages; those with a wanted name or with our prefix and tags."""
+        wanted = {want.name: want for want in scope.wanted(cls)}
+        groups = [
+            one
+            for one in aws.elbv2.pages("describe_target_groups", "TargetGroups")
+            if one["TargetGroupName"] in wanted or one["TargetGroupName"].startswith(f"{scope.names.prefix}-")
+        ]
+        tags = tags_of(aws, [one["TargetGroupArn"] for one in groups])
+        for one in groups:
+            arn, name = one["TargetGroupArn"], one["TargetGroupName"]
+            address = scope.address(tags.get(arn, {}))
+            if name not in wanted and address is None:
+                continue
+            names = wanted[name].attributes if name in wanted else {}
+            answer = aws.elbv2.describe_target_group_attributes(TargetGroupArn=arn)
+            has = cls(
+                name=name,
+                vpc=one["VpcId"],
+                port=one["Port"],
+                protocol=one["Protocol"],
+                target_type=one["TargetType"],
+                health=HealthCheck(
+                    path=one["HealthCheckPath"],
+                    codes=one["Matcher"]["HttpCode"],
+                    interval=one["HealthCheckIntervalSeconds"],
+                    timeout=one["HealthCheckTimeoutSeconds"],
+                    healthy=one["HealthyThresholdCount"],
+                    unhealthy=one["UnhealthyThresholdCount"],
+                ),
+                attributes=_wanted_only(answer, names),
+            )
+            suffix = "targetgroup/" + arn.split(":targetgroup/", 1)[1]
+            yield Live(arn, has, address, out={"arn": arn, "suffix": suffix})
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """The attributes are a second call."""
+        answer = aws.elbv2.create_target_group(
+            Name=self.name,
+            VpcId=self.vpc,
+            Port=self.port,
+            Protocol=self.protocol,
+            TargetType=self.target_type,
+            Tags=identity.tag_list(),
+            **self._health(),
+        )
+        arn = str(answer["TargetGroups"][0]["TargetGroupArn"])
+        if self.attributes:
+            aws.elbv2.modify_target_group_attributes(TargetGroupArn=arn, Attributes=_listed(self.attributes))
+        return arn
+
+    def _health(self) -> dict[str, Any]:
+        check = self.health
+        return {
+            "HealthCheckProtocol": self.protocol,
+            "HealthCheckPath": check.path,
+            "HealthCheckIntervalSeconds": check.interval,
+            "HealthCheckTimeoutSeconds": check.timeout,
+            "HealthyThresholdCount": check.healthy,
+            "UnhealthyThresholdCount": check.unhealthy,
+            "Matcher": {"HttpCode": check.codes},
+        }
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """Health check and attributes."""
+        if "health" in changed:
+            aws.elbv2.modify_target_group(TargetGroupArn=live.id, **self._health())
+        if "attributes" in changed:
+            aws.elbv2.modify_target_group_attributes(TargetGroupArn=live.id, Attributes=_listed(self.attributes))
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """Refused while a rule names it, and for minutes after."""
+        aws.elbv2.delete_target_group(TargetGroupArn=live.id)
+
+
+@dataclass(frozen=True)
+class Redirect:
+    """Send the client elsewhere; host, path and query stay."""
+
+    status: str = "HTTP_301"
+    protocol: str = "HTTPS"
+    port: str = "443"
+
+
+@dataclass(frozen=True)
+class FixedResponse:
+    """Answer by itself."""
+
+    status: str = "404"
+    content_type: str = "text/plain"
+    body: str = ""
+
+
+@dataclass(frozen=True)
+class Listener(Resource):
+    """One port of the load balancer and what it does when no rule matches."""
+
+    load_balancer: str = fixed()
+    port: int = fixed()
+    protocol: str = "HTTP"
+    action: Redirect | FixedResponse = field(default_factory=FixedResponse)
+    certificate: str | None = None
+    tls_policy: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    absent: ClassVar[frozenset[str]] = frozenset({"ListenerNotFound", "LoadBalancerNotFound"})
+    not_yet: ClassVar[frozenset[str]] = frozenset({"LoadBalancerNotFound"})
+    propagating: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("UnsupportedCertificate", "fully-qualified domain name"),
+        ("CertificateNotFound", ""),
+    )
+    within: ClassVar[bool] = True
+    limit: ClassVar[float] = 300
+
+    def key(self) -> str:
+        """One listener a port."""
+        return f"{self.load_balancer}:{self.port}"
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """Everything on our load balancers, also what nobody declared."""
+        ports = {want.port: want for want in scope.wanted(cls)}
+        for balancer in scope.live(LoadBalancer):
+            listeners = aws.elbv2.pages("describe_listeners", "Listeners", LoadBalancerArn=balancer.id)
+            tags = tags_of(aws, [one["ListenerArn"] for one in listeners])
+            for one in listeners:
+                arn = one["ListenerArn"]
+                names = ports[one["Port"]].attributes if one["Port"] in ports else {}
+                answer = aws.elbv2.describe_listener_attributes(ListenerArn=arn) if names else {"Attributes": []}
+                certificates = [c["CertificateArn"] for c in one.get("Certificates", [])]
+                has = cls(
+                    load_balancer=balancer.id,
+                    port=one["Port"],
+                    protocol=one["Protocol"],
+                    action=_action(one["DefaultActions"]),
+                    certificate=certificates[0] if certificates else None,
+                    tls_policy=one.get("SslPolicy"),
+                    attributes=_wanted_only(answer, names),
+                )
+                yield Live(arn, has, scope.address(tags.get(arn, {})), out={"arn": arn})
+
+    def _settings(self) -> dict[str, Any]:
+        tls = {
+            "Certificates": [{"CertificateArn": self.certificate}] if self.certificate else None,
+            "SslPolicy": self.tls_policy,
+        }
+        return {
+            "Protocol": self.protocol,
+            "DefaultActions": [_sent(self.action)],
+            **{name: value for name, value in tls.items() if value},
+        }
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """HTTPS needs an issued certificate. The attributes are a second call."""
+        answer = aws.elbv2.create_listener(
+            LoadBalancerArn=self.load_balancer, Port=self.port, Tags=identity.tag_list(), **self._settings()
+        )
+        arn = str(answer["Listeners"][0]["ListenerArn"])
+        if self.attributes:
+            aws.elbv2.modify_listener_attributes(ListenerArn=arn, Attributes=_listed(self.attributes))
+        return arn
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """Lists are replaced whole, so everything is sent."""
+        if changed - {"attributes"}:
+            aws.elbv2.modify_listener(ListenerArn=live.id, **self._settings())
+        if "attributes" in changed:
+            dropped = dict.fromkeys(live.has.attributes.keys() - self.attributes.keys(), "")
+            attributes = _listed({**dropped, **self.attributes})
+            aws.elbv2.modify_listener_attributes(ListenerArn=live.id, Attributes=attributes)
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """With its rules."""
+        aws.elbv2.delete_listener(ListenerArn=live.id)
+
+
+def _action(actions: Iterable[Mapping[str, Any]]) -> Redirect | FixedResponse:
+    listed = list(actions)
+    if len(listed) == 1 and listed[0]["Type"] == "redirect":
+        one = listed[0]["RedirectConfig"]
+        return Redirect(one["StatusCode"], one.get("Protocol", "#{protocol}"), one.get("Port", "#{port}"))
+    if len(listed) == 1 and listed[0]["Type"] == "fixed-response":
+        one = listed[0]["FixedResponseConfig"]
+        return FixedResponse(one["StatusCode"], one.get("ContentType", ""), one.get("MessageBody", ""))
+    return FixedResponse("?", ", ".join(one["Type"] for one in listed))
+
+
+def _sent(action: Redirect | FixedResponse) -> dict[str, Any]:
+    if isinstance(action, Redirect):
+        config = {"Protocol": action.protocol, "Port": action.port, "StatusCode": action.status}
+        return {"Type": "redirect", "RedirectConfig": config}
+    fixed_response = {"StatusCode": action.status, "ContentType": action.content_type, "MessageBody": action.body}
+    return {"Type": "fixed-response", "FixedResponseConfig": fixed_response}
+
+
+@dataclass(frozen=True)
+class HostRule(Resource):
+    """Requests for these hosts go to that target group. Rules have no name: their condition is what finds them."""
+
+    listener: str = fixed()
+    priority: int = 1
+    hosts: frozenset[str] = frozenset()
+    target_group: str = ""
+    other: str = ""
+    """Conditions and actions that we never set, so that they show."""
+
+    absent: ClassVar[frozenset[str]] = frozenset({"RuleNotFound", "ListenerNotFound"})
+    not_yet: ClassVar[frozenset[str]] = frozenset({"PriorityInUse", "TargetGroupNotFound", "ListenerNotFound"})
+    within: ClassVar[bool] = True
+    limit: ClassVar[float] = 300
+
+    def key(self) -> str:
+        """The listener and the hosts."""
+        return f"{self.listener}:{','.join(sorted(self.hosts))}"
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """Every rule of our listeners but the default ones, also what nobody declared."""
+        for listener in scope.live(Listener):
+            rules = [
+                one
+                for one in aws.elbv2.pages("describe_rules", "Rules", ListenerArn=listener.id)
+                if not one["IsDefault"]
+            ]
+            tags = tags_of(aws, [one["RuleArn"] for one in rules])
+            for one in rules:
+                arn = one["RuleArn"]
+                yield Live(arn, cls._has(listener.id, one), scope.address(tags.get(arn, {})), out={"arn": arn})
+
+    @classmethod
+    def _has(cls, listener: str, one: Mapping[str, Any]) -> Self:
+        hosts = [c for c in one["Conditions"] if c["Field"] == "host-header"]
+        other = [c["Field"] for c in one["Conditions"] if c["Field"] != "host-header"]
+        targets = []
+        for action in one["Actions"]:
+            if action["Type"] != "forward":
+                other.append(action["Type"])
+                continue
+            groups = action.get("ForwardConfig", {}).get("TargetGroups") or [action]
+            targets += [g["TargetGroupArn"] for g in groups if g.get("Weight", 1)]
+        return cls(
+            listener=listener,
+            priority=int(one["Priority"]),
+            hosts=frozenset(
+                value.lower()
+                for condition in hosts
+                for value in condition.get("HostHeaderConfig", {}).get("Values") or condition.get("Values", [])
+            ),
+            target_group=", ".join(sorted(targets)),
+            other=", ".join(other),
+        )
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "Conditions": [{"Field": "host-header", "HostHeaderConfig": {"Values": sorted(self.hosts)}}],
+            "Actions": [{"Type": "forward", "TargetGroupArn": self.target_group}],
+        }
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """Refused while another rule has the priority."""
+        answer = aws.elbv2.create_rule(
+            ListenerArn=self.listener, Priority=self.priority, Tags=identity.tag_list(), **self._settings()
+        )
+        return str(answer["Rules"][0]["RuleArn"])
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """Conditions and actions together; the priority by its own call."""
+        if changed & {"hosts", "target_group", "other"}:
+            aws.elbv2.modify_rule(RuleArn=live.id, **self._settings())
+        if "priority" in changed:
+            aws.elbv2.set_rule_priorities(RulePriorities=[{"RuleArn": live.id, "Priority": self.priority}])
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """At once."""
+        aws.elbv2.delete_rule(RuleArn=live.id)
