@@ -1,0 +1,51 @@
+"""Application Auto Scaling: registering moves the count, deregistering takes everything along, missing targets are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reptiops.sandbox.gaps import replace
+
+
+def fill() -> None:
+    """Targets, policies and scheduled actions."""
+    from moto.applicationautoscaling.exceptions import AWSValidationException
+    from moto.applicationautoscaling.models import ApplicationAutoscalingBackend
+    from moto.core.exceptions import JsonRESTError
+
+    def missing(resource: str) -> Any:
+        return JsonRESTError("ObjectNotFoundException", f"No scalable target found for resource ID: {resource}")
+
+    @replace(ApplicationAutoscalingBackend, "register_scalable_target")
+    def register(original: Any, self: Any, namespace: str, resource: str, dimension: str, **more: Any) -> Any:
+        least, most = more["min_capacity"], more["max_capacity"]
+        if least is not None and most is not None and least > most:
+            raise AWSValidationException("Maximum capacity cannot be less than minimum capacity")
+        target = original(self, namespace, resource, dimension, **more)
+        if namespace == "ecs":
+            _, cluster, name = resource.split("/")
+            service = self.ecs_backend.services[f"{cluster}:{name}"]
+            count = min(max(service.desired_count, target.min_capacity), target.max_capacity)
+            if count != service.desired_count:
+                self.ecs_backend.update_service({"cluster": cluster, "service": name, "desired_count": count})
+        return target
+
+    @replace(ApplicationAutoscalingBackend, "deregister_scalable_target")
+    def deregister(original: Any, self: Any, namespace: str, resource: str, dimension: str) -> None:
+        if not self._scalable_target_exists(resource, dimension):
+            raise missing(resource)
+        original(self, namespace, resource, dimension)
+        self.policies = {k: p for k, p in self.policies.items() if p.resource_id != resource}
+        self.scheduled_actions = [a for a in self.scheduled_actions if a.resource_id != resource]
+
+    @replace(ApplicationAutoscalingBackend, "put_scaling_policy")
+    def put_policy(original: Any, self: Any, **given: Any) -> Any:
+        if not self._scalable_target_exists(given["resource_id"], given["scalable_dimension"]):
+            raise missing(given["resource_id"])
+        return original(self, **given)
+
+    @replace(ApplicationAutoscalingBackend, "put_scheduled_action")
+    def put_action(original: Any, self: Any, **given: Any) -> Any:
+        if not self._scalable_target_exists(given["resource_id"], given["scalable_dimension"]):
+            raise missing(given["resource_id"])
+        return original(self, **given)
