@@ -1,0 +1,62 @@
+"""Samples of CloudFront's kinds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from reptiops.resources.cloudfront import Behaviour, Distribution, HeadersPolicy, Origin, PathBehaviour
+from tests.samples import Sample, World
+
+
+def _policy(world: World) -> str:
+    headers = {"FrameOptions": {"Override": True, "FrameOption": "DENY"}}
+    answer: dict[str, Any] = world.session.client("cloudfront").create_response_headers_policy(
+        ResponseHeadersPolicyConfig={"Name": "sample", "SecurityHeadersConfig": headers}
+    )
+    return str(answer["ResponseHeadersPolicy"]["Id"])
+
+
+def _distribution(world: World) -> Distribution:
+    policy = _policy(world)
+    return Distribution(
+        comment="reptidex-dev",
+        aliases=frozenset({"dev.reptidex.com"}),
+        certificate="arn:aws:acm:us-east-1:123456789012:certificate/sample",
+        origin=Origin("sample.us-east-1.elb.amazonaws.com"),
+        default=Behaviour(headers_policy=policy),
+        behaviours=(
+            PathBehaviour(path="/api/*", default_ttl=0, max_ttl=0, headers_policy=policy),
+            PathBehaviour(path="/assets/*", headers=frozenset({"Host"}), methods="read", compress=True, cookies="none"),
+        ),
+    )
+
+
+SAMPLES = [
+    Sample(
+        HeadersPolicy,
+        lambda world: HeadersPolicy("reptidex-dev-security-headers"),
+        [
+            lambda p: replace(p, hsts_seconds=60, hsts_subdomains=False, hsts_preload=True),
+            lambda p: replace(p, frame_options="SAMEORIGIN"),
+            lambda p: replace(p, content_type_options=False),
+            lambda p: replace(p, referrer_policy="no-referrer"),
+        ],
+    ),
+    Sample(
+        Distribution,
+        _distribution,
+        [
+            lambda d: replace(d, price_class="PriceClass_All"),
+            lambda d: replace(d, ipv6=True, http_version="http2and3"),
+            lambda d: replace(d, aliases=frozenset()),
+            lambda d: replace(d, origin=Origin("two.us-east-1.elb.amazonaws.com", "/x", 20, 10)),
+            lambda d: replace(d, default=replace(d.default, default_ttl=60, query_strings=False)),
+            lambda d: replace(d, behaviours=tuple(reversed(d.behaviours))),
+            lambda d: replace(d, behaviours=()),
+            lambda d: replace(d, minimum_tls="TLSv1.2_2019"),
+            lambda d: replace(d, enabled=False),
+            lambda d: replace(d, enabled=True),
+        ],
+    ),
+]
