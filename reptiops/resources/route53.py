@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -10,6 +10,8 @@ from reptiops.aws import Aws
 from reptiops.engine.resource import Identity, Kept, Live, Resource, fixed, is_unknown, local
 from reptiops.engine.scope import Scope
 from reptiops.resources.acm import Certificate, listed
+from reptiops.resources.cloudfront import Distribution
+from reptiops.resources.elbv2 import LoadBalancer
 
 BUSY = frozenset({"PriorRequestNotComplete", "ConcurrentModification"})
 
@@ -192,8 +194,15 @@ class AliasRecords(Resource):
             return
         for zone in sorted(_zones(wanted, scope)):
             records = {canonical(r["Name"]): r for r in record_sets(aws, zone) if r["Type"] in ("A", "CNAME")}
+            aliases = {host: _alias(record) for host, record in records.items()}
+            claimed = {host for want in wanted for host in want.hosts}
             for want in wanted:
-                hosts = {host: _alias(records[host]) for host in want.hosts if host in records}
+                names = TARGETS[want.target](scope)
+                hosts = {
+                    host: alias
+                    for host, alias in aliases.items()
+                    if host in want.hosts or (alias.dns_name in names and host not in claimed)
+                }
                 if hosts:
                     yield Live(f"{zone}/{want.target}", cls(zone, want.target, hosts))
 
@@ -208,6 +217,8 @@ class AliasRecords(Resource):
             r for r in record_sets(aws, self.zone) if r["Type"] == "CNAME" and canonical(r["Name"]) in self.hosts
         ]
         changes: list[tuple[str, Mapping[str, Any]]] = [("DELETE", r) for r in current]
+        gone = live.has.hosts.keys() - self.hosts.keys()
+        changes += [("DELETE", _record(host, live.has.hosts[host])) for host in sorted(gone)]
         changes += [
             ("UPSERT", _record(host, alias))
             for host, alias in sorted(self.hosts.items())
@@ -223,6 +234,18 @@ class AliasRecords(Resource):
             if canonical(r["Name"]) in live.has.hosts and r["Type"] in ("A", "CNAME")
         ]
         change(aws, live.has.zone, [("DELETE", r) for r in doomed])
+
+
+def _balancers(scope: Scope) -> set[str]:
+    return {one.out["dns_name"] for one in scope.live(LoadBalancer) if one.address}
+
+
+def _distributions(scope: Scope) -> set[str]:
+    return {one.out["domain_name"] for one in scope.live(Distribution) if one.address}
+
+
+TARGETS: Mapping[str, Callable[[Scope], set[str]]] = {"load_balancer": _balancers, "cdn": _distributions}
+"""What a target's own names are: a record that points at one of them is ours, whichever host it is for."""
 
 
 def _alias(record: Mapping[str, Any]) -> Alias:
