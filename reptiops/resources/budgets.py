@@ -1,0 +1,125 @@
+"""The monthly budget. Budgets are an account's, answered in us-east-1, at about one call a second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+from botocore.exceptions import ClientError
+
+from reptiops.aws import Aws, code
+from reptiops.engine.resource import Identity, Live, Resource, fixed
+from reptiops.engine.scope import Scope
+
+
+@dataclass(frozen=True)
+class Budget(Resource):
+    """A monthly cost budget over what carries one tag. It counts nothing until the tag is a cost allocation tag.
+
+    `notifications`: per cent of actual spend → who is told, as `SNS|<arn>` and `EMAIL|<address>`.
+    """
+
+    name: str = fixed()
+    amount: float = 0.0
+    tag: str = ""
+    """`user:<key>$<value>`."""
+    notifications: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    absent: ClassVar[frozenset[str]] = frozenset({"NotFoundException"})
+    limit: ClassVar[float] = 120
+
+    def key(self) -> str:
+        """Names are unique in an account."""
+        return self.name
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """By name; notifications and who is told are reads of their own."""
+        for want in scope.wanted(cls):
+            whose = {"AccountId": scope.names.account, "BudgetName": want.name}
+            try:
+                one = aws.budgets.describe_budget(**whose)["Budget"]
+            except ClientError as error:
+                if code(error) not in cls.absent:
+                    raise
+                continue
+            notifications = {
+                f"{n['Threshold']:g}": frozenset(
+                    f"{s['SubscriptionType']}|{s['Address']}"
+                    for s in aws.budgets.pages(
+                        "describe_subscribers_for_notification", "Subscribers", **whose, Notification=_bare(n)
+                    )
+                )
+                for n in aws.budgets.pages("describe_notifications_for_budget", "Notifications", **whose)
+            }
+            tag = ", ".join(one.get("CostFilters", {}).get("TagKeyValue", []))
+            has = cls(want.name, float(one["BudgetLimit"]["Amount"]), tag, notifications)
+            arn = f"arn:aws:budgets::{scope.names.account}:budget/{want.name}"
+            tags = aws.budgets.list_tags_for_resource(ResourceARN=arn).get("ResourceTags", [])
+            yield Live(want.name, has, scope.address({t["Key"]: t["Value"] for t in tags}), out={"arn": arn})
+
+    def _budget(self) -> dict[str, Any]:
+        return {
+            "BudgetName": self.name,
+            "BudgetType": "COST",
+            "TimeUnit": "MONTHLY",
+            "BudgetLimit": {"Amount": f"{self.amount:.1f}", "Unit": "USD"},
+            "CostFilters": {"TagKeyValue": [self.tag]},
+        }
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """With its notifications in one call."""
+        aws.budgets.create_budget(
+            AccountId=aws.account(),
+            Budget=self._budget(),
+            NotificationsWithSubscribers=[
+                {"Notification": _notification(threshold), "Subscribers": _subscribers(who)}
+                for threshold, who in sorted(self.notifications.items())
+            ],
+            ResourceTags=identity.tag_list(),
+        )
+        return self.name
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """The budget as a whole; notifications and subscribers by calls of their own."""
+        account = aws.account()
+        if changed & {"amount", "tag"}:
+            aws.budgets.update_budget(AccountId=account, NewBudget=self._budget())
+        if "notifications" not in changed:
+            return
+        whose = {"AccountId": account, "BudgetName": self.name}
+        has = live.has.notifications
+        for threshold, who in self.notifications.items():
+            one = _notification(threshold)
+            if threshold not in has:
+                aws.budgets.create_notification(**whose, Notification=one, Subscribers=_subscribers(who))
+                continue
+            for added in _subscribers(who - has[threshold]):
+                aws.budgets.create_subscriber(**whose, Notification=one, Subscriber=added)
+            for dropped in _subscribers(has[threshold] - who):
+                aws.budgets.delete_subscriber(**whose, Notification=one, Subscriber=dropped)
+        for threshold in has.keys() - self.notifications.keys():
+            aws.budgets.delete_notification(**whose, Notification=_notification(threshold))
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """At once."""
+        aws.budgets.delete_budget(AccountId=aws.account(), BudgetName=live.id)
+
+
+def _notification(threshold: str) -> dict[str, Any]:
+    return {
+        "NotificationType": "ACTUAL",
+        "ComparisonOperator": "GREATER_THAN",
+        "Threshold": float(threshold),
+        "ThresholdType": "PERCENTAGE",
+    }
+
+
+def _bare(notification: Mapping[str, Any]) -> dict[str, Any]:
+    """A notification as AWS names it in further calls: without its state."""
+    return {k: v for k, v in notification.items() if k != "NotificationState"}
+
+
+def _subscribers(who: Iterable[str]) -> list[dict[str, str]]:
+    return [{"SubscriptionType": kind, "Address": to} for kind, _, to in (one.partition("|") for one in sorted(who))]

@@ -1,0 +1,103 @@
+"""The topic that alarms and budget publish to, and who hears it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+from botocore.exceptions import ClientError
+
+from reptiops.aws import Aws, code
+from reptiops.engine.resource import Identity, Kept, Live, Resource, Status, fixed
+from reptiops.engine.scope import Scope
+from reptiops.policy import Policy
+
+PENDING = "PendingConfirmation"
+"""What AWS lists in the place of an ARN until the addressee has confirmed."""
+
+
+@dataclass(frozen=True)
+class Topic(Resource):
+    """A topic. Setting its policy replaces AWS's default one, which lets the whole account do everything."""
+
+    name: str = fixed()
+    policy: Policy = field(default_factory=Policy.make)
+
+    absent: ClassVar[frozenset[str]] = frozenset({"NotFound", "NotFoundException", "ResourceNotFound"})
+    limit: ClassVar[float] = 120
+
+    def key(self) -> str:
+        """Names are unique in a region."""
+        return self.name
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """By ARN, which follows from the name."""
+        for want in scope.wanted(cls):
+            arn = f"arn:aws:sns:{scope.names.region}:{scope.names.account}:{want.name}"
+            try:
+                attributes = aws.sns.get_topic_attributes(TopicArn=arn)["Attributes"]
+            except ClientError as error:
+                if code(error) not in cls.absent:
+                    raise
+                continue
+            tags = {t["Key"]: t["Value"] for t in aws.sns.list_tags_for_resource(ResourceArn=arn)["Tags"]}
+            has = cls(want.name, Policy.of(attributes["Policy"]))
+            yield Live(arn, has, scope.address(tags), out={"arn": arn})
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """The same name again answers the same topic, but other tags are an error. The policy is a second call."""
+        arn = str(aws.sns.create_topic(Name=self.name, Tags=identity.tag_list())["TopicArn"])
+        self._set_policy(aws, arn)
+        return arn
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """Only the policy."""
+        self._set_policy(aws, live.id)
+
+    def _set_policy(self, aws: Aws, arn: str) -> None:
+        aws.sns.set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=self.policy.json())
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """Its subscriptions go with it."""
+        aws.sns.delete_topic(TopicArn=live.id)
+
+
+@dataclass(frozen=True)
+class Subscription(Resource):
+    """One listener. Nobody but the addressee can confirm it, so a pending one is as good as it gets."""
+
+    topic: str = fixed()
+    protocol: str = fixed()
+    endpoint: str = fixed()
+
+    absent: ClassVar[frozenset[str]] = frozenset({"NotFound", "NotFoundException"})
+    taggable: ClassVar[bool] = False
+    limit: ClassVar[float] = 120
+
+    def key(self) -> str:
+        """Topic, protocol and address, whatever the address's case."""
+        return f"{self.topic}|{self.protocol}|{self.endpoint.lower()}"
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """Everybody who listens to our topic, also whom nobody declared. Pending ones have no ARN of their own."""
+        for topic in scope.live(Topic):
+            for one in aws.sns.pages("list_subscriptions_by_topic", "Subscriptions", TopicArn=topic.id):
+                has = cls(topic.id, one["Protocol"], one["Endpoint"])
+                waiting = not one["SubscriptionArn"].startswith("arn:")
+                status = Status("ready", "pending confirmation" if waiting else "confirmed")
+                yield Live(has.key() if waiting else one["SubscriptionArn"], has, status=status)
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """Sends the addressee a mail; never repeated for one who has not confirmed."""
+        answer = aws.sns.subscribe(TopicArn=self.topic, Protocol=self.protocol, Endpoint=self.endpoint)
+        arn = str(answer["SubscriptionArn"])
+        return arn if arn.startswith("arn:") else self.key()
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """A pending one cannot be unsubscribed: it goes with the topic, or by itself after some days."""
+        if not live.id.startswith("arn:") or "|" in live.id:
+            raise Kept("")
+        aws.sns.unsubscribe(SubscriptionArn=live.id)
