@@ -21,13 +21,14 @@ from botocore.exceptions import (
     HTTPClientError,
     ReadTimeoutError,
 )
+from botocore.parsers import ResponseParserError
 
 from reptiops.engine.resource import is_unknown
 from reptiops.errors import ReptiopsError
 
 READS = ("describe", "get_", "list_", "head_", "lookup_", "batch_get", "simulate", "filter_", "search_")
 """Method names of botocore clients that start like this change nothing in AWS."""
-LOST = (ConnectionClosedError, ReadTimeoutError, HTTPClientError)
+LOST = (ConnectionClosedError, ReadTimeoutError, HTTPClientError, ResponseParserError)
 """After these the call may or may not have taken effect."""
 GLOBAL = {"iam", "route53", "cloudfront", "budgets"}
 THROTTLED = frozenset(

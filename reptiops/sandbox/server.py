@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import signal
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -32,13 +33,15 @@ def main() -> None:
     from werkzeug.serving import make_server
 
     instance = secrets.token_hex(8)
+    one_at_a_time = threading.Lock()  # moto's backends are plain dictionaries that change under an iteration
     inner = DomainDispatcherApplication(create_backend_app)
 
     def application(environ: dict[str, Any], respond: Any) -> Any:
         if environ.get("PATH_INFO") == "/reptiops/instance":
             respond("200 OK", [("Content-Type", "text/plain")])
             return [instance.encode()]
-        return inner(environ, respond)
+        with one_at_a_time:
+            return list(inner(environ, respond))
 
     server = make_server("127.0.0.1", 0, application, threaded=True)
     endpoint = f"http://127.0.0.1:{server.server_port}"
