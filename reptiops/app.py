@@ -10,7 +10,8 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,8 +27,20 @@ from reptiops.engine import lock as locks
 from reptiops.engine.apply import Apply, ApplyError
 from reptiops.engine.calls import Work
 from reptiops.engine.events import Event, Sink, silent
-from reptiops.engine.graph import Graph
-from reptiops.engine.plan import Action, Matcher, Plan, look, make, undeclared, walk, wanted
+from reptiops.engine.graph import PHASES, Graph
+from reptiops.engine.plan import (
+    EVERYTHING,
+    Action,
+    Matcher,
+    Plan,
+    Selection,
+    look,
+    make,
+    undeclared,
+    walk,
+    wanted,
+    wanted_actions,
+)
 from reptiops.engine.remove import Doomed, Remove
 from reptiops.engine.resource import Live, Resource
 from reptiops.engine.rollback import Undone, inventory, rollback
@@ -45,6 +58,12 @@ class Refused(ReptiopsError):
     """Refused before anything was written."""
 
     exit_code = 4
+
+
+class UnknownSelection(ReptiopsError):
+    """A phase or address that cannot exist."""
+
+    exit_code = 2
 
 
 class ProvisionFailed(ReptiopsError):
@@ -172,17 +191,40 @@ def _session(settings: Settings) -> tuple[Any, str | None, Path]:
     return session, None, settings.state_dir or default_state_dir()
 
 
+def steps_of(environment: str | None, config_dir: Path | None = None) -> tuple[Graph, dict[str, int] | None]:
+    """All steps, and for an environment how many resources each makes there. Calls no AWS."""
+    graph = documented()
+    if environment is None:
+        return graph, None
+    env = load_environment(environment, config_dir)
+    zone = "zone" if env.dns.enabled and not env.dns.create_zone else None
+    images = frozenset(service.name for service in env.services)
+    facts = Facts(env.account or "account", env.region, zone_id=zone, images=images)
+    actions = wanted_actions(graph, {"env": env, "facts": facts})
+    return graph, dict(Counter("/".join(a.address.split("/")[:2]) for a in actions))
+
+
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
-def plan(environment: str, **settings: Any) -> Plan:
+def plan(environment: str, *, phases: Iterable[str] = (), only: Iterable[str] = (), **settings: Any) -> Plan:
     """What provision would do. Reads only: a write is refused by the gate on every client."""
-    return plan_site(open_site(Settings(environment, **settings)))
+    return plan_site(open_site(Settings(environment, **settings)), select(phases, only))
 
 
-def plan_site(site: Site) -> Plan:
+def plan_site(site: Site, selection: Selection = EVERYTHING) -> Plan:
     """The plan of an opened site."""
-    return make(site.graph, site.given, site.scope(), site.state)
+    return make(site.graph, site.given, site.scope(), site.state, selection)
+
+
+def select(phases: Iterable[str] = (), only: Iterable[str] = ()) -> Selection:
+    """What may be touched: some phases, some addresses; everything where neither is given. Raises UnknownSelection."""
+    selection = Selection(frozenset(phases), tuple(only))
+    wrong = [p for p in sorted(selection.phases) if p not in PHASES]
+    wrong += [a for a in selection.addresses if a.split("/")[0] not in PHASES]
+    if wrong:
+        raise UnknownSelection(f"{', '.join(wrong)}: no phase, and begins with none ({', '.join(PHASES)})")
+    return selection
 
 
 # --- provision ----------------------------------------------------------------------------------------------------
@@ -193,6 +235,8 @@ def provision(
     *,
     approve: Callable[[Plan], bool] = lambda _: True,
     on_failure: OnFailure = "rollback",
+    phases: Iterable[str] = (),
+    only: Iterable[str] = (),
     strict_phases: bool = False,
     allow_replace: bool = False,
     stop: threading.Event | None = None,
@@ -200,12 +244,12 @@ def provision(
 ) -> Outcome:
     """Make the environment exist. Raises Refused before any write, ProvisionFailed after a failure was handled."""
     started = time.monotonic()
-    options = Settings(environment, **settings)
+    options, selection = Settings(environment, **settings), select(phases, only)
     site = open_site(options)
     if site.facts.missing:
         raise Refused("\n".join(("The environment cannot be made yet:", *(f"  {one}" for one in site.facts.missing))))
     scope = site.scope()
-    made = make(site.graph, site.given, scope, site.state)
+    made = make(site.graph, site.given, scope, site.state, selection)
     _refuse(made, allow_replace)
     if not made.changes:
         return Outcome(made, made.live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts)
@@ -214,14 +258,14 @@ def provision(
     with _writing(site, "provision", options.tell, scope, stop) as work:
         before = inventory(scope, site.graph.kinds())
         matcher = Matcher(scope, site.graph.kinds(), site.state)
-        run = Apply(site.graph, site.given, made, matcher, work, strict_phases)
+        run = Apply(site.graph, site.given, made, matcher, work, strict_phases, selection)
         try:
             run.run()
             _remove_undeclared(site, made, work)
             _interrupted(work)
         except (ReptiopsError, KeyboardInterrupt) as error:
             _handle_failure(site, run, work, before, error, on_failure)
-        live, left = _verify(site, work)
+        live, left = _verify(site, work, selection)
     return Outcome(made, live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts, left)
 
 
@@ -303,9 +347,9 @@ def _handle_failure(
     raise failed from error
 
 
-def _verify(site: Site, work: Work) -> tuple[Mapping[str, Live[Any]], tuple[str, ...]]:
+def _verify(site: Site, work: Work, selection: Selection) -> tuple[Mapping[str, Live[Any]], tuple[str, ...]]:
     """Look again: the plan must be empty now. What is not is told, never hidden."""
-    again = make(site.graph, site.given, work.scope.again(), site.state)
+    again = make(site.graph, site.given, work.scope.again(), site.state, selection)
     return again.live, tuple(
         f"{a.address}: {a.verb} {', '.join(c.path for c in a.changes)}".rstrip() for a in again.changes
     )
@@ -408,9 +452,12 @@ __all__ = [
     "Settings",
     "Site",
     "Teardown",
+    "UnknownSelection",
     "open_site",
     "plan",
     "plan_site",
     "provision",
+    "select",
+    "steps_of",
     "teardown",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Iterable
 
 import pytest
 from moto import mock_aws
@@ -34,8 +35,7 @@ def test_every_kind_has_a_sample() -> None:
     assert {kind.kind() for kind in documented().kinds()} <= set(SAMPLES)
 
 
-def _mine(world: World, want: Resource, address: str) -> Live[Resource] | None:
-    beside = SAMPLES[type(want).kind()].beside
+def _mine(world: World, want: Resource, address: str, beside: Iterable[Resource]) -> Live[Resource] | None:
     scope = Scope(world.aws, world.names, [want, *beside])
     key = want.key()
     for live in scope.live(type(want)):
@@ -46,16 +46,21 @@ def _mine(world: World, want: Resource, address: str) -> Live[Resource] | None:
 
 @pytest.mark.parametrize("name", sorted(SAMPLES))
 def test_contract(name: str) -> None:
+    check(SAMPLES[name])
+
+
+def check(sample: Sample) -> None:
+    """One kind through its whole life, in an empty account."""
     gaps.apply()
-    sample = SAMPLES[name]
+    beside = sample.beside
     with mock_aws():
         world = World()
         want = sample.make(world)
         address = "network/sample/one"
         identity = world.identity(address)
-        assert _mine(world, want, address) is None, "it is there before it was made"
+        assert _mine(world, want, address, beside) is None, "it is there before it was made"
         made = want.create(world.aws, identity)
-        live = _mine(world, want, address)
+        live = _mine(world, want, address, beside)
         assert live is not None, "it is not found after it was made"
         assert live.id == made
         assert live.address == (address if want.taggable else None)
@@ -66,14 +71,14 @@ def test_contract(name: str) -> None:
             assert differences, "the changed sample differs in nothing"
             assert not any(d.fixed for d in differences)
             changed.update(world.aws, live, frozenset(d.field for d in differences))
-            live = _mine(world, changed, address)
+            live = _mine(world, changed, address, beside)
             assert live is not None
             assert diff(changed, live.has) == ()
             want = changed
         if want.existing:
             return  # shared with others: never written, never deleted
         _delete(world, want, live)
-        assert _mine(world, want, address) is None, "it is still there after it was deleted"
+        assert _mine(world, want, address, beside) is None, "it is still there after it was deleted"
 
 
 def _delete(world: World, want: Resource, live: Live[Resource]) -> None:

@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 
 from reptiops import app
-from reptiops.cli.options import shared, show_json, site_settings
+from reptiops.cli.options import selectable, shared, show_json, site_settings
 from reptiops.config import Environment, load_environment
 from reptiops.engine.plan import Action, Plan
 from reptiops.report import describe, terminal
@@ -44,8 +44,18 @@ def _stoppable(console: Console) -> Iterator[threading.Event]:
 @click.option("--on-failure", type=click.Choice(["rollback", "keep"]), default="rollback", show_default=True)
 @click.option("--strict-phases", is_flag=True, help="Finish each phase before the next starts.")
 @click.option("--allow-replace", is_flag=True, help="Allow deleting and making anew what cannot change in place.")
+@selectable
 @shared
-def provision(env: str, yes: bool, on_failure: Any, strict_phases: bool, allow_replace: bool, **given: Any) -> None:
+def provision(
+    env: str,
+    yes: bool,
+    on_failure: Any,
+    strict_phases: bool,
+    allow_replace: bool,
+    phases: tuple[str, ...],
+    only: tuple[str, ...],
+    **given: Any,
+) -> None:
     """Make ENV exist, or bring it back to its configuration."""
     console = Console(stderr=given["as_json"], emoji=False)
     progress = terminal.Progress(console, given["verbose"])
@@ -59,6 +69,8 @@ def provision(env: str, yes: bool, on_failure: Any, strict_phases: bool, allow_r
             env,
             approve=approve,
             on_failure=on_failure,
+            phases=phases,
+            only=only,
             strict_phases=strict_phases,
             allow_replace=allow_replace,
             stop=stop,

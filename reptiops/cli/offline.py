@@ -25,13 +25,15 @@ def validate(env: str, config_dir: Path | None, debug: bool) -> None:
 @click.command()
 @click.argument("env", required=False)
 @click.option("--format", "form", type=click.Choice(["text", "mermaid", "dot"]), default="text", show_default=True)
+@click.option("--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR")
 @click.option("--debug", is_flag=True, hidden=True)
-def graph(env: str | None, form: str, debug: bool) -> None:
-    """Show the steps and what each of them needs."""
+def graph(env: str | None, form: str, config_dir: Path | None, debug: bool) -> None:
+    """Show the steps and what each of them needs; with ENV, those that make something there. Calls no AWS."""
+    from reptiops import app
     from reptiops.report import graphs
-    from reptiops.steps import documented
 
-    click.echo(graphs.draw(documented(), form))
+    steps, counts = app.steps_of(env, config_dir)
+    click.echo(graphs.draw(steps, form, counts))
 
 
 @click.command()

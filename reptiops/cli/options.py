@@ -42,6 +42,13 @@ def shared(command: F) -> F:
     return decorated  # type: ignore[no-any-return]
 
 
+def selectable(command: F) -> F:
+    """Add `--phase` and `--only`: touch a part of the environment."""
+    phase = click.option("--phase", "phases", multiple=True, metavar="PHASE", help="Only this phase; may be repeated.")
+    only = click.option("--only", multiple=True, metavar="ADDRESS", help="Only this address or what begins with it.")
+    return phase(only(command))
+
+
 def site_settings(given: dict[str, Any]) -> dict[str, Any]:
     """The part of a command's options that says where the environment is."""
     return {k: given[k] for k in ("config_dir", "state_dir", "profile", "region", "sandbox")}

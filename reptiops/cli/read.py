@@ -9,21 +9,22 @@ import click
 from rich.console import Console
 
 from reptiops import app
-from reptiops.cli.options import shared, show_json, site_settings
+from reptiops.cli.options import selectable, shared, show_json, site_settings
 from reptiops.report import describe, terminal
 
 
 @click.command()
 @click.argument("env")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 3 when there are changes.")
+@selectable
 @shared
-def plan(env: str, detailed_exitcode: bool, **given: Any) -> None:
+def plan(env: str, detailed_exitcode: bool, phases: tuple[str, ...], only: tuple[str, ...], **given: Any) -> None:
     """Show what provision would do to ENV."""
-    made = app.plan(env, **site_settings(given))
+    made = app.plan(env, phases=phases, only=only, **site_settings(given))
     if given["as_json"]:
         show_json(describe.plan(made))
     else:
-        terminal.show_plan(Console(), made, given["verbose"])
+        terminal.show_plan(Console(emoji=False), made, given["verbose"])
     if detailed_exitcode and made.changes:
         raise SystemExit(3)
 
@@ -38,7 +39,7 @@ def status(env: str, **given: Any) -> None:
     if given["as_json"]:
         show_json(rows)
     else:
-        terminal.show_status(Console(), rows)
+        terminal.show_status(Console(emoji=False), rows)
 
 
 @click.command()
@@ -51,4 +52,4 @@ def outputs(env: str, **given: Any) -> None:
     if given["as_json"]:
         show_json(found)
     else:
-        terminal.show_outputs(Console(), found)
+        terminal.show_outputs(Console(emoji=False), found)

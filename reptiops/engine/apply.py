@@ -13,7 +13,7 @@ from typing import Any
 from reptiops.engine.calls import Work
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step, results
-from reptiops.engine.plan import Action, Matcher, Plan, decide
+from reptiops.engine.plan import EVERYTHING, Action, Matcher, Plan, Selection, decide
 from reptiops.engine.resource import Live, Resource, is_unknown, plain
 from reptiops.errors import ReptiopsError
 
@@ -69,8 +69,18 @@ class Progress:
 class Apply:
     """One apply of a plan. `created` and `updated` tell the rollback what this run has done."""
 
-    def __init__(self, graph: Graph, given: Mapping[str, Any], plan: Plan, matcher: Matcher, work: Work, strict: bool):
+    def __init__(
+        self,
+        graph: Graph,
+        given: Mapping[str, Any],
+        plan: Plan,
+        matcher: Matcher,
+        work: Work,
+        strict: bool = False,
+        selection: Selection = EVERYTHING,
+    ):
         self._graph, self._given, self._work, self._strict = graph, given, work, strict
+        self._selection = selection
         self._matcher = matcher
         self._planned = {a.address: a for a in plan.actions}
         self._progress: dict[str, Progress] = {}
@@ -129,7 +139,8 @@ class Apply:
 
     def _known(self, s: Step, wanted: Mapping[str, Resource]) -> bool:
         """Whether AWS has given all values by now: some come only while a resource is already seen (ACM's records)."""
-        missing = [address for address, want in wanted.items() if is_unknown(plain(want))]
+        selected = {address: want for address, want in wanted.items() if self._selection.covers(address)}
+        missing = [address for address, want in selected.items() if is_unknown(plain(want))]
         if missing and all(self._progress[n].settled(False) for n in s.needs):
             self._errors.append(
                 ReptiopsError(f"{missing[0]} needs a value that AWS does not give: {plain(wanted[missing[0]])}")
@@ -146,6 +157,10 @@ class Apply:
     def _begin(self, pool: ThreadPoolExecutor, progress: Progress, address: str, want: Resource) -> None:
         found, foreign = self._matcher.find(address, want)
         action = decide(address, want, found, foreign, progress.step)
+        if not self._selection.covers(address):
+            if found is not None:
+                self.live[address] = found
+            return
         task = Task(address, want, progress.step, action, time.monotonic(), found)
         progress.tasks.append(task)
         planned = self._planned.get(address)

@@ -23,6 +23,9 @@ from reptiops.errors import ReptiopsError
 LOOKS = (0.0, 0.5, 1.5, 3.0)
 """Seconds before each look for a thing whose creation is in doubt: tag filters lag behind creates (aws-facts 1.3)."""
 
+LOST_FOR = 120.0
+"""Seconds for which lost answers and AWS's internal errors are ridden out."""
+
 
 class CallFailed(ReptiopsError):
     """A write that AWS refused for good, or that did not succeed within its limit."""
@@ -186,11 +189,22 @@ class Work:
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda error: passes(kind, error)),
             wait=tenacity.wait_exponential_jitter(multiplier=0.3, max=10, jitter=0.3),
-            stop=tenacity.stop_after_delay(kind.limit) | tenacity.stop_when_event_set(self.stop),
+            stop=tenacity.stop_any(
+                tenacity.stop_after_delay(kind.limit), tenacity.stop_when_event_set(self.stop), GivenUp()
+            ),
             sleep=tenacity.sleep_using_event(self.stop),
             before_sleep=tell,
             reraise=True,
         )
+
+
+class GivenUp(tenacity.stop.stop_base):
+    """Stops when AWS's own failures (5xx, broken connections) have lasted so long that they will not pass."""
+
+    def __call__(self, retry: tenacity.RetryCallState) -> bool:
+        """Asked after each attempt."""
+        error = retry.outcome.exception() if retry.outcome else None
+        return error is not None and lost(error) and (retry.seconds_since_start or 0) > LOST_FOR
 
 
 def passes(kind: type[Resource], error: BaseException) -> bool:

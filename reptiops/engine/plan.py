@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from reptiops.engine.graph import Graph, Step, results
@@ -131,37 +131,76 @@ def decide(address: str, want: Resource, live: Live[Any] | None, foreign: bool, 
     return Action(verb=verb, changes=changes, **base)  # type: ignore[arg-type]
 
 
-def walk(graph: Graph, given: Mapping[str, Any], matcher: Matcher | None) -> Iterator[tuple[Step, list[Action]]]:
-    """Every step's actions in order. Without a matcher nothing is live: what a first run would make."""
+@dataclass(frozen=True)
+class Selection:
+    """What a run may touch: everything, or some phases, or some addresses (or beginnings of addresses)."""
+
+    phases: frozenset[str] = frozenset()
+    addresses: tuple[str, ...] = ()
+
+    def covers(self, address: str) -> bool:
+        """Whether an address may be touched."""
+        if not self.phases and not self.addresses:
+            return True
+        inside = any(address == a or address.startswith(f"{a}/") for a in self.addresses)
+        return inside or address.split("/")[0] in self.phases
+
+
+EVERYTHING = Selection()
+
+
+def walk(
+    graph: Graph, given: Mapping[str, Any], matcher: Matcher | None, selection: Selection = EVERYTHING
+) -> Iterator[tuple[Step, list[Action]]]:
+    """Every step's actions in order. Without a matcher nothing is live: what a first run would make.
+
+    What the selection leaves out is taken as it is; raises PlanError where it is needed and not there.
+    """
     values: dict[str, Any] = dict(given)
+    absent: set[str] = set()
     for s in graph.order:
         wanted = s.wanted(values)
         actions, live = [], {}
         for address, want in wanted.items():
             found, foreign = matcher.find(address, want) if matcher else (None, False)
             action = decide(address, want, found, foreign, s)
+            if not selection.covers(address):
+                if found is None:
+                    absent.add(s.name)
+                    continue
+                action = replace(action, verb="none", changes=())
             if found is not None and action.verb != "replace":
                 live[address] = found
+            if action.verb != "none" and absent.intersection(s.needs):
+                missing = graph.steps[next(iter(absent.intersection(s.needs)))].path
+                raise PlanError(f"{address} needs {missing}, which is not there and was not selected.")
             actions.append(action)
         values[s.name] = results(s, wanted, live)
         yield s, actions
 
 
+def wanted_actions(graph: Graph, given: Mapping[str, Any]) -> tuple[Action, ...]:
+    """What a first run would do: every declared address."""
+    return tuple(a for _, actions in walk(graph, given, None) for a in actions)
+
+
 def wanted(graph: Graph, given: Mapping[str, Any]) -> tuple[Resource, ...]:
     """Everything the configuration wants, ids unknown: what observations look for."""
-    return tuple(a.want for _, actions in walk(graph, given, None) for a in actions if a.want is not None)
+    return tuple(a.want for a in wanted_actions(graph, given) if a.want is not None)
 
 
-def make(graph: Graph, given: Mapping[str, Any], scope: Scope, state: State) -> Plan:
+def make(graph: Graph, given: Mapping[str, Any], scope: Scope, state: State, selection: Selection = EVERYTHING) -> Plan:
     """The plan for the whole environment: creations and changes in order, then the removal of what nobody declares."""
     kinds = graph.kinds()
     look(scope, kinds)
     matcher = Matcher(scope, kinds, state)
     actions: list[Action] = []
-    for _, some in walk(graph, given, matcher):
+    for _, some in walk(graph, given, matcher, selection):
         actions += some
-    declared = {a.address for a in actions}
-    removed = [r for r in undeclared(graph, matcher, state) if r.address not in declared]
+    declared = {a.address for a in wanted_actions(graph, given)} | {a.address for a in actions}
+    removed = [
+        r for r in undeclared(graph, matcher, state) if r.address not in declared and selection.covers(r.address)
+    ]
     live = {a.address: a.live for a in actions if a.live is not None}
     facts = given.get("facts")
     return Plan(tuple(actions + removed), tuple(getattr(facts, "notes", ())), live)

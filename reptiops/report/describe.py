@@ -65,7 +65,10 @@ def status(made: Plan, now: float) -> list[dict[str, str]]:
 def outputs(env: Environment, live: Mapping[str, Live[Any]]) -> dict[str, str]:
     """What other people need: addresses in the web, endpoints, ARNs."""
     served = {address.rsplit("/", 1)[1] for address in live if address.startswith("compute/service/")}
-    found = {f"{service}_url": f"https://{host}" for host, service in env.hosts.items() if service in served}
+    found: dict[str, str] = {}
+    for host, service in env.hosts.items():
+        if service in served:
+            found.setdefault(f"{service.replace('-', '_')}_url", f"https://{host}")
     for address, one in sorted(live.items()):
         name = address.split("/", 1)[1].replace("/", "_").replace("-", "_")
         for key, value in one.out.items():

@@ -1,4 +1,4 @@
-"""EC2: an endpoint whose route tables were changed can be deleted, and its routes follow the change."""
+"""EC2: an endpoint's routes follow its route tables; a NAT gateway's interface goes with it, and its routes are dead."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from reptiops.sandbox.gaps import replace
 
 
 def fill() -> None:
-    """Gateway endpoints keep their prefix list routes in step with their route tables."""
+    """Endpoints and NAT gateways."""
     from moto.ec2.models import EC2Backend
 
     @replace(EC2Backend, "modify_vpc_endpoint")
@@ -24,3 +24,12 @@ def fill() -> None:
                 self.create_route(
                     table, None, gateway_id=endpoint.id, destination_prefix_list_id=endpoint.destination_prefix_list_id
                 )
+
+    @replace(EC2Backend, "delete_nat_gateway")
+    def delete(original: Any, self: Any, nat_gateway_id: str) -> Any:
+        gateway = original(self, nat_gateway_id)
+        for address in self.addresses:
+            if address.eni is not None and address.eni.id == gateway._eni.id:
+                address.eni, address.association_id = None, None
+        self.enis.pop(gateway._eni.id, None)
+        return gateway

@@ -131,7 +131,7 @@ def _subnet_groups() -> None:
 
     @replace(RDSBackend, "delete_subnet_group")
     def delete(original: Any, self: Any, subnet_name: str) -> Any:
-        if any(db.db_subnet_group_name == subnet_name for db in self.databases.values()):
+        if any(db.db_subnet_group and db.db_subnet_group.name == subnet_name for db in self.databases.values()):
             message = f"Cannot delete the subnet group '{subnet_name}' because at least one database instance uses it."
             raise RDSClientError("InvalidDBSubnetGroupStateFault", message)
         return original(self, subnet_name)

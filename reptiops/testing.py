@@ -1,0 +1,118 @@
+"""For tests of code that runs on the environment: an environment, or some phases of it, inside `mock_aws`.
+
+    from reptiops.testing import reptiops_environment  # in conftest.py
+
+    def test_uploads(reptiops_environment):
+        dev = reptiops_environment("dev", only=("storage/bucket",))
+        dev.session.client("s3").put_object(Bucket="reptidex-dev-uploads", Key="a", Body=b"b")
+
+See docs/testing.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from reptiops import app
+from reptiops.config import Environment, load_environment
+from reptiops.engine.resource import Live
+from reptiops.report import describe
+from reptiops.sandbox import gaps
+
+REGION = "us-east-1"
+
+
+@dataclass(frozen=True)
+class Provisioned:
+    """An environment that exists in the mocked AWS."""
+
+    env: Environment
+    session: Any
+    """A boto3 session that sees it."""
+    live: Mapping[str, Live[Any]]
+    """Every resource by address."""
+    outputs: Mapping[str, str]
+    """What `reptiops outputs` prints."""
+    state_dir: Path
+
+
+class Factory(Protocol):
+    """What the fixture gives: call it to provision an environment."""
+
+    def __call__(
+        self,
+        environment: str = "dev",
+        *,
+        phases: Iterable[str] = (),
+        only: Iterable[str] = (),
+        images: Iterable[str] = (),
+        **settings: Any,
+    ) -> Provisioned:
+        """`phases`, `only`: a part of it. `images`: services whose repository shall hold an image, so that their tasks run."""
+
+
+@contextmanager
+def mocked_aws(domain: str = "reptidex.com") -> Iterator[Any]:
+    """moto with its gaps filled and a hosted zone for `domain`; answers a boto3 session. No credentials are read."""
+    gaps.apply()
+    with mock_aws():
+        session = boto3.Session("testing", "testing", "testing", region_name=REGION)
+        session.client("route53").create_hosted_zone(Name=f"{domain}.", CallerReference="testing")
+        yield session
+
+
+def provision(
+    session: Any,
+    state_dir: Path,
+    environment: str = "dev",
+    *,
+    phases: Iterable[str] = (),
+    only: Iterable[str] = (),
+    images: Iterable[str] = (),
+    **settings: Any,
+) -> Provisioned:
+    """Provision inside `mocked_aws`. With `images` the repositories are made and filled first."""
+    env = load_environment(environment, settings.get("config_dir"))
+    where = {"session": session, "state_dir": state_dir, **settings}
+    if images:
+        app.provision(environment, only=("compute/repository",), **where)
+        push_images(session, env, images)
+    done = app.provision(environment, phases=phases, only=only, **where)
+    return Provisioned(env, session, done.live, describe.outputs(env, done.live), state_dir)
+
+
+def push_images(session: Any, env: Environment, services: Iterable[str]) -> None:
+    """Put an image with the wanted tag into the repository of each service."""
+    ecr = session.client("ecr")
+    for service in services:
+        tag = env.service(service).image_tag
+        digest = hashlib.sha256(service.encode()).hexdigest()
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+            "config": {"mediaType": "application/json", "size": 2, "digest": f"sha256:{digest}"},
+            "layers": [],
+        }
+        ecr.put_image(repositoryName=env.repository_name(service), imageManifest=json.dumps(manifest), imageTag=tag)
+
+
+@pytest.fixture
+def reptiops_environment() -> Iterator[Factory]:
+    """A function that provisions an environment, or some phases of it, in a mocked AWS of the test's own."""
+    with tempfile.TemporaryDirectory() as directory, mocked_aws() as session:
+
+        def make(environment: str = "dev", **settings: Any) -> Provisioned:
+            return provision(session, Path(directory), environment, **settings)
+
+        yield make

@@ -1,0 +1,52 @@
+"""Import arrows point one way, read from the syntax trees."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent / "reptiops"
+MODULES = sorted(p for p in ROOT.rglob("*.py") if "_shipped" not in p.parts)
+FORBIDDEN = {
+    "engine": ("reptiops.resources", "reptiops.steps", "reptiops.cli", "reptiops.app", "reptiops.config",
+               "reptiops.report", "reptiops.operations", "reptiops.playbook", "boto3"),
+    "resources": ("reptiops.steps", "reptiops.cli", "reptiops.app", "reptiops.config", "reptiops.report",
+                  "reptiops.operations", "reptiops.playbook", "reptiops.engine.state", "reptiops.engine.plan", "boto3",
+                  "rich", "click"),
+    "steps": ("reptiops.cli", "reptiops.app", "reptiops.report", "reptiops.operations", "reptiops.aws", "boto3"),
+    "operations": ("reptiops.cli", "reptiops.app", "reptiops.report", "reptiops.steps", "boto3"),
+    "cli": ("boto3", "botocore", "reptiops.aws", "reptiops.resources", "reptiops.steps"),
+    "report": ("boto3", "botocore", "reptiops.cli", "reptiops.resources", "reptiops.steps"),
+}  # fmt: skip
+"""Room → what it must not know."""
+
+
+def _imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{name.name}" for name in node.names)}
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_arrows(path: Path) -> None:
+    room = path.relative_to(ROOT).parts[0]
+    imports = _imports(path)
+    for forbidden in FORBIDDEN.get(room, ()):
+        bad = {name for name in imports if name == forbidden or name.startswith(f"{forbidden}.")}
+        assert not bad, f"{room} must not import {', '.join(sorted(bad))}"
+    if room not in ("cli", "__main__.py"):
+        assert not {name for name in imports if name.startswith("reptiops.cli")}
+
+
+def test_the_engine_names_no_service() -> None:
+    services = ("ec2", "rds", "elasticache", "ecs", "elbv2", "cloudfront", "route53", "acm", "s3", "sns", "ecr")
+    for path in (ROOT / "engine").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "aws":
+                assert node.attr not in services, f"{path.name}:{node.lineno} calls {node.attr}"

@@ -1,0 +1,100 @@
+"""The whole environment made, made again, changed and removed, dev and prod, alone and side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore import xform_name
+
+from reptiops import app
+from reptiops.aws import is_read
+from reptiops.testing import mocked_aws, provision
+from tests.inventory import inventory
+
+
+class Writes:
+    """Counts the calls of a session that change something."""
+
+    def __init__(self, session: Any):
+        self.seen: list[str] = []
+        session._session.register("before-call", self._count)
+
+    def _count(self, model: Any, **_: Any) -> None:
+        if not is_read(xform_name(model.name)):
+            self.seen.append(model.name)
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_made_once_nothing_to_do_twice_and_gone_in_the_end(environment: str, tmp_path: Path) -> None:
+    with mocked_aws() as session:
+        before = inventory(session)
+        done = provision(session, tmp_path, environment)
+        assert len(inventory(session) - before) > 150
+        writes = Writes(session)
+        assert not app.plan(environment, session=session, state_dir=tmp_path).changes
+        provision(session, tmp_path, environment)
+        assert writes.seen == []
+        assert done.outputs["web_public_url"].startswith("https://")
+        gone = app.teardown(environment, session=session, state_dir=tmp_path, allow_protected=True)
+        assert gone.left == ()
+        assert inventory(session) == before
+        assert (len(gone.kept) > 0) == (environment == "prod")
+
+
+def test_two_environments_in_one_account_do_not_touch_each_other(tmp_path: Path) -> None:
+    with mocked_aws() as session:
+        before = inventory(session)
+        provision(session, tmp_path, "dev")
+        dev = inventory(session)
+        provision(session, tmp_path, "prod")
+        both = inventory(session)
+        assert dev < both
+        gone = app.teardown("dev", session=session, state_dir=tmp_path)
+        assert not app.plan("prod", session=session, state_dir=tmp_path).changes
+        shared = {row for row in dev - before if row in inventory(session)}
+        assert {row[0] for row in shared} == {"record"}, "only the validation record is shared"
+        assert any("the certificate" in line for line in gone.kept)
+        app.teardown("prod", session=session, state_dir=tmp_path, allow_protected=True)
+        assert inventory(session) == before
+
+
+def test_a_lost_state_is_found_again_by_tags_and_names(tmp_path: Path) -> None:
+    with mocked_aws() as session:
+        before = inventory(session)
+        provision(session, tmp_path / "one", "dev")
+        assert not app.plan("dev", session=session, state_dir=tmp_path / "two").changes
+        gone = app.teardown("dev", session=session, state_dir=tmp_path / "three")
+        assert gone.left == ()
+        assert inventory(session) == before
+
+
+def test_an_image_that_arrives_is_run_by_the_next_provision(tmp_path: Path) -> None:
+    with mocked_aws() as session:
+        provision(session, tmp_path, "dev")
+        ecs = session.client("ecs")
+
+        def running(service: str) -> int:
+            answer = ecs.describe_services(cluster="dev-reptidex-cluster", services=[service])
+            return int(answer["services"][0]["runningCount"])
+
+        assert running("repti-core") == 0
+        provision(session, tmp_path, "dev", images=("repti-core",))
+        assert running("repti-core") == 1
+        assert running("web-public") == 0
+
+
+def test_without_nat_gateways_there_are_endpoints(tmp_path: Path) -> None:
+    text = Path("config/dev.yaml").read_text().replace("nat_gateways: per_az", "nat_gateways: 0")
+    (tmp_path / "dev.yaml").write_text(text)
+    with mocked_aws() as session:
+        before = inventory(session)
+        provision(session, tmp_path, "dev", config_dir=tmp_path)
+        ec2 = session.client("ec2")
+        assert ec2.describe_nat_gateways()["NatGateways"] == []
+        assert ec2.describe_addresses()["Addresses"] == []
+        services = {e["ServiceName"].rsplit("us-east-1.", 1)[1] for e in ec2.describe_vpc_endpoints()["VpcEndpoints"]}
+        assert services == {"s3", "ecr.api", "ecr.dkr", "logs", "secretsmanager", "ssm", "monitoring", "email"}
+        app.teardown("dev", session=session, state_dir=tmp_path, config_dir=tmp_path)
+        assert inventory(session) == before
