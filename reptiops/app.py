@@ -49,6 +49,7 @@ from reptiops.engine.state import Belongs, Directory, Journal, State
 from reptiops.errors import ReptiopsError
 from reptiops.facts import Facts
 from reptiops.operations.facts import gather
+from reptiops.playbook import Playbook, load_playbook
 from reptiops.steps import documented
 
 OnFailure = Literal["rollback", "keep"]
@@ -96,6 +97,7 @@ class Settings:
     profile: str | None = None
     region: str | None = None
     sandbox: bool = False
+    playbook_dir: Path | None = None
     session: Any = None
     """A boto3 session of the caller's own; it outranks profile and sandbox."""
     tell: Sink = silent
@@ -234,7 +236,7 @@ def provision(
     environment: str,
     *,
     approve: Callable[[Plan], bool] = lambda _: True,
-    on_failure: OnFailure = "rollback",
+    on_failure: OnFailure | None = None,
     phases: Iterable[str] = (),
     only: Iterable[str] = (),
     strict_phases: bool = False,
@@ -242,34 +244,48 @@ def provision(
     stop: threading.Event | None = None,
     **settings: Any,
 ) -> Outcome:
-    """Make the environment exist. Raises Refused before any write, ProvisionFailed after a failure was handled."""
+    """Make the environment exist, as the playbook `provision` says where nothing is given here.
+
+    Raises Refused before any write, ProvisionFailed after a failure was handled.
+    """
     started = time.monotonic()
-    options, selection = Settings(environment, **settings), select(phases, only)
+    options = Settings(environment, **settings)
+    playbook = load_playbook("provision", options.playbook_dir)
+    selection = _selected(playbook, phases, only)
+    how = on_failure or ("keep" if playbook.on_failure == "keep" else "rollback")
     site = open_site(options)
     if site.facts.missing:
         raise Refused("\n".join(("The environment cannot be made yet:", *(f"  {one}" for one in site.facts.missing))))
     scope = site.scope()
     made = make(site.graph, site.given, scope, site.state, selection)
-    _refuse(made, allow_replace)
+    _refuse(made, playbook, allow_replace)
     if not made.changes:
         return Outcome(made, made.live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts)
     if not approve(made):
         raise Refused("Nothing was changed.")
-    with _writing(site, "provision", options.tell, scope, stop) as work:
+    with _writing(site, "provision", options.tell, scope, stop, playbook) as work:
         before = inventory(scope, site.graph.kinds())
         matcher = Matcher(scope, site.graph.kinds(), site.state)
-        run = Apply(site.graph, site.given, made, matcher, work, strict_phases, selection)
+        run = Apply(site.graph, site.given, made, matcher, work, strict_phases or playbook.strict_phases, selection)
         try:
             run.run()
             _remove_undeclared(site, made, work)
             _interrupted(work)
         except (ReptiopsError, KeyboardInterrupt) as error:
-            _handle_failure(site, run, work, before, error, on_failure)
+            _handle_failure(site, run, work, before, error, how)
         live, left = _verify(site, work, selection)
     return Outcome(made, live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts, left)
 
 
-def _refuse(made: Plan, allow_replace: bool) -> None:
+def _selected(playbook: Playbook, phases: Iterable[str], only: Iterable[str]) -> Selection:
+    """What the command says, else the playbook's phases."""
+    selection = select(phases, only)
+    if selection == EVERYTHING and set(playbook.phases) != set(PHASES):
+        return select(playbook.phases)
+    return selection
+
+
+def _refuse(made: Plan, playbook: Playbook, allow_replace: bool) -> None:
     foreign = [a for a in made.actions if a.verb == "foreign"]
     if foreign:
         names = "\n".join(f"  {a.address}: {a.live.id if a.live else ''}" for a in foreign)
@@ -277,7 +293,11 @@ def _refuse(made: Plan, allow_replace: bool) -> None:
             f"These exist already and nothing says that reptiops made them:\n{names}\n"
             "Rename them in the configuration, remove them, or give them the four tags to hand them over."
         )
-    replaced = [a for a in made.actions if a.verb == "replace"]
+    lost = [a for a in made.actions if a.verb in ("delete", "replace") and a.kind.holds_data]
+    if lost and playbook.brake.data and not allow_replace:
+        names = "\n".join(f"  {a.address}: {a.verb} {a.live.id if a.live else ''}" for a in lost)
+        raise Refused(f"This would lose what holds data:\n{names}\nAllow it with --allow-replace.")
+    replaced = [a for a in made.actions if a.verb == "replace" and not playbook.may_replace(a.address)]
     if replaced and not allow_replace:
         names = "\n".join(f"  {a.address}: {', '.join(c.path for c in a.changes) or 'failed'}" for a in replaced)
         raise Refused(f"These would have to be deleted and made anew:\n{names}\nAllow it with --allow-replace.")
@@ -285,7 +305,12 @@ def _refuse(made: Plan, allow_replace: bool) -> None:
 
 @contextmanager
 def _writing(
-    site: Site, operation: str, tell: Sink, scope: Scope, stop: threading.Event | None = None
+    site: Site,
+    operation: str,
+    tell: Sink,
+    scope: Scope,
+    stop: threading.Event | None = None,
+    playbook: Playbook | None = None,
 ) -> Iterator[Work]:
     """Hold the lock, open the gate and a journal; leave a compacted state behind."""
     site.directory.prepare()
@@ -294,6 +319,8 @@ def _writing(
         journal = Journal(site.directory, run)
         journal.write("run", operation=operation, git=_commit(), account=site.names.account)
         work = Work(site.aws, scope, site.state, journal, tell, stop or threading.Event())
+        if playbook is not None:
+            work.timeout = playbook.timeout_seconds
         site.aws.before_write, site.aws.read_only = lock.check, False
         try:
             yield work
@@ -384,6 +411,7 @@ def teardown(
     site = open_site(options)
     if site.env.protected and not allow_protected:
         raise Refused(f"{site.env.name} is protected. If it really shall go, add --allow-protected.")
+    playbook = load_playbook("teardown", options.playbook_dir)
     scope = site.scope()
     look(scope, site.graph.kinds())
     actions, doomed = _all_of_it(site, scope)
@@ -391,7 +419,7 @@ def teardown(
         return Teardown((), time.monotonic() - started, sum(site.aws.calls.values()))
     if not approve(site.env, actions):
         raise Refused("Nothing was changed.")
-    with _writing(site, "teardown", options.tell, scope, stop) as work:
+    with _writing(site, "teardown", options.tell, scope, stop, playbook) as work:
         removal = Remove(site.graph, doomed, work)
         removal.run()
         _interrupted(work)

@@ -98,3 +98,59 @@ def test_without_nat_gateways_there_are_endpoints(tmp_path: Path) -> None:
         assert services == {"s3", "ecr.api", "ecr.dkr", "logs", "secretsmanager", "ssm", "monitoring", "email"}
         app.teardown("dev", session=session, state_dir=tmp_path, config_dir=tmp_path)
         assert inventory(session) == before
+
+
+def test_office_hours_own_the_count(tmp_path: Path) -> None:
+    text = Path("config/dev.yaml").read_text()
+    assert (
+        "office_hours:                   # brings the services to 0 at night and on weekends\n  enabled: false" in text
+    )
+    head, tail = text.split("office_hours:", 1)
+    (tmp_path / "dev.yaml").write_text(f"{head}office_hours:{tail.replace('enabled: false', 'enabled: true', 1)}")
+    with mocked_aws() as session:
+        where = {"config_dir": tmp_path}
+        provision(session, tmp_path, "dev", images=("repti-core",), **where)
+        scaling, ecs = session.client("application-autoscaling"), session.client("ecs")
+        actions = scaling.describe_scheduled_actions(ServiceNamespace="ecs")["ScheduledActions"]
+        assert {(a["Schedule"], a["ScalableTargetAction"]["MaxCapacity"]) for a in actions} == {
+            ("cron(0 8 ? * MON,TUE,WED,THU,FRI *)", 1),
+            ("cron(0 20 ? * MON,TUE,WED,THU,FRI *)", 0),
+        }
+        # What the evening's action does: the range goes to 0, and the count with it.
+        scaling.register_scalable_target(
+            ServiceNamespace="ecs",
+            ResourceId="service/dev-reptidex-cluster/repti-core",
+            ScalableDimension="ecs:service:DesiredCount",
+            MinCapacity=0,
+            MaxCapacity=0,
+        )
+        assert not app.plan("dev", session=session, state_dir=tmp_path, **where).changes
+        answer = ecs.describe_services(cluster="dev-reptidex-cluster", services=["repti-core"])
+        assert answer["services"][0]["desiredCount"] == 0
+
+
+def test_the_pipelines_image_survives_a_change_of_ours(tmp_path: Path) -> None:
+    with mocked_aws() as session:
+        provision(session, tmp_path, "dev", images=("repti-core",))
+        ecs = session.client("ecs")
+
+        def task() -> dict[str, Any]:
+            service = ecs.describe_services(cluster="dev-reptidex-cluster", services=["repti-core"])["services"][0]
+            answer = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])
+            return dict(answer["taskDefinition"])
+
+        before = task()
+        image = before["containerDefinitions"][0]["image"].replace(":latest", ":v42")
+        names = ("family", "cpu", "memory", "networkMode", "executionRoleArn", "taskRoleArn", "runtimePlatform")
+        registered = ecs.register_task_definition(
+            **{name: before[name] for name in names},
+            requiresCompatibilities=["FARGATE"],
+            containerDefinitions=[{**before["containerDefinitions"][0], "image": image}],
+        )["taskDefinition"]["taskDefinitionArn"]
+        ecs.update_service(cluster="dev-reptidex-cluster", service="repti-core", taskDefinition=registered)
+        assert not app.plan("dev", session=session, state_dir=tmp_path).changes
+        text = Path("config/dev.yaml").read_text()
+        larger = "repti-core: {kind: backend, cpu: 1024, memory: 2048, "
+        (tmp_path / "dev.yaml").write_text(text.replace("repti-core: {kind: backend, ", larger))
+        provision(session, tmp_path, "dev", config_dir=tmp_path)
+        assert (task()["cpu"], task()["containerDefinitions"][0]["image"]) == ("1024", image)

@@ -41,7 +41,7 @@ def _stoppable(console: Console) -> Iterator[threading.Event]:
 @click.command()
 @click.argument("env")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
-@click.option("--on-failure", type=click.Choice(["rollback", "keep"]), default="rollback", show_default=True)
+@click.option("--on-failure", type=click.Choice(["rollback", "keep"]), help="Default: as the playbook says.")
 @click.option("--strict-phases", is_flag=True, help="Finish each phase before the next starts.")
 @click.option("--allow-replace", is_flag=True, help="Allow deleting and making anew what cannot change in place.")
 @selectable

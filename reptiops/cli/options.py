@@ -17,6 +17,12 @@ _SHARED = [
         "--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR", help="Where <env>.yaml is."
     ),
     click.option(
+        "--playbook-dir",
+        type=click.Path(path_type=Path),
+        envvar="REPTIOPS_PLAYBOOK_DIR",
+        help="Where <playbook>.yaml is.",
+    ),
+    click.option(
         "--state-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_STATE_DIR", help="Where states are kept."
     ),
     click.option("--profile", help="AWS profile."),
@@ -51,7 +57,7 @@ def selectable(command: F) -> F:
 
 def site_settings(given: dict[str, Any]) -> dict[str, Any]:
     """The part of a command's options that says where the environment is."""
-    return {k: given[k] for k in ("config_dir", "state_dir", "profile", "region", "sandbox")}
+    return {k: given[k] for k in ("config_dir", "playbook_dir", "state_dir", "profile", "region", "sandbox")}
 
 
 def show_json(value: Any) -> None:

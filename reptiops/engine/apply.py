@@ -14,12 +14,15 @@ from reptiops.engine.calls import Work
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step, results
 from reptiops.engine.plan import EVERYTHING, Action, Matcher, Plan, Selection, decide
-from reptiops.engine.resource import Live, Resource, is_unknown, plain
+from reptiops.engine.resource import Live, Resource, diff, is_unknown, plain
 from reptiops.errors import ReptiopsError
 
 WORKERS = 16
 UNSEEN = 90.0
 """Seconds that a created resource may stay out of AWS's lists (eventual consistency, aws-facts 1.4)."""
+
+CONVERGED = 60.0
+"""Seconds that AWS may need until a read shows what was written, at least (aws-facts 1.4)."""
 
 
 class ApplyError(ReptiopsError):
@@ -193,7 +196,7 @@ class Apply:
             task.live = Live(entry.id, task.want, task.address)
 
     def _until_gone(self, task: Task, live: Live[Any]) -> None:
-        deadline = time.monotonic() + type(task.want).limit
+        deadline = time.monotonic() + self._work.limit(task.address, type(task.want))
         while time.monotonic() < deadline and not self._work.stop.is_set():
             self._work.scope.forget(type(task.want))
             if all(o.id != live.id for o in self._work.scope.live(type(task.want))):
@@ -264,18 +267,31 @@ class Apply:
             )
         task.next_look = time.monotonic() + 0.5
 
+    def _as_wanted(self, task: Task, live: Live[Any], waited: float) -> bool:
+        """AWS says ready, yet is it what was asked for? A circuit breaker's rollback is "stable" on the old revision."""
+        differing = ", ".join(c.path for c in diff(task.want, live.has)) if task.action.verb != "none" else ""
+        if not differing:
+            return True
+        if waited > max(CONVERGED, 2 * type(task.want).typical):
+            self._errors.append(ReptiopsError(f"{task.address} ({live.id}) is ready, but not as wanted: {differing}"))
+            self._work.tell(Event("failed", task.address, text=f"not as wanted: {differing}"))
+        task.next_look = time.monotonic() + 1.0
+        return False
+
     def _seen(self, task: Task, live: Live[Any]) -> None:
         task.live = self.live[task.address] = live
         task.seen = True
         if task.address in self.created:
             self.created[task.address] = live
         kind, waited = type(task.want), time.monotonic() - task.started
+        if live.status.phase == "ready" and not self._as_wanted(task, live, waited):
+            return
         if live.status.phase == "ready":
             task.ready = True
             if task.action.verb != "none":
                 self._work.tell(Event("done", task.address, task.action.verb, live.id, waited))
             return
-        if live.status.phase == "failed" or waited > kind.limit:
+        if live.status.phase == "failed" or waited > self._work.limit(task.address, kind):
             why = f"{live.status.word} {live.status.reason}".strip()
             late = "" if live.status.phase == "failed" else f" after {waited:.0f} s"
             self._errors.append(ReptiopsError(f"{task.address} ({live.id}) is not ready{late}: {why}"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import tenacity
@@ -50,6 +50,13 @@ class Work:
     guard: threading.Lock = field(default_factory=threading.Lock)
     generation: int = field(default_factory=time.time_ns)
     """Goes into idempotency tokens: the same within a run, another in the next, for AWS remembers some for ever."""
+
+    timeout: Callable[[str], float | None] = lambda _: None
+    """The playbook's limit for an address in seconds, where it has one."""
+
+    def limit(self, address: str, kind: type[Resource]) -> float:
+        """Seconds after which waiting for an address is given up."""
+        return self.timeout(address) or kind.limit
 
     def identity(self, address: str) -> Identity:
         """What a create of this address carries."""
@@ -96,6 +103,7 @@ class Work:
         """Set what differs; fields that somebody else owns keep their live value."""
         target = carry(want, live.has)
         changed = frozenset(c.field for c in diff(want, live.has))
+        live = replace(live, identity=self.identity(address))
 
         def attempt() -> str:
             return target.update(self.aws, live, changed) or live.id
@@ -190,7 +198,7 @@ class Work:
             retry=tenacity.retry_if_exception(lambda error: passes(kind, error)),
             wait=tenacity.wait_exponential_jitter(multiplier=0.3, max=10, jitter=0.3),
             stop=tenacity.stop_any(
-                tenacity.stop_after_delay(kind.limit), tenacity.stop_when_event_set(self.stop), GivenUp()
+                tenacity.stop_after_delay(self.limit(address, kind)), tenacity.stop_when_event_set(self.stop), GivenUp()
             ),
             sleep=tenacity.sleep_using_event(self.stop),
             before_sleep=tell,

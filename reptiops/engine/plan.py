@@ -169,7 +169,8 @@ def walk(
                     absent.add(s.name)
                     continue
                 action = replace(action, verb="none", changes=())
-            if found is not None and action.verb != "replace":
+            renewed = action.verb == "replace" or (action.verb == "update" and action.kind.renewed)
+            if found is not None and not renewed:
                 live[address] = found
             if action.verb != "none" and absent.intersection(s.needs):
                 missing = graph.steps[next(iter(absent.intersection(s.needs)))].path

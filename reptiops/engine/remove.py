@@ -149,7 +149,7 @@ class Remove:
                     self.kept.append(f"{d.address} ({d.live.id}): {remains}")
                 self._work.gone(d.address)
                 self._work.tell(Event("done", d.address, "delete", d.live.id, waited))
-            elif waited > kind.limit:
+            elif waited > self._work.limit(d.address, kind):
                 self._stuck.add(d.address)
                 self.errors.append(
                     ReptiopsError(f"{d.address} ({d.live.id}) is still there after {waited:.0f} s: {one.status.word}")

@@ -89,6 +89,8 @@ class Live(Generic[R]):
     status: Status = READY
     out: Mapping[str, str] = field(default_factory=dict)
     created: datetime | None = None
+    identity: Identity | None = None
+    """For an update that makes something new (a task definition's next revision): what that has to carry."""
 
 
 class NotYet(Exception):
@@ -120,6 +122,8 @@ class Resource:
     """False: AWS keeps no tags on it; ownership is by the parent and the natural key."""
     existing: ClassVar[bool] = False
     """True: shared with others and found rather than made; a found one is never written and never deleted."""
+    renewed: ClassVar[bool] = False
+    """True: an update gives it a new id, so who uses the id changes too."""
     within: ClassVar[bool] = False
     """True: it lives inside a resource that is ours, so one without our tags is ours all the same."""
 

@@ -64,7 +64,10 @@ def rollback(graph: Graph, apply: Apply, work: Work, before: Inventory) -> Undon
 
 def _restore(work: Work, address: str, before: Live[Any], want: Resource) -> str:
     work.scope.forget(type(want))
-    current = next((o for o in work.scope.live(type(want)) if o.id == before.id), None)
+    lives, key = work.scope.live(type(want)), before.has.key()
+    current = next((o for o in lives if o.id == before.id), None)
+    if current is None and type(want).renewed:
+        current = next((o for o in lives if o.has.key() == key), None)
     if current is None:
         return f"{address} ({before.id}) has gone and cannot be set back"
     if not diff(before.has, current.has):

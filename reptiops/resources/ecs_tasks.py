@@ -98,6 +98,7 @@ class TaskDefinition(Resource):
 
     not_yet: ClassVar[frozenset[str]] = frozenset({"ClusterNotFoundException"})
     propagating: ClassVar[tuple[tuple[str, str], ...]] = (("ClientException", "Role is not valid"),)
+    renewed: ClassVar[bool] = True
     within: ClassVar[bool] = True
 
     def key(self) -> str:
@@ -149,9 +150,8 @@ class TaskDefinition(Resource):
         return self._register(aws, identity.tag_list("key", "value"))
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> str:
-        """Another revision with the tags of the one before, or of any of ours."""
-        answer = aws.ecs.describe_task_definition(taskDefinition=live.id, include=["TAGS"])
-        return self._register(aws, answer.get("tags", []))
+        """Another revision, with our tags: the one before may be the pipeline's."""
+        return self._register(aws, live.identity.tag_list("key", "value") if live.identity else [])
 
     def _register(self, aws: Aws, tags: list[dict[str, str]]) -> str:
         optional = {"taskRoleArn": self.task_role} if self.task_role else {}
