@@ -9,7 +9,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from reptiops.engine.events import Event
 from reptiops.engine.graph import PHASES
@@ -118,13 +117,13 @@ def show_notes(console: Console, notes: Iterable[str]) -> None:
 
 
 def show_status(console: Console, rows: Iterable[Mapping[str, str]]) -> None:
-    """Each resource: address, id, live status, age."""
-    table = Table(box=None, pad_edge=False)
-    for column in ("address", "status", "age", "id"):
-        table.add_column(column, overflow="fold", no_wrap=column != "id")
-    for row in rows:
-        table.add_row(*(escape(row[c]) for c in ("address", "status", "age", "id")))
-    console.print(table)
+    """Each resource: address, id, live status, age. A line each, never wrapped, so that it can be searched."""
+    listed = list(rows)
+    columns = ("address", "status", "age", "id")
+    widths = {c: max([len(c), *(len(row[c]) for row in listed)]) for c in columns[:-1]}
+    for row in [{c: c for c in columns}, *listed]:
+        line = "  ".join([*(row[c].ljust(width) for c, width in widths.items()), row["id"]])
+        console.print(line.rstrip(), markup=False, highlight=False, soft_wrap=True)
 
 
 def show_outputs(console: Console, outputs: Mapping[str, str]) -> None:
