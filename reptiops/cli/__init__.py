@@ -19,6 +19,8 @@ COMMANDS = {
     "plan": "reptiops.cli.read",
     "status": "reptiops.cli.read",
     "outputs": "reptiops.cli.read",
+    "drift": "reptiops.cli.keep",
+    "reconcile": "reptiops.cli.keep",
     "validate": "reptiops.cli.offline",
     "graph": "reptiops.cli.offline",
     "version": "reptiops.cli.offline",

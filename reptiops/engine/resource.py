@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from reptiops.engine.scope import Scope
 
 Phase = Literal["ready", "pending", "gone", "failed"]
+Risk = Literal["security", "availability", "data", "cost", "cosmetic"]
+COSMETIC = frozenset({"name", "description", "comment"})
+"""Fields of these names change nothing but what people read."""
 ADDRESS_TAG = "reptiops:address"
 
 
@@ -45,6 +48,11 @@ def local(**more: Any) -> Any:
 def satisfied(by: Callable[[Any, Any], bool], **more: Any) -> Any:
     """A setting that a differing live value may satisfy: `by(wanted, live)` says so; updates then carry the live value."""
     return field(metadata={"satisfied": by}, **more)
+
+
+def follows(**more: Any) -> Any:
+    """A setting that points at another resource's newest form: the plan compares it, drift leaves it to that resource."""
+    return field(metadata={"follows": True}, **more)
 
 
 @dataclass(frozen=True)
@@ -117,6 +125,9 @@ class Resource:
     """Seconds that AWS typically needs until a deleted one is gone."""
     limit: ClassVar[float] = 600.0
     """Seconds after which waiting for it is given up."""
+    risk: ClassVar[Risk] = "availability"
+    """What is at stake when it differs from what was applied; `risks` says so for single fields."""
+    risks: ClassVar[Mapping[str, Risk]] = {}
     holds_data: ClassVar[bool] = False
     taggable: ClassVar[bool] = True
     """False: AWS keeps no tags on it; ownership is by the parent and the natural key."""
@@ -150,6 +161,11 @@ class Resource:
 
     def retire(self, aws: Aws, live: Live[Any]) -> None:
         """First half of a slow deletion, done at once at the start of a teardown (a distribution is disabled here)."""
+
+    @classmethod
+    def risk_of(cls, field: str) -> Risk:
+        """What is at stake when a field differs."""
+        return cls.risks.get(field) or ("cosmetic" if field in COSMETIC else cls.risk)
 
     def foreign(self, live: Live[Any]) -> bool:
         """Whether an untaggable one, found by its natural key and in no state, is somebody else's."""

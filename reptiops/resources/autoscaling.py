@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Identity, Live, Resource, fixed, local
+from reptiops.engine.resource import Identity, Live, Resource, Risk, fixed, local
 from reptiops.engine.scope import Scope
 from reptiops.resources.ecs import Cluster
 
@@ -34,6 +34,7 @@ class ScalableTarget(Resource):
     first_minimum: int = local(default=0)
     first_maximum: int = local(default=0)
 
+    risk: ClassVar[Risk] = "cost"
     absent: ClassVar[frozenset[str]] = frozenset({"ObjectNotFoundException"})
     not_yet: ClassVar[frozenset[str]] = BUSY
     propagating: ClassVar[tuple[tuple[str, str], ...]] = (
@@ -90,6 +91,7 @@ class ScalingPolicy(Resource):
     scale_in_seconds: int = 300
     scale_out_seconds: int = 60
 
+    risk: ClassVar[Risk] = "cost"
     absent: ClassVar[frozenset[str]] = frozenset({"ObjectNotFoundException"})
     not_yet: ClassVar[frozenset[str]] = BUSY | {"ObjectNotFoundException"}
     taggable: ClassVar[bool] = False
@@ -159,6 +161,7 @@ class ScheduledAction(Resource):
     minimum: int = 0
     maximum: int = 0
 
+    risk: ClassVar[Risk] = "cost"
     absent: ClassVar[frozenset[str]] = frozenset({"ObjectNotFoundException"})
     not_yet: ClassVar[frozenset[str]] = BUSY | {"ObjectNotFoundException"}
     taggable: ClassVar[bool] = False

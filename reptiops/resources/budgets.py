@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code
-from reptiops.engine.resource import Identity, Live, Resource, fixed
+from reptiops.engine.resource import Identity, Live, Resource, Risk, fixed
 from reptiops.engine.scope import Scope
 
 
@@ -26,6 +26,7 @@ class Budget(Resource):
     """`user:<key>$<value>`."""
     notifications: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
+    risk: ClassVar[Risk] = "cost"
     absent: ClassVar[frozenset[str]] = frozenset({"NotFoundException"})
     limit: ClassVar[float] = 120
 

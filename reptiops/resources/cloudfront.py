@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Identity, Live, NotYet, Resource, Status, fixed
+from reptiops.engine.resource import Identity, Live, NotYet, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 
 ZONE = "Z2FDTNDATAQYW2"
@@ -31,6 +31,7 @@ class HeadersPolicy(Resource):
     content_type_options: bool = True
     referrer_policy: str = "strict-origin-when-cross-origin"
 
+    risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset({"NoSuchResponseHeadersPolicy"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"ResponseHeadersPolicyInUse", "PreconditionFailed"})
     taggable: ClassVar[bool] = False
@@ -152,6 +153,7 @@ class Distribution(Resource):
     behaviours: tuple[PathBehaviour, ...] = ()
     enabled: bool = True
 
+    risks: ClassVar[Mapping[str, Risk]] = {"minimum_tls": "security", "certificate": "security", "price_class": "cost"}
     absent: ClassVar[frozenset[str]] = frozenset({"NoSuchDistribution"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"DistributionNotDisabled", "PreconditionFailed", "ResourceInUse"})
     propagating: ClassVar[tuple[tuple[str, str], ...]] = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Identity, Live, Resource, fixed
+from reptiops.engine.resource import Identity, Live, Resource, Risk, fixed
 from reptiops.engine.scope import Scope
 
 
@@ -22,6 +22,7 @@ class Trail(Resource):
     log_file_validation: bool = True
     logging: bool = True
 
+    risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset({"TrailNotFoundException"})
     not_yet: ClassVar[frozenset[str]] = frozenset(
         {"InsufficientS3BucketPolicyException", "S3BucketDoesNotExistException", "ConflictException"}

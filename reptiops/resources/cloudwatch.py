@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code
-from reptiops.engine.resource import Identity, Live, Plain, Resource, Status, fixed
+from reptiops.engine.resource import Identity, Live, Plain, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.errors import ReptiopsError
 
@@ -190,6 +190,7 @@ class Dashboard(Resource):
     name: str = fixed()
     body: Json = field(default_factory=lambda: Json("{}"))
 
+    risk: ClassVar[Risk] = "cosmetic"
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFound", "DashboardNotFoundError"})
     taggable: ClassVar[bool] = False
     limit: ClassVar[float] = 120

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Identity, Live, Resource, Status, fixed
+from reptiops.engine.resource import Identity, Live, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 
 
@@ -91,6 +91,8 @@ class Subnet(Resource):
     name: str = ""
     public: bool = False
 
+    risks: ClassVar[Mapping[str, Risk]] = {"public": "security"}
+    within: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidSubnetID.NotFound", "InvalidSubnetId.NotFound"})
     not_yet: ClassVar[frozenset[str]] = absent | {"InvalidVpcID.NotFound", "DependencyViolation"}
     limit: ClassVar[float] = 1200
@@ -191,6 +193,7 @@ class ElasticIp(Resource):
 
     name: str = ""
 
+    risk: ClassVar[Risk] = "cost"
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidAllocationID.NotFound", "InvalidAddress.NotFound"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidIPAddress.InUse"})
 
@@ -273,6 +276,8 @@ class RouteTable(Resource):
     routes: Mapping[str, str] = field(default_factory=dict)
     subnets: frozenset[str] = frozenset()
 
+    risks: ClassVar[Mapping[str, Risk]] = {"routes": "security"}
+    within: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidRouteTableID.NotFound", "InvalidRouteTableId.NotFound"})
     not_yet: ClassVar[frozenset[str]] = absent | {
         "InvalidNatGatewayID.NotFound",

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Identity, Live, Resource, Status, fixed
+from reptiops.engine.resource import Identity, Live, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.resources.ec2 import Vpc, named, rename, tags_of
 
@@ -33,6 +33,8 @@ class SecurityGroup(Resource):
     open_outbound: bool = False
     """Whether it still has the rule that lets everything out, which AWS puts into each new group."""
 
+    risk: ClassVar[Risk] = "security"
+    within: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound"})
     not_yet: ClassVar[frozenset[str]] = absent | {"InvalidVpcID.NotFound", "DependencyViolation", "InvalidGroup.InUse"}
     typical_delete: ClassVar[float] = 10
@@ -94,6 +96,7 @@ class SecurityGroupRule(Resource):
     to_port: int = 0
     peer: str = "0.0.0.0/0"
 
+    risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset(
         {"InvalidPermission.NotFound", "InvalidSecurityGroupRuleId.NotFound", "InvalidGroup.NotFound"}
     )
@@ -176,6 +179,7 @@ class VpcEndpoint(Resource):
     security_groups: frozenset[str] = frozenset()
     private_dns: bool = False
 
+    within: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidVpcEndpointId.NotFound", "InvalidVpcEndpoint.NotFound"})
     not_yet: ClassVar[frozenset[str]] = frozenset(
         {"InvalidVpcID.NotFound", "InvalidSubnetID.NotFound", "InvalidRouteTableId.NotFound", "InvalidGroup.NotFound"}
@@ -269,6 +273,7 @@ class FlowLog(Resource):
     aggregation_seconds: int = fixed(default=600)
     name: str = ""
 
+    risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidFlowLogId.NotFound"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidVpcID.NotFound"})
     propagating: ClassVar[tuple[tuple[str, str], ...]] = (("InvalidParameter", "assume"),)

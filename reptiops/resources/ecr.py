@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code
-from reptiops.engine.resource import Identity, Live, Resource, fixed
+from reptiops.engine.resource import Identity, Live, Resource, Risk, fixed
 from reptiops.engine.scope import Scope
 
 
@@ -25,6 +25,8 @@ class Repository(Resource):
     untagged_days: int = 14
     """0: nothing expires."""
 
+    risk: ClassVar[Risk] = "security"
+    risks: ClassVar[Mapping[str, Risk]] = {"untagged_days": "cost"}
     absent: ClassVar[frozenset[str]] = frozenset({"RepositoryNotFoundException"})
     holds_data: ClassVar[bool] = True
 

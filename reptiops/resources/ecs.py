@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Identity, Live, Resource, Status, fixed, local
+from reptiops.engine.resource import Identity, Live, Resource, Risk, Status, fixed, follows, local
 from reptiops.engine.scope import Scope
 
 DESCRIBED_AT_ONCE = 10
@@ -28,6 +28,7 @@ class Cluster(Resource):
     name: str = fixed()
     insights: str = "enabled"
 
+    risk: ClassVar[Risk] = "cost"
     absent: ClassVar[frozenset[str]] = frozenset({"ClusterNotFoundException"})
     not_yet: ClassVar[frozenset[str]] = frozenset(
         {
@@ -86,7 +87,8 @@ class Service(Resource):
 
     cluster: str = fixed()
     name: str = fixed()
-    task_definition: str = ""
+    task_definition: str = follows(default="")
+    """The pipeline deploys revisions of its own; what is in them is compared there."""
     desired: int | None = None
     first_desired: int = local(default=0)
     """The count at creation, whoever owns it afterwards."""
@@ -104,6 +106,12 @@ class Service(Resource):
     platform_version: str = "LATEST"
     execute_command: bool = False
 
+    risks: ClassVar[Mapping[str, Risk]] = {
+        "public_ip": "security",
+        "security_groups": "security",
+        "execute_command": "security",
+    }
+    within: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset(
         {"ServiceNotFoundException", "ServiceNotActiveException", "ClusterNotFoundException"}
     )

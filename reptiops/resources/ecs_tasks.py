@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Identity, Live, Resource, carry, fixed, initial, plain
+from reptiops.engine.resource import Identity, Live, Resource, Risk, carry, fixed, initial, plain
 from reptiops.engine.scope import Scope
 from reptiops.resources.ecs import Service, lower_tags
 
@@ -96,6 +96,12 @@ class TaskDefinition(Resource):
     containers: Mapping[str, Container] = field(default_factory=dict)
     other: str = ""
 
+    risks: ClassVar[Mapping[str, Risk]] = {
+        "execution_role": "security",
+        "task_role": "security",
+        "cpu": "cost",
+        "memory": "cost",
+    }
     not_yet: ClassVar[frozenset[str]] = frozenset({"ClusterNotFoundException"})
     propagating: ClassVar[tuple[tuple[str, str], ...]] = (("ClientException", "Role is not valid"),)
     renewed: ClassVar[bool] = True

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code, message
-from reptiops.engine.resource import Identity, Live, NotYet, Resource, Status, fixed, local, satisfied
+from reptiops.engine.resource import Identity, Live, NotYet, Resource, Risk, Status, fixed, local, satisfied
 from reptiops.engine.scope import Scope
 from reptiops.resources.rds import newer_minor
 
@@ -99,6 +99,12 @@ class ReplicationGroup(Resource):
     """ARN of the secret whose value is the token."""
     token_version: str | None = None
 
+    risks: ClassVar[Mapping[str, Risk]] = {
+        "node_type": "cost",
+        "snapshot_days": "data",
+        "security_groups": "security",
+        "token_version": "security",
+    }
     absent: ClassVar[frozenset[str]] = frozenset({"ReplicationGroupNotFoundFault"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidReplicationGroupState", "InvalidCacheClusterState"})
     propagating: ClassVar[tuple[tuple[str, str], ...]] = (("InvalidParameterValue", "service linked role"),)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Identity, Live, Resource, Status, fixed
+from reptiops.engine.resource import Identity, Live, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 
 TAGGED_AT_ONCE = 20
@@ -45,6 +45,7 @@ class LoadBalancer(Resource):
     security_groups: frozenset[str] = frozenset()
     attributes: Mapping[str, str] = field(default_factory=dict)
 
+    risks: ClassVar[Mapping[str, Risk]] = {"security_groups": "security", "attributes": "security"}
     absent: ClassVar[frozenset[str]] = frozenset({"LoadBalancerNotFound"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"SubnetNotFound", "ResourceInUse"})
     propagating: ClassVar[tuple[tuple[str, str], ...]] = (
@@ -271,6 +272,7 @@ class Listener(Resource):
     tls_policy: str | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
 
+    risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset({"ListenerNotFound", "LoadBalancerNotFound"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"LoadBalancerNotFound"})
     propagating: ClassVar[tuple[tuple[str, str], ...]] = (

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code, message
-from reptiops.engine.resource import Identity, Live, Resource, fixed
+from reptiops.engine.resource import Identity, Live, Resource, Risk, fixed
 from reptiops.engine.scope import Scope
 from reptiops.policy import Policy
 
@@ -25,6 +25,7 @@ class Role(Resource):
     description: str = ""
     max_session_seconds: int = 3600
 
+    risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset({"NoSuchEntity"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"DeleteConflict", "ConcurrentModification"})
     propagating: ClassVar[tuple[tuple[str, str], ...]] = (

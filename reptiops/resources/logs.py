@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Identity, Live, Resource, fixed
+from reptiops.engine.resource import Identity, Live, Resource, Risk, fixed
 from reptiops.engine.scope import Scope
 
 
@@ -20,6 +20,7 @@ class LogGroup(Resource):
     retention_days: int = 0
     """0: for ever."""
 
+    risk: ClassVar[Risk] = "cost"
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"OperationAbortedException", "ServiceUnavailableException"})
 

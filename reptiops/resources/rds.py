@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code, message
-from reptiops.engine.resource import Identity, Live, NotYet, Resource, Status, fixed, local, satisfied
+from reptiops.engine.resource import Identity, Live, NotYet, Resource, Risk, Status, fixed, local, satisfied
 from reptiops.engine.scope import Scope
 
 PASSWORD_TAG = "reptiops:password-version"
@@ -85,6 +85,7 @@ class ParameterGroup(Resource):
     description: str = fixed()
     parameters: Mapping[str, str] = field(default_factory=dict)
 
+    risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset({"DBParameterGroupNotFound"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidDBParameterGroupState"})
     limit: ClassVar[float] = 900
@@ -222,6 +223,17 @@ class Instance(Resource):
     """The secret's version that the password was set from; kept as a tag, for AWS tells nothing of a password."""
     final_snapshot: bool = local(default=False)
 
+    risks: ClassVar[Mapping[str, Risk]] = {
+        "instance_class": "cost",
+        "storage_gb": "cost",
+        "max_storage_gb": "cost",
+        "backup_days": "data",
+        "deletion_protection": "data",
+        "copy_tags": "cost",
+        "public": "security",
+        "security_groups": "security",
+        "password_version": "security",
+    }
     absent: ClassVar[frozenset[str]] = frozenset({"DBInstanceNotFound", "DBInstanceNotFoundFault"})
     not_yet: ClassVar[frozenset[str]] = frozenset(
         {"InvalidDBInstanceState", "InvalidDBInstanceStateFault", "InvalidVPCNetworkStateFault", "InvalidSubnet"}

@@ -13,6 +13,8 @@ from reptiops.resources.acm import Certificate, listed
 from reptiops.resources.cloudfront import Distribution
 from reptiops.resources.elbv2 import LoadBalancer
 
+KEPT_TYPES = frozenset({"NS", "SOA", "TXT", "MX", "CAA"})
+"""Records that may stand beside ours and are other people's business."""
 BUSY = frozenset({"PriorRequestNotComplete", "ConcurrentModification"})
 
 
@@ -193,15 +195,18 @@ class AliasRecords(Resource):
         if not wanted:
             return
         for zone in sorted(_zones(wanted, scope)):
-            records = {canonical(r["Name"]): r for r in record_sets(aws, zone) if r["Type"] in ("A", "CNAME")}
-            aliases = {host: _alias(record) for host, record in records.items()}
             claimed = {host for want in wanted for host in want.hosts}
+            aliases = {}
+            for record in record_sets(aws, zone):
+                host, ours = canonical(record["Name"]), record["Type"] in ("A", "CNAME")
+                if ours or (host in claimed and record["Type"] not in KEPT_TYPES):
+                    aliases[host if ours else f"{host} {record['Type']}"] = _alias(record)
             for want in wanted:
                 names = TARGETS[want.target](scope)
                 hosts = {
                     host: alias
                     for host, alias in aliases.items()
-                    if host in want.hosts or (alias.dns_name in names and host not in claimed)
+                    if host.split(" ")[0] in want.hosts or (alias.dns_name in names and host not in claimed)
                 }
                 if hosts:
                     yield Live(f"{zone}/{want.target}", cls(zone, want.target, hosts))
@@ -213,12 +218,13 @@ class AliasRecords(Resource):
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """One batch. A CNAME in the way is replaced in the same batch, for it cannot stand beside another type."""
-        current = [
-            r for r in record_sets(aws, self.zone) if r["Type"] == "CNAME" and canonical(r["Name"]) in self.hosts
-        ]
-        changes: list[tuple[str, Mapping[str, Any]]] = [("DELETE", r) for r in current]
         gone = live.has.hosts.keys() - self.hosts.keys()
-        changes += [("DELETE", _record(host, live.has.hosts[host])) for host in sorted(gone)]
+        changes: list[tuple[str, Mapping[str, Any]]] = []
+        for one in record_sets(aws, self.zone):
+            host = canonical(one["Name"])
+            name = host if one["Type"] in ("A", "CNAME") else f"{host} {one['Type']}"
+            if name in gone or (one["Type"] == "CNAME" and host in self.hosts):
+                changes.append(("DELETE", one))
         changes += [
             ("UPSERT", _record(host, alias))
             for host, alias in sorted(self.hosts.items())
@@ -231,7 +237,7 @@ class AliasRecords(Resource):
         doomed = [
             r
             for r in record_sets(aws, live.has.zone)
-            if canonical(r["Name"]) in live.has.hosts and r["Type"] in ("A", "CNAME")
+            if canonical(r["Name"]) in live.has.hosts and r["Type"] not in KEPT_TYPES
         ]
         change(aws, live.has.zone, [("DELETE", r) for r in doomed])
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code
-from reptiops.engine.resource import Identity, Live, Resource, fixed
+from reptiops.engine.resource import Identity, Live, Resource, Risk, fixed
 from reptiops.engine.scope import Scope
 from reptiops.policy import Policy
 
@@ -19,12 +19,12 @@ BATCH = 1000
 
 @dataclass(frozen=True)
 class LifecycleRule:
-    """One rule over all objects: transitions as (days, storage class), expiry in days. Rules act once a day."""
+    """One rule over all objects: transitions as (days, storage class), the rest in days, 0 for never."""
 
     transitions: tuple[tuple[int, str], ...] = ()
-    expire_days: int | None = None
-    noncurrent_days: int | None = None
-    abort_upload_days: int | None = None
+    expire_days: int = 0
+    noncurrent_days: int = 0
+    abort_upload_days: int = 0
     expired_markers: bool = False
 
 
@@ -40,6 +40,8 @@ class Bucket(Resource):
     policy: Policy = field(default_factory=Policy.make)
     lifecycle: Mapping[str, LifecycleRule] = field(default_factory=dict)
 
+    risk: ClassVar[Risk] = "security"
+    risks: ClassVar[Mapping[str, Risk]] = {"versioning": "data", "lifecycle": "cost"}
     absent: ClassVar[frozenset[str]] = frozenset({"NoSuchBucket", "404"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"OperationAborted", "BucketNotEmpty", "NoSuchBucket"})
     propagating: ClassVar[tuple[tuple[str, str], ...]] = (("MalformedPolicy", "Invalid principal"),)
@@ -165,9 +167,9 @@ def _rule(rule: Mapping[str, Any]) -> LifecycleRule:
     expiration = rule.get("Expiration", {})
     return LifecycleRule(
         transitions=tuple(sorted((t["Days"], t["StorageClass"]) for t in rule.get("Transitions", []))),
-        expire_days=expiration.get("Days"),
-        noncurrent_days=rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays"),
-        abort_upload_days=rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation"),
+        expire_days=expiration.get("Days", 0),
+        noncurrent_days=rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays", 0),
+        abort_upload_days=rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation", 0),
         expired_markers=bool(expiration.get("ExpiredObjectDeleteMarker")),
     )
 

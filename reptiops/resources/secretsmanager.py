@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code, message
-from reptiops.engine.resource import Identity, Live, NotYet, Resource, fixed, local
+from reptiops.engine.resource import Identity, Live, NotYet, Resource, Risk, fixed, local
 from reptiops.engine.scope import Scope
 
 ALPHABET = string.ascii_letters + string.digits
@@ -33,6 +33,7 @@ class Secret(Resource):
     length: int = local(default=32)
     recovery_days: int = local(default=0)
 
+    risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"InternalServiceError"})
     limit: ClassVar[float] = 300

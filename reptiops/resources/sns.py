@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code
-from reptiops.engine.resource import Identity, Kept, Live, Resource, Status, fixed
+from reptiops.engine.resource import Identity, Kept, Live, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.policy import Policy
 
@@ -24,6 +24,7 @@ class Topic(Resource):
     name: str = fixed()
     policy: Policy = field(default_factory=Policy.make)
 
+    risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset({"NotFound", "NotFoundException", "ResourceNotFound"})
     limit: ClassVar[float] = 120
 
@@ -72,6 +73,7 @@ class Subscription(Resource):
     protocol: str = fixed()
     endpoint: str = fixed()
 
+    risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset({"NotFound", "NotFoundException"})
     taggable: ClassVar[bool] = False
     limit: ClassVar[float] = 120

@@ -36,8 +36,8 @@ def _lifecycle(settings: BucketSettings) -> dict[str, LifecycleRule]:
     rules = {
         "objects": LifecycleRule(
             transitions=tuple(sorted((t.days, t.to) for t in settings.transitions)),
-            expire_days=settings.expire_days,
-            noncurrent_days=settings.noncurrent_days,
+            expire_days=settings.expire_days or 0,
+            noncurrent_days=settings.noncurrent_days or 0,
             abort_upload_days=settings.abort_upload_days,
         )
     }

@@ -25,7 +25,7 @@ SAMPLES = [
             lambda b: replace(b, versioning=False),
             lambda b: replace(b, policy=Policy.make()),
             lambda b: replace(b, public_access_blocked=False),
-            lambda b: replace(b, lifecycle={"all": LifecycleRule(((30, "STANDARD_IA"),), None, 30, 7, True)}),
+            lambda b: replace(b, lifecycle={"all": LifecycleRule(((30, "STANDARD_IA"),), 0, 30, 7, True)}),
             lambda b: replace(b, lifecycle={}),
             lambda b: replace(b, ownership="BucketOwnerPreferred"),
         ],

@@ -1,0 +1,59 @@
+"""`drift` and `reconcile`: what differs from what was applied, and mending it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from rich.console import Console
+
+from reptiops import upkeep
+from reptiops.cli.options import shared, show_json, site_settings
+from reptiops.engine.drift import Finding
+from reptiops.report import findings, terminal
+
+
+@click.command()
+@click.argument("env")
+@shared
+def drift(env: str, **given: Any) -> None:
+    """Show what in AWS differs from what was last applied to ENV. Reads only; exits 3 when something does."""
+    found = upkeep.drift(env, **site_settings(given))
+    if given["as_json"]:
+        show_json(findings.drift(found))
+    else:
+        findings.show_drift(Console(emoji=False), found)
+    if found.findings:
+        raise SystemExit(3)
+
+
+@click.command()
+@click.argument("env")
+@click.option("--yes", "-y", is_flag=True, help="Answer yes to what the playbook would ask.")
+@click.option("--max-changes", type=click.IntRange(min=0), help="Move the playbook's brake.")
+@click.option("--phase", "phases", multiple=True, metavar="PHASE", help="Only this phase; may be repeated.")
+@shared
+def reconcile(env: str, yes: bool, max_changes: int | None, phases: tuple[str, ...], **given: Any) -> None:
+    """Make ENV what was last applied, within what the playbook `reconcile` allows. Exits 3 when something was left."""
+    console = Console(stderr=given["as_json"], emoji=False)
+
+    def ask(one: Finding) -> bool:
+        console.print(findings.line(one), highlight=False, soft_wrap=True)
+        return click.confirm("Mend it?", default=False, err=given["as_json"])
+
+    answering = console.is_terminal and not given["as_json"]
+    done = upkeep.reconcile(
+        env,
+        yes=yes,
+        max_changes=max_changes,
+        phases=phases,
+        tell=terminal.Progress(console, given["verbose"]),
+        ask=ask if answering else lambda _: False,
+        **site_settings(given),
+    )
+    if given["as_json"]:
+        show_json(findings.reconciled(done))
+    else:
+        findings.show_reconciled(console, done)
+    if done.exit_code:
+        raise SystemExit(done.exit_code)

@@ -1,0 +1,195 @@
+"""Drift: what AWS has against what we last applied. Pending (configuration against applied) is told apart.
+
+Closed world: what nobody declared inside what we own is drift too. Fields that somebody else owns are none, nor is
+what AWS moved on by itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from reptiops.engine.graph import Graph, Step
+from reptiops.engine.plan import Action, Matcher, walk
+from reptiops.engine.resource import Change, Live, Plain, Resource, Risk, diff, is_unknown, plain
+from reptiops.engine.state import State
+
+What = Literal["changed", "missing", "extra"]
+Owner = Callable[[str, str], str | None]
+"""Address and field → who owns it, where the configuration says so."""
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """One difference. For an extra `address` is what it hangs on, or the address in its own tag."""
+
+    address: str
+    id: str
+    field: str
+    what: What
+    risk: Risk
+    applied: Plain = dataclasses.field(compare=False, default=None)
+    live: Plain = dataclasses.field(compare=False, default=None)
+    owner: str = "reptiops"
+    kind: str = ""
+
+    @property
+    def key(self) -> str:
+        """What makes it the same finding in the next run."""
+        return f"{self.address} {self.what} {self.field} {self.id if self.what == 'extra' else ''}".rstrip()
+
+
+@dataclass(frozen=True)
+class Drift:
+    """All findings, what is pending, and what is in the middle of a change."""
+
+    findings: tuple[Finding, ...]
+    pending: tuple[Finding, ...]
+    busy: tuple[str, ...]
+    extras: Mapping[str, tuple[Resource, Live[Any], str]]
+    """Id of an extra → an instance, the live one, and the step it is removed with."""
+
+
+def applied_changes(applied: Plain, has: Resource, pending: bool = False) -> Iterator[Change]:
+    """Where the live resource differs from the canonical form of what was applied; an applied null means: not ours.
+
+    With `pending`, `has` is the wanted resource instead.
+    """
+    if isinstance(applied, dict):
+        yield from _fields(applied, has, "", pending)
+
+
+def _fields(applied: Mapping[str, Plain], has: Any, prefix: str, pending: bool) -> Iterator[Change]:
+    for f in dataclasses.fields(has):
+        meta = f.metadata
+        skipped = any(meta.get(marker) for marker in ("secret", "local", "owner", "follows"))
+        if skipped or f.name not in applied:
+            continue
+        was, now = applied[f.name], getattr(has, f.name)
+        good = meta.get("satisfied")
+        if was is None or (good and (good(now, was) if pending else good(was, now))):
+            continue
+        yield from _value(was, now, f"{prefix}{f.name}", pending)
+
+
+def _value(was: Plain, now: Any, path: str, pending: bool) -> Iterator[Change]:
+    if isinstance(was, dict) and dataclasses.is_dataclass(now) and not hasattr(now, "to_plain"):
+        yield from _fields(was, now, f"{path}.", pending)
+    elif isinstance(was, dict) and isinstance(now, Mapping):
+        for key in sorted({*was, *now}):
+            if key not in was or key not in now:
+                yield Change(f"{path}.{key}", plain(now.get(key)), was.get(key))
+            else:
+                yield from _value(was[key], now[key], f"{path}.{key}", pending)
+    elif was != plain(now):
+        yield Change(path, plain(now), was)
+
+
+def find(graph: Graph, given: Mapping[str, Any], matcher: Matcher, state: State, owner: Owner) -> Drift:
+    """Compare everything. What no state records was adopted as it is: it can only be pending."""
+    found: list[Finding] = []
+    pending: list[Finding] = []
+    busy: list[str] = []
+    known: dict[str, Action] = {}
+    for _, actions in walk(graph, given, matcher):
+        for a in actions:
+            known[a.address] = a
+            if a.live is not None and a.live.status.phase == "pending":
+                busy.append(f"{a.address}: {a.live.status.word}")
+            found += _of(a, state, owner)
+            pending += _pending(a, state)
+    found += _gone(graph, matcher, state, known)
+    extras = dict(_extras(graph, matcher, state, known))
+    found += [_extra(one, known) for one in extras.values()]
+    return Drift(tuple(sorted(found)), tuple(sorted(pending)), tuple(busy), extras)
+
+
+def _of(a: Action, state: State, owner: Owner) -> Iterator[Finding]:
+    entry = state.entries.get(a.address)
+    if entry is None or a.kind.existing:
+        return
+    if a.live is None:
+        risk: Risk = "data" if a.kind.holds_data else a.kind.risk
+        yield Finding(a.address, entry.id, "", "missing", risk, kind=a.kind.kind())
+        return
+    for change in applied_changes(entry.applied, a.live.has):
+        whose = owner(a.address, change.path)
+        if whose in (None, "reptiops"):
+            yield Finding(
+                a.address,
+                a.live.id,
+                change.path,
+                "changed",
+                a.kind.risk_of(change.field),
+                change.want,
+                change.has,
+                kind=a.kind.kind(),
+            )
+
+
+def _pending(a: Action, state: State) -> Iterator[Finding]:
+    """What the configuration wants and nobody has applied yet."""
+    entry = state.entries.get(a.address)
+    if a.verb == "create" and entry is None and not a.kind.existing:
+        yield Finding(a.address, "", "", "missing", a.kind.risk, kind=a.kind.kind())
+    if a.want is None or a.live is None or a.kind.existing:
+        return
+    changes = applied_changes(entry.applied, a.want, pending=True) if entry else diff(a.want, a.live.has)
+    for change in changes:
+        wanted = change.has if entry else change.want
+        if wanted is not None and not is_unknown(wanted):
+            risk = a.kind.risk_of(change.field)
+            was = change.want if entry else change.has
+            yield Finding(a.address, a.live.id, change.path, "changed", risk, was, wanted, kind=a.kind.kind())
+
+
+def _gone(graph: Graph, matcher: Matcher, state: State, known: Mapping[str, Action]) -> Iterator[Finding]:
+    """Recorded, no longer declared, and gone from AWS too: nothing is left to say about it but that it is missing."""
+    kinds = {kind.kind(): kind for kind in graph.kinds()}
+    for address, entry in state.entries.items():
+        kind = kinds.get(entry.kind)
+        if address not in known and kind is not None and not kind.existing:
+            ids = {one.id for one in matcher.all.get(kind, [])}
+            if entry.id not in ids:
+                yield Finding(address, entry.id, "", "missing", kind.risk, kind=entry.kind)
+
+
+def _extras(
+    graph: Graph, matcher: Matcher, state: State, known: Mapping[str, Action]
+) -> Iterator[tuple[str, tuple[Resource, Live[Any], str]]]:
+    ours = {(a.kind, a.live.id) for a in known.values() if a.live is not None}
+    recorded = {(e.kind, e.id) for e in state.entries.values()}
+    steps: dict[type[Resource], Step] = {kind: s for s in graph.order for kind in s.kinds}
+    for kind, lives in matcher.all.items():
+        for one in lives:
+            inside = kind.within or not kind.taggable
+            mine = one.address is not None or inside
+            if kind.existing or (kind, one.id) in ours or (kind.kind(), one.id) in recorded or not mine:
+                continue
+            yield one.id, (one.has, one, steps[kind].path)
+
+
+def _extra(extra: tuple[Resource, Live[Any], str], known: Mapping[str, Action]) -> Finding:
+    has, one, path = extra
+    return Finding(
+        one.address or _hangs_on(has, known) or path,
+        one.id,
+        "",
+        "extra",
+        type(has).risk,
+        None,
+        plain(has),
+        kind=type(has).kind(),
+    )
+
+
+def _hangs_on(has: Resource, known: Mapping[str, Action]) -> str | None:
+    """The address of the resource whose id is in one of its fields: the group of a rule, the VPC of a subnet."""
+    ids = {a.live.id: a.address for a in known.values() if a.live is not None}
+    for f in dataclasses.fields(has):
+        value = getattr(has, f.name)
+        if isinstance(value, str) and value in ids:
+            return ids[value]
+    return None

@@ -1,0 +1,99 @@
+"""Drift and reconcile as plain data and as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from reptiops.engine.drift import Drift, Finding
+from reptiops.report.terminal import duration
+from reptiops.upkeep import Reconciled
+
+SCHEMA = 1
+COLOURS = {"security": "red", "data": "red", "availability": "yellow", "cost": "cyan", "cosmetic": "dim"}
+
+
+def finding(one: Finding) -> dict[str, Any]:
+    """One finding, as documented in docs/drift.md."""
+    return {
+        "address": one.address,
+        "id": one.id,
+        "field": one.field,
+        "what": one.what,
+        "applied": one.applied,
+        "live": one.live,
+        "risk": one.risk,
+        "owner": one.owner,
+        "kind": one.kind,
+    }
+
+
+def drift(found: Drift) -> dict[str, Any]:
+    """Everything a drift run found."""
+    return {
+        "schema": SCHEMA,
+        "drift": [finding(one) for one in found.findings],
+        "pending": [finding(one) for one in found.pending],
+        "busy": list(found.busy),
+    }
+
+
+def reconciled(done: Reconciled) -> dict[str, Any]:
+    """What a reconcile did."""
+    return {
+        "schema": SCHEMA,
+        "mended": [finding(one) for one in done.mended],
+        "left": [{**finding(one), "why": why} for one, why in done.left],
+        "braked": done.braked,
+        "seconds": round(done.seconds, 1),
+    }
+
+
+def line(one: Finding) -> str:
+    """One finding for a person."""
+    risk = f"[{COLOURS[one.risk]}]{one.risk}[/]"
+    where = f"{escape(one.address)} [dim]{escape(one.id)}[/]"
+    if one.what == "missing":
+        return f"{risk}  {where}  is missing"
+    if one.what == "extra":
+        return f"{risk}  {where}  nobody declared this {escape(one.kind)}"
+    return f"{risk}  {where}  {escape(one.field)}: {escape(_short(one.applied))} → {escape(_short(one.live))}"
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= 100 else f"{text[:97]}…"
+
+
+def show_drift(console: Console, found: Drift) -> None:
+    """The findings, what is pending, what is in the middle of a change."""
+    for one in found.findings:
+        console.print(line(one), highlight=False, soft_wrap=True)
+    _counted(console, found.findings)
+    if found.pending:
+        console.print(f"[dim]{len(found.pending)} fields of the configuration are pending: provision applies them[/]")
+    for busy in found.busy:
+        console.print(f"[yellow]in the middle of a change:[/] {escape(busy)}", highlight=False, soft_wrap=True)
+
+
+def _counted(console: Console, findings: Iterable[Finding]) -> None:
+    listed = list(findings)
+    if not listed:
+        console.print("[green]No drift.[/]")
+        return
+    risks = [f"{sum(f.risk == risk for f in listed)} {risk}" for risk in COLOURS if any(f.risk == risk for f in listed)]
+    console.print(f"{len(listed)} findings: {', '.join(risks)}")
+
+
+def show_reconciled(console: Console, done: Reconciled) -> None:
+    """What was mended, what was left and why."""
+    for one in done.mended:
+        console.print(f"[green]mended[/]  {line(one)}", highlight=False, soft_wrap=True)
+    for one, why in done.left:
+        console.print(f"[yellow]left[/]  {line(one)}  ({escape(why)})", highlight=False, soft_wrap=True)
+    if done.braked:
+        console.print(f"[red]braked:[/] {escape(done.braked)}", highlight=False, soft_wrap=True)
+    console.print(f"{len(done.mended)} mended, {len(done.left)} left in {duration(done.seconds)}")

@@ -1,0 +1,164 @@
+"""Keeping an environment as it was applied: drift, reconcile, accept, put together for the command line and Python."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from reptiops import app
+from reptiops.engine.apply import Apply
+from reptiops.engine.drift import Drift, Finding, find
+from reptiops.engine.plan import Matcher, Selection, look, make
+from reptiops.engine.remove import Doomed, Remove
+from reptiops.engine.scope import Scope
+from reptiops.playbook import Playbook, Repair, load_playbook
+
+FLAPPING = 3
+"""After so many repairs of the same thing within a day it is reported instead: somebody else wants it otherwise."""
+
+
+def _owner(site: app.Site) -> Callable[[str, str], str | None]:
+    """Who owns a field by configuration; a lease that has run out counts no longer."""
+    now = datetime.now(UTC)
+
+    def owner(address: str, path: str) -> str | None:
+        for name, owned in site.env.owners.get(address, {}).items():
+            dotted = name.replace("/", ".")
+            named = path == dotted or path.endswith(f".{dotted}") or path.startswith(f"{dotted}.")
+            if named and owned.active(now):
+                return owned.owner
+        return None
+
+    return owner
+
+
+def _look(site: app.Site) -> tuple[Scope, Matcher]:
+    scope = site.scope()
+    look(scope, site.graph.kinds())
+    return scope, Matcher(scope, site.graph.kinds(), site.state)
+
+
+def drift(environment: str, **settings: Any) -> Drift:
+    """What differs from what was last applied. Reads only."""
+    site = app.open_site(app.Settings(environment, **settings))
+    return drift_site(site)
+
+
+def drift_site(site: app.Site, matcher: Matcher | None = None) -> Drift:
+    """The drift of an opened site."""
+    return find(site.graph, site.given, matcher or _look(site)[1], site.state, _owner(site))
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """What a reconcile did: mended, left (with the reason), and what still differs."""
+
+    mended: tuple[Finding, ...]
+    left: tuple[tuple[Finding, str], ...]
+    braked: str = ""
+    seconds: float = 0.0
+
+    @property
+    def exit_code(self) -> int:
+        """3 when anything was reported, asked and unanswered, or braked; 0 otherwise."""
+        return 3 if self.left or self.braked else 0
+
+
+def reconcile(
+    environment: str,
+    *,
+    yes: bool = False,
+    max_changes: int | None = None,
+    phases: Iterable[str] = (),
+    ask: Callable[[Finding], bool] = lambda _: False,
+    stop: threading.Event | None = None,
+    playbook: str = "reconcile",
+    **settings: Any,
+) -> Reconciled:
+    """Make live what was applied, within what the playbook allows. Raises Refused while something is deploying."""
+    started = time.monotonic()
+    options = app.Settings(environment, **settings)
+    book = load_playbook(playbook, options.playbook_dir)
+    site = app.open_site(options)
+    scope, matcher = _look(site)
+    before = drift_site(site, matcher)
+    chosen = frozenset(phases) or frozenset(book.phases)
+    findings = [f for f in before.findings if f.address.split("/")[0] in chosen]
+    if before.busy and findings:
+        raise app.Refused("Something is in the middle of a change:\n  " + "\n  ".join(before.busy))
+    mend, left = _sort(findings, before, book, _history(site), yes, ask)
+    braked = _brake(mend, before, book, max_changes)
+    if braked or not mend:
+        return Reconciled((), tuple(left), braked, time.monotonic() - started)
+    with app._writing(site, "reconcile", options.tell, scope, stop, book) as work:
+        for finding in mend:
+            work.journal.write("repair", address=finding.address, key=finding.key)
+        addresses = tuple(dict.fromkeys(f.address for f in mend if f.what != "extra"))
+        if addresses:
+            selection = Selection(addresses=addresses)
+            made = make(site.graph, site.given, scope, site.state, selection)
+            made = replace(made, actions=tuple(a for a in made.actions if a.verb != "delete"))
+            Apply(site.graph, site.given, made, matcher, work, book.strict_phases, selection).run()
+        gone = [before.extras[f.id] for f in mend if f.what == "extra"]
+        if gone:
+            Remove(site.graph, [Doomed(f"{path}/{one.id}", has, one, path) for has, one, path in gone], work).run()
+        again = work.scope.again()
+        look(again, site.graph.kinds())
+    after = drift_site(site, Matcher(again, site.graph.kinds(), site.state))
+    keys = {f.key for f in after.findings}
+    left += [(f, "still differs") for f in mend if f.key in keys]
+    return Reconciled(tuple(f for f in mend if f.key not in keys), tuple(left), "", time.monotonic() - started)
+
+
+def _history(site: app.Site) -> Mapping[str, int]:
+    """How often each finding was repaired within the last day, from the journals."""
+    today = datetime.now(UTC).timestamp() - 86400
+    counts: dict[str, int] = {}
+    for run in site.directory.runs():
+        for record in site.directory.records(run):
+            if record["event"] == "repair" and datetime.fromisoformat(record["at"]).timestamp() > today:
+                counts[record["key"]] = counts.get(record["key"], 0) + 1
+    return counts
+
+
+def _sort(
+    findings: Iterable[Finding],
+    before: Drift,
+    book: Playbook,
+    history: Mapping[str, int],
+    yes: bool,
+    ask: Callable[[Finding], bool],
+) -> tuple[list[Finding], list[tuple[Finding, str]]]:
+    """What is mended, and what is left with the reason."""
+    waiting = {f.address for f in before.pending}
+    mend: list[Finding] = []
+    left: list[tuple[Finding, str]] = []
+    for finding in findings:
+        rule: Repair = book.repair.decide(finding.address.split("/")[0], finding.risk)  # type: ignore[arg-type]
+        times = history.get(finding.key, 0)
+        if times >= FLAPPING:
+            left.append((finding, f"it came back: mended {times} times within a day"))
+        elif finding.address in waiting and finding.what == "changed":
+            left.append((finding, "a change of the configuration is pending there: provision it"))
+        elif rule == "report":
+            left.append((finding, "the playbook only reports it"))
+        elif rule == "ask" and not yes and not ask(finding):
+            left.append((finding, "the playbook asks, and nobody answered yes"))
+        else:
+            mend.append(finding)
+    return mend, left
+
+
+def _brake(mend: Iterable[Finding], before: Drift, book: Playbook, max_changes: int | None) -> str:
+    listed = list(mend)
+    limit = max_changes if max_changes is not None else book.brake.max_changes
+    if limit is not None and len(listed) > limit:
+        return f"{len(listed)} changes would be made, and the brake is at {limit}"
+    data = [f.id for f in listed if f.what == "extra" and before.extras[f.id][0].holds_data]
+    if data and book.brake.data:
+        return f"this would delete what holds data: {', '.join(data)}"
+    return ""

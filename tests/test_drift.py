@@ -1,0 +1,140 @@
+"""Drift and reconcile against what people do by hand; nothing is found where nothing was done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reptiops import app, upkeep
+from reptiops.engine.drift import Finding
+from reptiops.testing import mocked_aws, provision
+from tests.drifts import DEEDS, Deed, Hand
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[Any]:
+    with mocked_aws() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def where(session: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    state = tmp_path_factory.mktemp("state")
+    provision(session, state, "dev", images=("repti-core", "web-public"))
+    return {"session": session, "state_dir": state}
+
+
+def test_right_after_a_provision_there_is_no_drift(where: dict[str, Any]) -> None:
+    found = upkeep.drift("dev", **where)
+    assert found.findings == ()
+    assert found.pending == ()
+
+
+def _matches(found: Finding, deed: Deed) -> bool:
+    return found.address == deed.address and (found.field == deed.field or found.field.startswith(f"{deed.field}."))
+
+
+@pytest.mark.parametrize("batch", sorted({deed.batch for deed in DEEDS}))
+def test_each_deed_is_found_and_mended(batch: int, where: dict[str, Any]) -> None:
+    deeds = [deed for deed in DEEDS if deed.batch == batch]
+    for deed in deeds:
+        deed.do(Hand(where["session"]))
+    found = upkeep.drift("dev", **where)
+    for deed in deeds:
+        mine = [f for f in found.findings if _matches(f, deed)]
+        assert mine, f"{deed.what}: not found"
+        assert deed.risk in {f.risk for f in mine}, f"{deed.what}: {mine}"
+        if os.environ.get("REPTIOPS_DRIFT_TABLE"):
+            print(f"| {deed.what} | {deed.address} | {deed.field or mine[0].what} | {deed.risk} |")
+    expected = {(deed.address, deed.risk) for deed in deeds}
+    surprising = [
+        f
+        for f in found.findings
+        if not any(_matches(f, d) for d in deeds) and f.field and (f.address, f.risk) not in expected
+    ]
+    assert all(f.address in {d.address for d in deeds} for f in surprising), surprising
+    playbook = Path(where["state_dir"]) / "reconcile.yaml"
+    playbook.write_text("operation: reconcile\nrepair: {default: repair}\n")
+    done = upkeep.reconcile("dev", yes=True, playbook_dir=playbook.parent, **where)
+    assert done.left == ()
+    assert done.exit_code == 0
+    assert upkeep.drift("dev", **where).findings == ()
+
+
+def test_there_are_sixty_deeds_over_all_phases() -> None:
+    assert len(DEEDS) >= 60
+    assert {deed.address.split("/")[0] for deed in DEEDS} == {
+        "network", "security", "database", "compute", "storage", "monitoring",
+    }  # fmt: skip
+
+
+# --- what is somebody else's ---------------------------------------------------------------------------------------
+
+
+def test_what_others_own_is_no_drift(where: dict[str, Any]) -> None:
+    hand = Hand(where["session"])
+    hand.task("repti-core", container={"image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/x:v42"})
+    hand("rds").modify_db_instance(
+        DBInstanceIdentifier="reptidex-dev", AllocatedStorage=40, EngineVersion="15.19", ApplyImmediately=True
+    )
+    hand("ec2").create_tags(Resources=[hand.vpc], Tags=[{"Key": "CostCenter", "Value": "7"}])
+    assert upkeep.drift("dev", **where).findings == ()
+
+
+def test_the_brake_the_question_and_the_report(where: dict[str, Any]) -> None:
+    hand = Hand(where["session"])
+    hand("logs").put_retention_policy(logGroupName="/ecs/dev/repti-core", retentionInDays=1)
+    hand("ec2").modify_subnet_attribute(SubnetId=hand.subnet("private-us-east-1a"), MapPublicIpOnLaunch={"Value": True})
+    braked = upkeep.reconcile("dev", max_changes=0, **where)
+    assert (braked.mended, braked.exit_code) == ((), 3)
+    assert "brake is at 0" in braked.braked
+    done = upkeep.reconcile("dev", **where)
+    assert [f.field for f in done.mended] == ["public"]
+    assert [(f.field, "asks" in why) for f, why in done.left] == [("retention_days", True)]
+    assert done.exit_code == 3
+    done = upkeep.reconcile("dev", yes=True, **where)
+    assert [f.field for f in done.mended] == ["retention_days"]
+    assert done.exit_code == 0
+
+
+def test_what_keeps_coming_back_is_reported_with_its_count(where: dict[str, Any]) -> None:
+    hand = Hand(where["session"])
+    for _ in range(upkeep.FLAPPING):
+        hand("cloudwatch").disable_alarm_actions(AlarmNames=["reptidex-dev-rds-cpu"])
+        upkeep.reconcile("dev", **where)
+    hand("cloudwatch").disable_alarm_actions(AlarmNames=["reptidex-dev-rds-cpu"])
+    done = upkeep.reconcile("dev", **where)
+    assert done.mended == ()
+    assert "mended 4 times" in done.left[0][1] or "mended 3 times" in done.left[0][1]
+    hand("cloudwatch").enable_alarm_actions(AlarmNames=["reptidex-dev-rds-cpu"])
+
+
+def test_a_change_of_the_configuration_is_pending_and_no_drift(where: dict[str, Any], tmp_path: Path) -> None:
+    text = Path("config/dev.yaml").read_text().replace("log_retention_days: 30", "log_retention_days: 60")
+    (tmp_path / "dev.yaml").write_text(text)
+    found = upkeep.drift("dev", config_dir=tmp_path, **where)
+    assert found.findings == ()
+    assert {f.field for f in found.pending} == {"retention_days"}
+    assert len(found.pending) == 10
+
+
+def test_owners_by_configuration_have_leases(where: dict[str, Any], tmp_path: Path) -> None:
+    hand = Hand(where["session"])
+    hand("logs").put_retention_policy(logGroupName="/ecs/dev/web-public", retentionInDays=1)
+    text = Path("config/dev.yaml").read_text()
+    for until, expected in (("2099-01-01", 0), ("2020-01-01", 1)):
+        lease = f"owners: {{compute/log_group/web-public: {{retention_days: {{owner: operator, until: {until}}}}}}}"
+        (tmp_path / "dev.yaml").write_text(text.replace("owners: {} ", f"{lease} "))
+        assert len(upkeep.drift("dev", config_dir=tmp_path, **where).findings) == expected
+    upkeep.reconcile("dev", yes=True, **where)
+
+
+def test_a_drift_run_writes_nothing(where: dict[str, Any]) -> None:
+    site = app.open_site(app.Settings("dev", **where))
+    assert site.aws.read_only
+    upkeep.drift_site(site)
+    assert all(":Describe" in c or ":Get" in c or ":List" in c for c in site.aws.calls)
