@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reptiops.config import load_environment
+from reptiops.engine.plan import wanted
+from reptiops.facts import Facts
 from reptiops.policy import Policy, allow, deny
+from reptiops.resources.iam import Role
+from reptiops.steps import documented
 
 names = st.lists(st.sampled_from(["s3:GetObject", "s3:PutObject", "logs:*"]), min_size=1, max_size=3, unique=True)
 arns = st.lists(st.sampled_from(["arn:a", "arn:b", "arn:c"]), min_size=1, max_size=3, unique=True)
@@ -67,3 +75,17 @@ def test_everybody_is_spelt_in_two_ways() -> None:
     one = {"Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:b"}}
     two = {"Statement": {"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "s3:*", "Resource": "arn:b"}}
     assert Policy.of(one) == Policy.of(two)
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_the_policies_of_each_role_fit_into_it(environment: str) -> None:
+    """All inline policies of a role together take 10,240 characters, a trust policy 2,048 (aws-facts 3)."""
+    graph, env = documented(), load_environment(environment)
+    images = frozenset(service.name for service in env.services)
+    facts = Facts("123456789012", "us-east-1", zone_id="Z1", images=images)
+    roles = [want for want in wanted(graph, {"env": env, "facts": facts}) if isinstance(want, Role)]
+    assert len(roles) >= 5
+    for role in roles:
+        assert sum(len(json.dumps(json.loads(p.json()), separators=(",", ":"))) for p in role.policies.values()) < 10240
+        assert len(role.trust.json()) < 2048
+        assert len(role.description) <= 1000

@@ -25,6 +25,8 @@ LOOKS = (0.0, 0.5, 1.5, 3.0)
 
 LOST_FOR = 120.0
 """Seconds for which lost answers and AWS's internal errors are ridden out."""
+PROPAGATION = 300.0
+"""Seconds that roles and policies may take to spread (aws-facts 3: about two minutes, log bucket policies five)."""
 
 
 class CallFailed(ReptiopsError):
@@ -198,7 +200,9 @@ class Work:
             retry=tenacity.retry_if_exception(lambda error: passes(kind, error)),
             wait=tenacity.wait_exponential_jitter(multiplier=0.3, max=10, jitter=0.3),
             stop=tenacity.stop_any(
-                tenacity.stop_after_delay(self.limit(address, kind)), tenacity.stop_when_event_set(self.stop), GivenUp()
+                tenacity.stop_after_delay(self.limit(address, kind)),
+                tenacity.stop_when_event_set(self.stop),
+                GivenUp(kind),
             ),
             sleep=tenacity.sleep_using_event(self.stop),
             before_sleep=tell,
@@ -207,12 +211,19 @@ class Work:
 
 
 class GivenUp(tenacity.stop.stop_base):
-    """Stops when AWS's own failures (5xx, broken connections) have lasted so long that they will not pass."""
+    """Stops what will not pass any more: AWS's own failures after minutes, and what a propagation would explain."""
+
+    def __init__(self, kind: type[Resource]):
+        self._kind = kind
 
     def __call__(self, retry: tenacity.RetryCallState) -> bool:
         """Asked after each attempt."""
         error = retry.outcome.exception() if retry.outcome else None
-        return error is not None and lost(error) and (retry.seconds_since_start or 0) > LOST_FOR
+        if error is None:
+            return False
+        seconds = retry.seconds_since_start or 0
+        spreading = any(code(error) == c and part in message(error) for c, part in self._kind.propagating)
+        return (lost(error) and seconds > LOST_FOR) or (spreading and seconds > PROPAGATION)
 
 
 def passes(kind: type[Resource], error: BaseException) -> bool:

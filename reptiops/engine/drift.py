@@ -114,7 +114,8 @@ def _of(a: Action, state: State, owner: Owner) -> Iterator[Finding]:
         risk: Risk = "data" if a.kind.holds_data else a.kind.risk
         yield Finding(a.address, entry.id, "", "missing", risk, kind=a.kind.kind())
         return
-    for change in applied_changes(entry.applied, a.live.has):
+    changes = () if a.live.status.partial else applied_changes(entry.applied, a.live.has)
+    for change in changes:
         whose = owner(a.address, change.path)
         if whose in (None, "reptiops"):
             yield Finding(
@@ -134,7 +135,7 @@ def _pending(a: Action, state: State) -> Iterator[Finding]:
     entry = state.entries.get(a.address)
     if a.verb == "create" and entry is None and not a.kind.existing:
         yield Finding(a.address, "", "", "missing", a.kind.risk, kind=a.kind.kind())
-    if a.want is None or a.live is None or a.kind.existing:
+    if a.want is None or a.live is None or a.kind.existing or a.live.status.partial:
         return
     changes = applied_changes(entry.applied, a.want, pending=True) if entry else diff(a.want, a.live.has)
     for change in changes:

@@ -120,7 +120,7 @@ def decide(address: str, want: Resource, live: Live[Any] | None, foreign: bool, 
     }
     if live is None:
         return Action(verb="create", **base)  # type: ignore[arg-type]
-    changes = diff(want, live.has)
+    changes = () if live.status.partial else diff(want, live.has)
     if foreign:
         return Action(verb="foreign", changes=changes, **base)  # type: ignore[arg-type]
     if live.status.phase == "failed" and not live.out.get("repairable"):

@@ -81,6 +81,8 @@ class Status:
     phase: Phase = "ready"
     word: str = ""
     reason: str = ""
+    partial: bool = False
+    """AWS does not show all of it yet, so its fields cannot be compared."""
 
 
 READY = Status()

@@ -70,6 +70,8 @@ def _zone(aws: Aws, env: Environment) -> tuple[str | None, tuple[str, ...]]:
 def _postgres(aws: Aws, env: Environment) -> tuple[str, tuple[str, ...]]:
     """The configured version if AWS offers it, otherwise the newest of its major version."""
     wanted = env.database.version
+    if _is_there(aws, env.prefix):
+        return wanted, ()  # a floor for the live one: "newest" must never upgrade a database that runs
     offered = [
         one["EngineVersion"]
         for one in aws.rds.pages(
@@ -86,6 +88,16 @@ def _postgres(aws: Aws, env: Environment) -> tuple[str, tuple[str, ...]]:
         return wanted, (f"AWS offers no PostgreSQL {env.database.major_version} here",)
     newest = max(major, key=lambda v: [int(part) for part in v.split(".")])
     return newest, (f"AWS no longer offers PostgreSQL {wanted}: {newest} is taken",)
+
+
+def _is_there(aws: Aws, name: str) -> bool:
+    try:
+        aws.rds.describe_db_instances(DBInstanceIdentifier=name)
+    except ClientError as error:
+        if code(error) not in ("DBInstanceNotFound", "DBInstanceNotFoundFault"):
+            raise
+        return False
+    return True
 
 
 def _cluster(aws: Aws, env: Environment) -> bool:

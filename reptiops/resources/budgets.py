@@ -65,7 +65,7 @@ class Budget(Resource):
             "BudgetName": self.name,
             "BudgetType": "COST",
             "TimeUnit": "MONTHLY",
-            "BudgetLimit": {"Amount": f"{self.amount:.1f}", "Unit": "USD"},
+            "BudgetLimit": {"Amount": f"{self.amount:.2f}", "Unit": "USD"},
             "CostFilters": {"TagKeyValue": [self.tag]},
         }
 

@@ -196,7 +196,8 @@ def _supersedes(waiting: Live[Any], live: Live[Any]) -> bool:
 
 
 def _other(one: Mapping[str, Any], known: frozenset[str]) -> str:
-    rest = {k: v for k, v in one.items() if k not in known and v not in (None, [], {}, "")}
+    # AWS fills in empty lists, zeros and "false" for what was never sent (aws-facts 6.3).
+    rest = {k: v for k, v in one.items() if k not in known and v}
     return json.dumps(rest, sort_keys=True, default=str) if rest else ""
 
 

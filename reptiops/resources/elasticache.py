@@ -16,11 +16,15 @@ from reptiops.resources.rds import newer_minor
 TOKEN_TAG = "reptiops:token-version"
 """The tag that says from which version of the secret the auth token was set."""
 ROTATING_TAG = "reptiops:token-rotating"
-"""The tag that says which version is valid beside the old one: ROTATE was sent, SET was not."""
+"""The tag that says how far a change of the token is: `rotate:<version>`, then `set:<version>`."""
 
 
 def _tags(aws: Aws, arn: str) -> dict[str, str]:
     return {t["Key"]: t["Value"] for t in aws.elasticache.list_tags_for_resource(ResourceName=arn)["TagList"]}
+
+
+def _tag(aws: Aws, arn: str, name: str, value: str) -> None:
+    aws.elasticache.add_tags_to_resource(ResourceName=arn, Tags=[{"Key": name, "Value": value}])
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,7 @@ class ReplicationGroup(Resource):
     absent: ClassVar[frozenset[str]] = frozenset({"ReplicationGroupNotFoundFault"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidReplicationGroupState", "InvalidCacheClusterState"})
     propagating: ClassVar[tuple[tuple[str, str], ...]] = (("InvalidParameterValue", "service linked role"),)
+    within: ClassVar[bool] = True
     typical: ClassVar[float] = 450
     typical_delete: ClassVar[float] = 400
     limit: ClassVar[float] = 3600
@@ -131,7 +136,8 @@ class ReplicationGroup(Resource):
         for member in aws.elasticache.pages("describe_cache_clusters", "CacheClusters"):
             members.setdefault(member.get("ReplicationGroupId", ""), member)
         for one in groups:
-            tags = _tags(aws, one["ARN"])
+            # AWS refuses to list the tags of a group that is not available, nightly snapshots included.
+            tags = _tags(aws, one["ARN"]) if one["Status"] == "available" else {}
             yield cls._live(one, members.get(one["ReplicationGroupId"], {}), tags, scope.address(tags))
 
     @classmethod
@@ -166,11 +172,12 @@ class ReplicationGroup(Resource):
         phase: Any = {"available": "ready", "create-failed": "failed"}.get(word, "pending")
         if phase == "ready" and not member:
             phase, word = "pending", "available, its nodes are not listed yet"
+        status = Status(phase, word, partial=phase != "ready")
         out = {"arn": one["ARN"], "members": ",".join(sorted(nodes))}
         if endpoint.get("Address"):
             out |= {"host": endpoint["Address"], "port": str(has.port)}
         created = one.get("ReplicationGroupCreateTime")
-        return Live(one["ReplicationGroupId"], has, address, Status(phase, word), out, created)
+        return Live(one["ReplicationGroupId"], has, address, status, out, created)
 
     def create(self, aws: Aws, identity: Identity) -> str:
         """The version is sent as major.minor: AWS takes no patch."""
@@ -259,15 +266,27 @@ class ReplicationGroup(Resource):
         return sent
 
     def _rotate(self, aws: Aws, live: Live[Any]) -> None:
-        """ROTATE lets both tokens in, SET only the new one; SET is allowed only after ROTATE has been done."""
-        arn = live.out["arn"]
-        if _tags(aws, arn).get(ROTATING_TAG) != self.token_version:
-            self._step(aws, live, lambda: self._set_token(aws, "ROTATE"))
-            aws.elasticache.add_tags_to_resource(
-                ResourceName=arn, Tags=[{"Key": ROTATING_TAG, "Value": self.token_version}]
-            )
-        self._step(aws, live, lambda: self._set_token(aws, "SET"))
-        aws.elasticache.add_tags_to_resource(ResourceName=arn, Tags=[{"Key": TOKEN_TAG, "Value": self.token_version}])
+        """ROTATE lets both tokens in, SET only the new one. A tag says how far it is, for AWS does not.
+
+        The tag is written first, because a group that is being changed takes no tags.
+        """
+        arn, version = live.out["arn"], self.token_version
+        current = aws.elasticache.describe_replication_groups(ReplicationGroupId=live.id)["ReplicationGroups"][0]
+        if current["Status"] != "available":
+            raise NotYet(f"the group is {current['Status']}: one change at a time")
+        stages = ["", f"rotate:{version}", f"set:{version}"]
+        stage = _tags(aws, arn).get(ROTATING_TAG, "")
+        done = stages.index(stage) if stage in stages else 0
+        if done < len(stages) - 1:
+            strategy = ("ROTATE", "SET")[done]
+            _tag(aws, arn, ROTATING_TAG, stages[done + 1])
+            try:
+                self._set_token(aws, strategy)
+            except ClientError:
+                _tag(aws, arn, ROTATING_TAG, stages[done])
+                raise
+            raise NotYet(f"the auth token is being changed ({strategy})")
+        _tag(aws, arn, TOKEN_TAG, version or "")
         aws.elasticache.remove_tags_from_resource(ResourceName=arn, TagKeys=[ROTATING_TAG])
 
     def _set_token(self, aws: Aws, strategy: str) -> None:

@@ -139,5 +139,6 @@ class ServiceLinkedRole(Resource):
         except ClientError as error:
             if code(error) != "InvalidInput" or "has been taken" not in message(error):
                 raise
-            return self.service
+            roles = aws.iam.pages("list_roles", "Roles", PathPrefix=f"/aws-service-role/{self.service}/")
+            return str(roles[0]["RoleName"])
         return str(answer["Role"]["RoleName"])

@@ -146,8 +146,9 @@ class ParameterGroup(Resource):
         has = live.has.parameters
         self._set(aws, {name: value for name, value in self.parameters.items() if has.get(name) != value})
         dropped = [{"ParameterName": n, "ApplyMethod": "pending-reboot"} for n in sorted(has.keys() - self.parameters)]
-        if dropped:
-            aws.rds.reset_db_parameter_group(DBParameterGroupName=self.name, Parameters=dropped)
+        for start in range(0, len(dropped), PARAMETERS_AT_ONCE):
+            some = dropped[start : start + PARAMETERS_AT_ONCE]
+            aws.rds.reset_db_parameter_group(DBParameterGroupName=self.name, Parameters=some)
 
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """Refused while an instance uses it, and for minutes after."""
@@ -184,6 +185,9 @@ FAILED = frozenset(
         "restore-error",
     }
 )
+
+UNABLE = frozenset({"failed", "incompatible-restore", "incompatible-network"})
+"""In these states AWS takes no final snapshot."""
 
 
 @dataclass(frozen=True)
@@ -298,7 +302,7 @@ class Instance(Resource):
             password_version=_tags(one).get(PASSWORD_TAG),
         )
         host = one.get("Endpoint", {}).get("Address", "")
-        out = {"arn": one["DBInstanceArn"], "resource_id": one.get("DbiResourceId", "")}
+        out = {"arn": one["DBInstanceArn"], "resource_id": one.get("DbiResourceId", ""), "repairable": "yes"}
         if host:
             out |= {"host": host, "port": str(has.port)}
         created = one.get("InstanceCreateTime")
@@ -418,14 +422,16 @@ class Instance(Resource):
             aws.rds.modify_db_instance(DBInstanceIdentifier=live.id, DeletionProtection=False, ApplyImmediately=True)
             raise NotYet("deletion protection is being switched off")
         stamp = datetime.now(UTC).strftime("%Y%m%d%H%M%S")
-        usable = self.final_snapshot and current["DBInstanceStatus"] not in FAILED
+        usable = self.final_snapshot and current["DBInstanceStatus"] not in UNABLE
         snapshot: dict[str, Any] = (
             {"SkipFinalSnapshot": False, "FinalDBSnapshotIdentifier": f"{live.id}-final-{stamp}"}
             if usable
             else {"SkipFinalSnapshot": True}
         )
         try:
-            aws.rds.delete_db_instance(DBInstanceIdentifier=live.id, DeleteAutomatedBackups=True, **snapshot)
+            # Where a snapshot was wanted and cannot be taken, the automated backups are all that is left: they stay.
+            backups = not self.final_snapshot or usable
+            aws.rds.delete_db_instance(DBInstanceIdentifier=live.id, DeleteAutomatedBackups=backups, **snapshot)
         except ClientError as error:
             if "already being deleted" not in message(error) or not code(error).startswith("InvalidDBInstanceState"):
                 raise
@@ -436,10 +442,12 @@ def _status(one: Mapping[str, Any], pending: Mapping[str, Any]) -> Status:
     if word in FAILED:
         return Status("failed", word)
     groups = [g["Status"] for g in one.get("VpcSecurityGroups", [])]
+    if word in ("stopped", "stopping"):
+        return Status("ready", word)
     if word not in READY or any(g not in ("active",) for g in groups):
-        return Status("pending", word)
+        return Status("pending", word, partial=not one.get("Endpoint"))
     waiting = sorted(k for k in pending if k != "MasterUserPassword")
     if waiting:
-        return Status("pending", f"{word}, changing {', '.join(waiting)}")
+        return Status("ready", f"{word}, waiting for the maintenance window: {', '.join(waiting)}")
     reboot = any(g.get("ParameterApplyStatus") == "pending-reboot" for g in one.get("DBParameterGroups", []))
     return Status("ready", f"{word}, reboot pending" if reboot else word)

@@ -19,6 +19,16 @@ ALPHABET = string.ascii_letters + string.digits
 """Letters and digits only: RDS refuses / @ " and space, ElastiCache nearly everything else."""
 
 
+def _described(aws: Aws, name: str) -> dict[str, Any] | None:
+    try:
+        answer: dict[str, Any] = aws.secretsmanager.describe_secret(SecretId=name)
+    except ClientError as error:
+        if code(error) != "ResourceNotFoundException":
+            raise
+        return None
+    return answer
+
+
 @dataclass(frozen=True)
 class Secret(Resource):
     """A secret with a generated value: JSON with `beside` and the value under `field_name`, or the bare value.
@@ -45,17 +55,23 @@ class Secret(Resource):
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
-        """By name prefix, in pages, with tags and versions; those scheduled for deletion are hidden, and count as gone."""
+        """Wanted ones singly, for the list lags by up to five minutes; the list shows what nobody wants.
+
+        Those scheduled for deletion count as gone.
+        """
         prefix = f"{scope.names.project}/{scope.names.environment}/"
         wanted = {want.name for want in scope.wanted(cls)}
-        filters = [{"Key": "name", "Values": sorted({prefix, *wanted})}]
-        for one in aws.secretsmanager.pages("list_secrets", "SecretList", Filters=filters):
+        found = [one for name in sorted(wanted) if (one := _described(aws, name)) is not None]
+        filters = [{"Key": "name", "Values": [prefix]}]
+        listed = aws.secretsmanager.pages("list_secrets", "SecretList", Filters=filters)
+        for one in [*found, *(one for one in listed if one["Name"] not in wanted)]:
             if "DeletedDate" in one:
                 continue
             address = scope.address({t["Key"]: t["Value"] for t in one.get("Tags", [])})
             if one["Name"] not in wanted and address is None:
                 continue
-            version = next((v for v, s in one.get("SecretVersionsToStages", {}).items() if "AWSCURRENT" in s), "")
+            versions = one.get("VersionIdsToStages") or one.get("SecretVersionsToStages") or {}
+            version = next((v for v, stages in versions.items() if "AWSCURRENT" in stages), "")
             out = {"arn": one["ARN"], "version": version}
             yield Live(one["ARN"], cls(one["Name"], one.get("Description", "")), address, out=out)
 

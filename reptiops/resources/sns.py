@@ -88,6 +88,8 @@ class Subscription(Resource):
         for topic in scope.live(Topic):
             for one in aws.sns.pages("list_subscriptions_by_topic", "Subscriptions", TopicArn=topic.id):
                 has = cls(topic.id, one["Protocol"], one["Endpoint"])
+                if one["SubscriptionArn"] == "Deleted":
+                    continue  # the addressee has left: missing, not pending
                 waiting = not one["SubscriptionArn"].startswith("arn:")
                 status = Status("ready", "pending confirmation" if waiting else "confirmed")
                 yield Live(has.key() if waiting else one["SubscriptionArn"], has, status=status)

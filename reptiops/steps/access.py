@@ -107,9 +107,17 @@ def execution(env: Environment, facts: Facts) -> dict[str, Policy]:
     }
 
 
+def _exec(env: Environment) -> list[Statement]:
+    """What `ecs execute-command` needs inside a task, where the configuration allows it; the actions take no resource."""
+    if not env.compute.execute_command:
+        return []
+    channels = ["CreateControlChannel", "CreateDataChannel", "OpenControlChannel", "OpenDataChannel"]
+    return [allow([f"ssmmessages:{channel}" for channel in channels], ["*"])]
+
+
 def frontend(env: Environment, facts: Facts) -> dict[str, Policy]:
     """Logs and custom metrics."""
-    return {"observe": Policy.make(write_logs(Arns(env, facts)), put_metrics(env))}
+    return {"observe": Policy.make(write_logs(Arns(env, facts)), put_metrics(env), *_exec(env))}
 
 
 def backend(env: Environment, facts: Facts) -> dict[str, Policy]:
@@ -123,7 +131,7 @@ def backend(env: Environment, facts: Facts) -> dict[str, Policy]:
         statements.append(
             allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], [f"{bucket}/*" for bucket in buckets])
         )
-    return {"serve": Policy.make(*statements)}
+    return {"serve": Policy.make(*statements, *_exec(env))}
 
 
 def deployer(env: Environment, facts: Facts) -> dict[str, Policy]:
@@ -219,7 +227,12 @@ def developer(env: Environment, facts: Facts) -> dict[str, Policy]:
             },
         ),
     ]
-    return {"look": Policy.make(allow(LOOK, ["*"])), "own": Policy.make(*own)}
+    roles = [arns.role("execution"), arns.role("task-frontend"), arns.role("task-backend")]
+    to_tasks = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+    own.append(allow(["iam:PassRole"], roles, condition=to_tasks))
+    # These take no resource: logging in to the registry, and reading the answers of Logs Insights.
+    everywhere = allow(["ecr:GetAuthorizationToken", "logs:GetQueryResults", "logs:StopQuery"], ["*"])
+    return {"look": Policy.make(allow(LOOK, ["*"]), everywhere), "own": Policy.make(*own)}
 
 
 def readonly(env: Environment, facts: Facts) -> dict[str, Policy]:
@@ -244,7 +257,7 @@ def enhanced_monitoring(env: Environment, facts: Facts) -> dict[str, Policy]:
     group = Arns(env, facts).of("logs", "log-group:RDSOSMetrics")
     return {
         "write-metrics": Policy.make(
-            allow(["logs:CreateLogGroup", "logs:PutRetentionPolicy"], [group]),
+            allow(["logs:CreateLogGroup", "logs:PutRetentionPolicy"], [group, f"{group}:*"]),
             allow(
                 ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:GetLogEvents", "logs:PutLogEvents"],
                 [f"{group}:log-stream:*"],

@@ -271,7 +271,7 @@ def budget(env: Environment, facts: Facts, alarm_topic: Result) -> Budget | None
     told = frozenset({f"SNS|{alarm_topic.id}", *(f"EMAIL|{address}" for address in env.monitoring.emails)})
     return Budget(
         name=env.budget_name,
-        amount=float(amount),
+        amount=round(float(amount), 2),
         tag=f"user:Environment${env.name}",
         notifications={str(threshold): told for threshold in wanted.thresholds},
     )

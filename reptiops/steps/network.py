@@ -136,7 +136,7 @@ def interface_endpoint(
             security_groups=frozenset({endpoints_group.id}),
             private_dns=True,
         )
-        for service in env.network.interface_endpoints
+        for service in (*env.network.interface_endpoints, *(["ssmmessages"] if env.compute.execute_command else []))
     }
 
 
