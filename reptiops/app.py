@@ -51,6 +51,7 @@ from reptiops.facts import Facts
 from reptiops.operations.facts import gather
 from reptiops.playbook import Playbook, load_playbook
 from reptiops.steps import documented
+from reptiops.steps.monitoring import running_tasks_alarm
 
 OnFailure = Literal["rollback", "keep"]
 
@@ -242,31 +243,32 @@ def provision(
     strict_phases: bool = False,
     allow_replace: bool = False,
     stop: threading.Event | None = None,
+    playbook: str = "provision",
     **settings: Any,
 ) -> Outcome:
-    """Make the environment exist, as the playbook `provision` says where nothing is given here.
+    """Make the environment exist, as the playbook says where nothing is given here.
 
     Raises Refused before any write, ProvisionFailed after a failure was handled.
     """
     started = time.monotonic()
     options = Settings(environment, **settings)
-    playbook = load_playbook("provision", options.playbook_dir)
-    selection = _selected(playbook, phases, only)
-    how = on_failure or ("keep" if playbook.on_failure == "keep" else "rollback")
+    book = load_playbook(playbook, options.playbook_dir)
+    selection = _selected(book, phases, only)
+    how = on_failure or ("keep" if book.on_failure == "keep" else "rollback")
     site = open_site(options)
     if site.facts.missing:
         raise Refused("\n".join(("The environment cannot be made yet:", *(f"  {one}" for one in site.facts.missing))))
     scope = site.scope()
     made = make(site.graph, site.given, scope, site.state, selection)
-    _refuse(made, playbook, allow_replace)
+    _refuse(made, book, allow_replace)
     if not made.changes:
         return Outcome(made, made.live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts)
     if not approve(made):
         raise Refused("Nothing was changed.")
-    with _writing(site, "provision", options.tell, scope, stop, playbook) as work:
+    with _writing(site, "provision", options.tell, scope, stop, book) as work:
         before = inventory(scope, site.graph.kinds())
         matcher = Matcher(scope, site.graph.kinds(), site.state)
-        run = Apply(site.graph, site.given, made, matcher, work, strict_phases or playbook.strict_phases, selection)
+        run = Apply(site.graph, site.given, made, matcher, work, strict_phases or book.strict_phases, selection)
         try:
             run.run()
             _remove_undeclared(site, made, work)
@@ -403,6 +405,7 @@ def teardown(
     approve: Callable[[Environment, tuple[Action, ...]], bool] = lambda *_: True,
     allow_protected: bool = False,
     stop: threading.Event | None = None,
+    playbook: str = "teardown",
     **settings: Any,
 ) -> Teardown:
     """Remove everything of the environment, and look again. Raises ApplyError listing what would not go."""
@@ -411,7 +414,7 @@ def teardown(
     site = open_site(options)
     if site.env.protected and not allow_protected:
         raise Refused(f"{site.env.name} is protected. If it really shall go, add --allow-protected.")
-    playbook = load_playbook("teardown", options.playbook_dir)
+    book = load_playbook(playbook, options.playbook_dir)
     scope = site.scope()
     look(scope, site.graph.kinds())
     actions, doomed = _all_of_it(site, scope)
@@ -419,7 +422,7 @@ def teardown(
         return Teardown((), time.monotonic() - started, sum(site.aws.calls.values()))
     if not approve(site.env, actions):
         raise Refused("Nothing was changed.")
-    with _writing(site, "teardown", options.tell, scope, stop, playbook) as work:
+    with _writing(site, "teardown", options.tell, scope, stop, book) as work:
         removal = Remove(site.graph, doomed, work)
         removal.run()
         _interrupted(work)
@@ -485,6 +488,7 @@ __all__ = [
     "plan",
     "plan_site",
     "provision",
+    "running_tasks_alarm",
     "select",
     "steps_of",
     "teardown",

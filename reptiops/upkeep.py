@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -15,6 +16,7 @@ from reptiops.engine.drift import Drift, Finding, find
 from reptiops.engine.plan import Matcher, Selection, look, make
 from reptiops.engine.remove import Doomed, Remove
 from reptiops.engine.scope import Scope
+from reptiops.operations.parking import park, unpark
 from reptiops.playbook import Playbook, Repair, load_playbook
 
 FLAPPING = 3
@@ -101,6 +103,10 @@ def reconcile(
         if addresses:
             selection = Selection(addresses=addresses)
             made = make(site.graph, site.given, scope, site.state, selection)
+            followers = _followers(site, scope)
+            if followers - set(addresses):
+                selection = Selection(addresses=(*addresses, *sorted(followers - set(addresses))))
+                made = make(site.graph, site.given, scope, site.state, selection)
             made = replace(made, actions=tuple(a for a in made.actions if a.verb != "delete"))
             Apply(site.graph, site.given, made, matcher, work, book.strict_phases, selection).run()
         gone = [before.extras[f.id] for f in mend if f.what == "extra"]
@@ -112,6 +118,16 @@ def reconcile(
     keys = {f.key for f in after.findings}
     left += [(f, "still differs") for f in mend if f.key in keys]
     return Reconciled(tuple(f for f in mend if f.key not in keys), tuple(left), "", time.monotonic() - started)
+
+
+def _followers(site: app.Site, scope: Scope) -> set[str]:
+    """Addresses that only have to follow what another resource becomes, such as a service its task definition."""
+    found = set()
+    for a in make(site.graph, site.given, scope, site.state).actions:
+        fields = {f.name for f in dataclasses.fields(a.kind) if f.metadata.get("follows")}
+        if a.verb == "update" and {c.field for c in a.changes} <= fields:
+            found.add(a.address)
+    return found
 
 
 def _history(site: app.Site) -> Mapping[str, int]:
@@ -162,3 +178,48 @@ def _brake(mend: Iterable[Finding], before: Drift, book: Playbook, max_changes: 
     if data and book.brake.data:
         return f"this would delete what holds data: {', '.join(data)}"
     return ""
+
+
+@dataclass(frozen=True)
+class Parked:
+    """What office hours did: the services that were stopped or brought back."""
+
+    services: tuple[str, ...]
+    seconds: float = 0.0
+
+
+def stop(environment: str, *, playbook: str = "office-hours-stop", **settings: Any) -> Parked:
+    """Bring services to 0 and park the environment."""
+    started = time.monotonic()
+    options = app.Settings(environment, **settings)
+    book = load_playbook(playbook, options.playbook_dir)
+    site = app.open_site(options)
+    names = book.services or tuple(service.name for service in site.env.services)
+    live = {a.address for a in app.plan_site(site).actions if a.live is not None}
+    there = [name for name in names if f"compute/service/{name}" in live]
+    if not there:
+        raise app.Refused(f"{environment} has no such services to stop.")
+    with app._writing(site, "stop", options.tell, site.scope(), None, book):
+        stopped = park(site.aws, site.env.cluster_name, there, _alarms(site))
+    return Parked(stopped, time.monotonic() - started)
+
+
+def _alarms(site: app.Site) -> list[str]:
+    """The alarms that tell of tasks which do not run: wrong news while the environment is parked."""
+    return [site.env.named(app.running_tasks_alarm(service.name)) for service in site.env.services]
+
+
+def start(environment: str, *, playbook: str = "office-hours-start", **settings: Any) -> Parked:
+    """Bring services back to their configured count."""
+    started = time.monotonic()
+    options = app.Settings(environment, **settings)
+    book = load_playbook(playbook, options.playbook_dir)
+    site = app.open_site(options)
+    if site.facts.parked:
+        with app._writing(site, "start", options.tell, site.scope(), None, book):
+            unpark(site.aws, site.env.cluster_name, _alarms(site))
+    names = book.services or tuple(service.name for service in site.env.services)
+    only = [f"compute/{step}/{name}" for name in names for step in ("service", "scalable_target")]
+    done = app.provision(environment, only=only, **settings)
+    raised = [a.address.rsplit("/", 1)[1] for a in done.plan.changes if a.address.startswith("compute/service/")]
+    return Parked(tuple(raised), time.monotonic() - started)

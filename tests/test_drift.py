@@ -138,3 +138,22 @@ def test_a_drift_run_writes_nothing(where: dict[str, Any]) -> None:
     assert site.aws.read_only
     upkeep.drift_site(site)
     assert all(":Describe" in c or ":Get" in c or ":List" in c for c in site.aws.calls)
+
+
+def test_office_hours_by_playbook_are_no_drift_and_come_back(where: dict[str, Any]) -> None:
+    ecs = where["session"].client("ecs")
+
+    def count(name: str) -> int:
+        return int(
+            ecs.describe_services(cluster="dev-reptidex-cluster", services=[name])["services"][0]["desiredCount"]
+        )
+
+    assert (count("repti-core"), count("web-public")) == (1, 1)
+    upkeep.stop("dev", **where)
+    assert (count("repti-core"), count("web-public")) == (0, 0)
+    found = upkeep.drift("dev", **where)
+    assert (found.findings, found.pending) == ((), ())
+    assert not app.plan("dev", **where).changes
+    upkeep.start("dev", **where)
+    assert (count("repti-core"), count("web-public")) == (1, 1)
+    assert upkeep.drift("dev", **where).findings == ()

@@ -21,6 +21,8 @@ COMMANDS = {
     "outputs": "reptiops.cli.read",
     "drift": "reptiops.cli.keep",
     "reconcile": "reptiops.cli.keep",
+    "run": "reptiops.cli.playbooks",
+    "playbook": "reptiops.cli.playbooks",
     "validate": "reptiops.cli.offline",
     "graph": "reptiops.cli.offline",
     "version": "reptiops.cli.offline",

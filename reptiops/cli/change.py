@@ -54,6 +54,7 @@ def provision(
     allow_replace: bool,
     phases: tuple[str, ...],
     only: tuple[str, ...],
+    playbook: str = "provision",
     **given: Any,
 ) -> None:
     """Make ENV exist, or bring it back to its configuration."""
@@ -75,6 +76,7 @@ def provision(
             allow_replace=allow_replace,
             stop=stop,
             tell=progress,
+            playbook=playbook,
             **site_settings(given),
         )
     if given["as_json"]:
@@ -111,7 +113,7 @@ def _show_outcome(
 @click.option("--yes", "-y", is_flag=True, help="Do not ask (dev only; what is protected needs --allow-protected too).")
 @click.option("--allow-protected", is_flag=True, help="Allow the teardown of a protected environment.")
 @shared
-def teardown(env: str | None, yes: bool, allow_protected: bool, **given: Any) -> None:
+def teardown(env: str | None, yes: bool, allow_protected: bool, playbook: str = "teardown", **given: Any) -> None:
     """Remove everything of ENV; without ENV, of the only environment that has state."""
     env = env or _only(given)
     console = Console(stderr=given["as_json"], emoji=False)
@@ -129,7 +131,13 @@ def teardown(env: str | None, yes: bool, allow_protected: bool, **given: Any) ->
 
     with _stoppable(console) as stop:
         done = app.teardown(
-            env, approve=approve, allow_protected=allow_protected, stop=stop, tell=progress, **site_settings(given)
+            env,
+            approve=approve,
+            allow_protected=allow_protected,
+            stop=stop,
+            tell=progress,
+            playbook=playbook,
+            **site_settings(given),
         )
     if given["as_json"]:
         show_json(

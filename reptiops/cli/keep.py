@@ -33,7 +33,14 @@ def drift(env: str, **given: Any) -> None:
 @click.option("--max-changes", type=click.IntRange(min=0), help="Move the playbook's brake.")
 @click.option("--phase", "phases", multiple=True, metavar="PHASE", help="Only this phase; may be repeated.")
 @shared
-def reconcile(env: str, yes: bool, max_changes: int | None, phases: tuple[str, ...], **given: Any) -> None:
+def reconcile(
+    env: str,
+    yes: bool,
+    max_changes: int | None,
+    phases: tuple[str, ...],
+    playbook: str = "reconcile",
+    **given: Any,
+) -> None:
     """Make ENV what was last applied, within what the playbook `reconcile` allows. Exits 3 when something was left."""
     console = Console(stderr=given["as_json"], emoji=False)
 
@@ -48,6 +55,7 @@ def reconcile(env: str, yes: bool, max_changes: int | None, phases: tuple[str, .
         max_changes=max_changes,
         phases=phases,
         tell=terminal.Progress(console, given["verbose"]),
+        playbook=playbook,
         ask=ask if answering else lambda _: False,
         **site_settings(given),
     )
@@ -57,3 +65,15 @@ def reconcile(env: str, yes: bool, max_changes: int | None, phases: tuple[str, .
         findings.show_reconciled(console, done)
     if done.exit_code:
         raise SystemExit(done.exit_code)
+
+
+def office_hours(operation: str, env: str, playbook: str, given: dict[str, Any]) -> None:
+    """Bring the services of an environment to 0, or back."""
+    console = Console(stderr=given["as_json"], emoji=False)
+    act = upkeep.stop if operation == "stop" else upkeep.start
+    done = act(env, playbook=playbook, **site_settings(given))
+    word = "stopped" if operation == "stop" else "started"
+    if given["as_json"]:
+        show_json({"environment": env, word: list(done.services), "seconds": round(done.seconds, 1)})
+    else:
+        console.print(f"{env}: {word} {', '.join(done.services) or 'nothing'}", highlight=False)

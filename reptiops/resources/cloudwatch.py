@@ -48,7 +48,8 @@ class Alarm(Resource):
     missing: str = "missing"
     actions: frozenset[str] = frozenset()
     ok_actions: frozenset[str] = frozenset()
-    actions_enabled: bool = True
+    actions_enabled: bool | None = True
+    """None: a parked environment has switched them off for now."""
 
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFound", "ResourceNotFoundException"})
     taggable: ClassVar[bool] = False
@@ -122,7 +123,7 @@ class Alarm(Resource):
             "TreatMissingData": self.missing,
             "AlarmActions": sorted(self.actions),
             "OKActions": sorted(self.ok_actions),
-            "ActionsEnabled": self.actions_enabled,
+            "ActionsEnabled": self.actions_enabled is not False,
             **what,
         }
 

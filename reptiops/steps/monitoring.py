@@ -63,6 +63,7 @@ class _Alarms:
         below: bool = False,
         metric: tuple[str, str, Mapping[str, str], str] | None = None,
         metrics: Mapping[str, Query] | None = None,
+        told: bool | None = True,
     ) -> None:
         """`metric` is namespace, name, dimensions, statistic; `below`: it goes off under the threshold."""
         if not settings.enabled:
@@ -84,6 +85,7 @@ class _Alarms:
             missing=settings.missing,
             actions=frozenset({self._topic.id}),
             ok_actions=frozenset({self._topic.id}),
+            actions_enabled=told,
         )
 
 
@@ -148,10 +150,16 @@ def _service_alarms(env: Environment, alarms: _Alarms, cluster: Result, facts: F
             used = ("AWS/ECS", metric, dimensions, "Average")
             alarms.add(f"{one.name}-{short}", settings, f"{metric} of {one.name}, per cent", metric=used)
         # Container Insights has no data while no task runs: an alarm for a service held at 0 would never be quiet.
-        if env.compute.insights != "disabled" and one.name in facts.images and not facts.parked:
+        if env.compute.insights != "disabled" and one.name in facts.images:
             missing = _missing_tasks(dimensions, wanted.ecs_running_tasks.period_seconds)
             text = f"Tasks of {one.name} that should run and do not"
-            alarms.add(f"{one.name}-running-tasks", wanted.ecs_running_tasks, text, metrics=missing)
+            name = running_tasks_alarm(one.name)
+            alarms.add(name, wanted.ecs_running_tasks, text, metrics=missing, told=None if facts.parked else True)
+
+
+def running_tasks_alarm(service: str) -> str:
+    """The short name of the alarm that tells of tasks which should run and do not."""
+    return f"{service}-running-tasks"
 
 
 def _missing_tasks(dimensions: Mapping[str, str], period: int) -> dict[str, Query]:

@@ -1,0 +1,89 @@
+"""`playbook list|show|check|schema` and `run`: how an operation goes, as files that a team can copy and edit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reptiops.cli.options import shared, show_json
+
+DIRECTORY = click.option(
+    "--playbook-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_PLAYBOOK_DIR", help="Where <playbook>.yaml is."
+)
+DEBUG = click.option("--debug", is_flag=True, hidden=True)
+
+
+@click.group()
+def playbook() -> None:
+    """Playbooks: list, show, check them, and their JSON Schema for editors."""
+
+
+@playbook.command("list")
+@DIRECTORY
+@DEBUG
+def listed(playbook_dir: Path | None, debug: bool) -> None:
+    """All playbooks, with what they are for."""
+    from reptiops.playbook import load_playbook, playbooks
+
+    for name in playbooks(playbook_dir):
+        click.echo(f"{name:20} {load_playbook(name, playbook_dir).description}")
+
+
+@playbook.command()
+@click.argument("name")
+@DIRECTORY
+@DEBUG
+def show(name: str, playbook_dir: Path | None, debug: bool) -> None:
+    """The file of playbook NAME."""
+    from reptiops.playbook import playbook_file
+
+    click.echo(playbook_file(name, playbook_dir).read_text(), nl=False)
+
+
+@playbook.command()
+@click.argument("name")
+@DIRECTORY
+@DEBUG
+def check(name: str, playbook_dir: Path | None, debug: bool) -> None:
+    """Check playbook NAME: all mistakes at once, with file and line."""
+    from reptiops.playbook import load_playbook, playbook_file
+
+    load_playbook(name, playbook_dir)
+    click.echo(f"{playbook_file(name, playbook_dir)}: no mistakes")
+
+
+@playbook.command()
+@DEBUG
+def schema(debug: bool) -> None:
+    """The JSON Schema of a playbook file."""
+    from reptiops.playbook import playbook_schema
+
+    show_json(playbook_schema())
+
+
+@click.command()
+@click.argument("name", metavar="PLAYBOOK")
+@click.argument("env")
+@click.option("--yes", "-y", is_flag=True, help="Answer yes to what would be asked.")
+@click.option("--max-changes", type=click.IntRange(min=0), help="Move the brake of a reconcile.")
+@shared
+def run(name: str, env: str, yes: bool, max_changes: int | None, playbook_dir: Path | None, **given: Any) -> None:
+    """Run PLAYBOOK on ENV; `provision`, `drift` and the others are short for this."""
+    from reptiops.cli import change, keep
+    from reptiops.playbook import load_playbook
+
+    ctx = click.get_current_context()
+    operation = load_playbook(name, playbook_dir).operation
+    whole = {**given, "playbook_dir": playbook_dir, "debug": False}
+    if operation == "provision":
+        ctx.invoke(change.provision, env=env, yes=yes, playbook=name, **whole)
+    elif operation == "teardown":
+        ctx.invoke(change.teardown, env=env, yes=yes, playbook=name, **whole)
+    elif operation == "drift":
+        ctx.invoke(keep.drift, env=env, **whole)
+    elif operation == "reconcile":
+        ctx.invoke(keep.reconcile, env=env, yes=yes, max_changes=max_changes, playbook=name, **whole)
+    else:
+        keep.office_hours(operation, env, name, whole)
