@@ -133,7 +133,7 @@ class Site:
     @property
     def given(self) -> dict[str, Any]:
         """What steps get beside other steps' results."""
-        return {"env": self.env, "facts": self.facts}
+        return {"env": self.env, "facts": self.facts, "overrides": self.env.overrides}
 
     def scope(self) -> Scope:
         """A fresh look at AWS."""
@@ -262,6 +262,7 @@ def provision(
     made = make(site.graph, site.given, scope, site.state, selection)
     _refuse(made, book, allow_replace)
     if not made.changes:
+        _record(site, made, options.tell, scope)
         return Outcome(made, made.live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts)
     if not approve(made):
         raise Refused("Nothing was changed.")
@@ -277,6 +278,21 @@ def provision(
             _handle_failure(site, run, work, before, error, how)
         live, left = _verify(site, work, selection)
     return Outcome(made, live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts, left)
+
+
+def _record(site: Site, made: Plan, tell: Sink, scope: Scope) -> None:
+    """Write down what is as wanted and in no state, after a state was lost. Nothing in AWS changes."""
+    entries = site.state.entries
+    found = [
+        (a.address, a.live)
+        for a in made.actions
+        if a.live is not None and not (a.address in entries and entries[a.address].id == a.live.id)
+    ]
+    if found:
+        with _writing(site, "record", tell, scope) as work:
+            for address, live in found:
+                s = site.graph.step_of(address)
+                work.adopt(address, live, tuple(site.graph.steps[n].path for n in s.needs) if s else ())
 
 
 def _selected(playbook: Playbook, phases: Iterable[str], only: Iterable[str]) -> Selection:

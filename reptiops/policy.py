@@ -35,6 +35,11 @@ class Policy:
         """From statements as `allow` and `deny` make them."""
         return cls.of({"Version": "2012-10-17", "Statement": list(statements)})
 
+    @classmethod
+    def from_plain(cls, value: Any) -> Policy:
+        """From the normal form."""
+        return cls.of({"Version": "2012-10-17", "Statement": value})
+
     def json(self) -> str:
         """The document for AWS, as written."""
         return self.text

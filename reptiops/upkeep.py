@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from reptiops import app
+from reptiops.config import environment_file, parse_environment
 from reptiops.engine.apply import Apply
 from reptiops.engine.drift import Drift, Finding, find
 from reptiops.engine.plan import Matcher, Selection, look, make
 from reptiops.engine.remove import Doomed, Remove
+from reptiops.engine.resource import plain
 from reptiops.engine.scope import Scope
 from reptiops.operations.parking import park, unpark
 from reptiops.playbook import Playbook, Repair, load_playbook
+from reptiops.shipped import is_shipped
 
 FLAPPING = 3
 """After so many repairs of the same thing within a day it is reported instead: somebody else wants it otherwise."""
@@ -223,3 +229,51 @@ def start(environment: str, *, playbook: str = "office-hours-start", **settings:
     done = app.provision(environment, only=only, **settings)
     raised = [a.address.rsplit("/", 1)[1] for a in done.plan.changes if a.address.startswith("compute/service/")]
     return Parked(tuple(raised), time.monotonic() - started)
+
+
+def accept(environment: str, address: str, **settings: Any) -> tuple[Path, tuple[Finding, ...]]:
+    """Make what somebody changed by hand the wanted value: an override in the configuration file, comments kept.
+
+    Answers the file and the findings that were accepted. Raises Refused where nothing there can be accepted, or where
+    the file is one that was shipped with the tool.
+    """
+    options = app.Settings(environment, **settings)
+    file = environment_file(environment, options.config_dir)
+    if is_shipped(file):
+        raise app.Refused(f"{file} was shipped with the tool and is never written: copy it to a directory of your own.")
+    site = app.open_site(options)
+    _, matcher = _look(site)
+    chosen = [f for f in drift_site(site, matcher).findings if f.address == address and f.what == "changed"]
+    if not chosen:
+        raise app.Refused(f"{address} has no changed field. Extras and missing things cannot be accepted.")
+    live = next(a.live for a in app.plan_site(site).actions if a.address == address and a.live is not None)
+    whole = plain(live.has)
+    fields = {f.field.split(".")[0] for f in chosen}
+    values = {name: whole[name] for name in sorted(fields)} if isinstance(whole, dict) else {}
+    text = with_overrides(file.read_text(), address, values)
+    parse_environment(text, environment, str(file))
+    file.write_text(text)
+    with app._writing(site, "accept", options.tell, site.scope()) as work:
+        work.accept(address, live)
+    return file, tuple(chosen)
+
+
+def with_overrides(text: str, address: str, values: Mapping[str, Any]) -> str:
+    """A configuration file with overrides for an address added; every other line stays as it is."""
+    lines = text.splitlines()
+    start = next((i for i, line in enumerate(lines) if re.match(r"overrides:", line)), None)
+    if start is None:
+        lines.append("overrides:")
+        start = len(lines) - 1
+    lines[start] = re.sub(r"^overrides:\s*\{\}", "overrides:", lines[start])
+    end = next((i for i in range(start + 1, len(lines)) if re.match(r"\S", lines[i])), len(lines))
+    block = lines[start + 1 : end]
+    at = next((i for i, line in enumerate(block) if line.strip() == f"{address}:"), None)
+    entries = [f"    {name}: {json.dumps(value)}" for name, value in values.items()]
+    if at is None:
+        block = [f"  {address}:", *entries, *block]
+    else:
+        stop = next((i for i in range(at + 1, len(block)) if re.match(r"  \S", block[i])), len(block))
+        kept = [b for b in block[at + 1 : stop] if b.strip().split(":")[0] not in values]
+        block = [*block[: at + 1], *kept, *entries, *block[stop:]]
+    return "\n".join([*lines[: start + 1], *block, *lines[end:]]) + "\n"

@@ -12,7 +12,8 @@ from moto import mock_aws
 
 import reptiops.resources
 import tests.samples
-from reptiops.engine.resource import Live, NotYet, Resource, diff
+from reptiops.engine.codec import restore
+from reptiops.engine.resource import Live, NotYet, Resource, diff, plain
 from reptiops.engine.scope import Scope
 from reptiops.sandbox import gaps
 from reptiops.steps import documented
@@ -65,6 +66,7 @@ def check(sample: Sample) -> None:
         assert live is not None, "it is not found after it was made"
         assert live.id == made
         assert live.address == (address if want.taggable else None)
+        assert plain(restore(type(want), plain(live.has))) == plain(live.has), "its canonical form does not lead back"
         assert diff(want, live.has) == ()
         for change in sample.changes:
             changed = change(want)

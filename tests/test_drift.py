@@ -63,6 +63,7 @@ def test_each_deed_is_found_and_mended(batch: int, where: dict[str, Any]) -> Non
     assert done.left == ()
     assert done.exit_code == 0
     assert upkeep.drift("dev", **where).findings == ()
+    assert not app.plan("dev", **where).changes
 
 
 def test_there_are_sixty_deeds_over_all_phases() -> None:
@@ -157,3 +158,29 @@ def test_office_hours_by_playbook_are_no_drift_and_come_back(where: dict[str, An
     upkeep.start("dev", **where)
     assert (count("repti-core"), count("web-public")) == (1, 1)
     assert upkeep.drift("dev", **where).findings == ()
+
+
+def test_a_hand_made_change_can_be_accepted(where: dict[str, Any], tmp_path: Path) -> None:
+    hand, mine = Hand(where["session"]), {**where, "config_dir": tmp_path}
+    original = Path("config/dev.yaml").read_text()
+    (tmp_path / "dev.yaml").write_text(original)
+    hand("logs").put_retention_policy(logGroupName="/ecs/dev/web-admin", retentionInDays=7)
+    _topic_opened(hand)
+    for address in ("compute/log_group/web-admin", "monitoring/alarm_topic"):
+        upkeep.accept("dev", address, **mine)
+    text = (tmp_path / "dev.yaml").read_text()
+    assert [line for line in original.splitlines() if line not in text.splitlines()] == [
+        line for line in original.splitlines() if line.startswith("overrides:")
+    ]
+    assert "# written by `reptiops accept`" in text
+    assert app.provision("dev", **mine).left == ()
+    assert upkeep.drift("dev", **mine).findings == ()
+    groups = hand("logs").describe_log_groups(logGroupNamePrefix="/ecs/dev/web-admin")["logGroups"]
+    assert groups[0]["retentionInDays"] == 7
+    with pytest.raises(app.Refused, match="no changed field"):
+        upkeep.accept("dev", "network/vpc", **mine)
+    provision(where["session"], where["state_dir"], "dev")
+
+
+def _topic_opened(hand: Hand) -> None:
+    next(deed for deed in DEEDS if deed.what == "anybody may publish").do(hand)

@@ -65,6 +65,14 @@ def test_a_lost_state_is_found_again_by_tags_and_names(tmp_path: Path) -> None:
         before = inventory(session)
         provision(session, tmp_path / "one", "dev")
         assert not app.plan("dev", session=session, state_dir=tmp_path / "two").changes
+        writes = Writes(session)
+        provision(session, tmp_path / "two", "dev")
+        assert writes.seen == []
+        entries = [
+            app.open_site(app.Settings("dev", session=session, state_dir=tmp_path / n)).state.entries
+            for n in ("one", "two")
+        ]
+        assert entries[0].keys() == entries[1].keys()
         gone = app.teardown("dev", session=session, state_dir=tmp_path / "three")
         assert gone.left == ()
         assert inventory(session) == before

@@ -21,6 +21,7 @@ COMMANDS = {
     "outputs": "reptiops.cli.read",
     "drift": "reptiops.cli.keep",
     "reconcile": "reptiops.cli.keep",
+    "accept": "reptiops.cli.keep",
     "run": "reptiops.cli.playbooks",
     "playbook": "reptiops.cli.playbooks",
     "validate": "reptiops.cli.offline",

@@ -67,6 +67,22 @@ def reconcile(
         raise SystemExit(done.exit_code)
 
 
+@click.command()
+@click.argument("env")
+@click.argument("address")
+@shared
+def accept(env: str, address: str, **given: Any) -> None:
+    """Make what was changed by hand at ADDRESS the wanted value: writes an override into ENV's configuration file."""
+    file, accepted = upkeep.accept(env, address, **site_settings(given))
+    if given["as_json"]:
+        show_json({"file": str(file), "accepted": [findings.finding(one) for one in accepted]})
+        return
+    console = Console(emoji=False)
+    for one in accepted:
+        console.print(f"accepted  {findings.line(one)}", highlight=False, soft_wrap=True)
+    console.print(f"{file}: overrides written. Commit it.", highlight=False, markup=False)
+
+
 def office_hours(operation: str, env: str, playbook: str, given: dict[str, Any]) -> None:
     """Bring the services of an environment to 0, or back."""
     console = Console(stderr=given["as_json"], emoji=False)

@@ -154,6 +154,14 @@ class Work:
             self.journal.write("done", address=address, verb="adopt", entry=vars(entry))
             self.state.entries[address] = entry
 
+    def accept(self, address: str, live: Live[Any]) -> None:
+        """Record what is live as what was applied: a person has said that it is right."""
+        before = self.state.entries[address]
+        entry = Entry(address, live.has.kind(), live.id, plain(live.has), before.needs, before.created)
+        with self.guard:
+            self.journal.write("done", address=address, verb="accept", entry=vars(entry))
+            self.state.entries[address] = entry
+
     # -- the journal around it, and the retry --
 
     def _journalled(

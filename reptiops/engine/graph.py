@@ -12,12 +12,17 @@ from graphlib import CycleError, TopologicalSorter
 from types import ModuleType
 from typing import Any
 
+from reptiops.engine.codec import override
 from reptiops.engine.resource import Live, Resource, unknown
 from reptiops.errors import ReptiopsError
 
 PHASES = ("network", "security", "database", "compute", "storage", "monitoring")
 GIVEN = ("env", "facts")
-"""Parameters that are no steps: the configuration, and what was read of the world beforehand."""
+"""Parameters that are no steps: the configuration, and what was read of the world beforehand.
+
+`overrides` is given beside them (address → field → value): hand-made changes that were accepted, applied to what a
+step wants.
+"""
 
 
 class GraphError(ReptiopsError):
@@ -71,9 +76,11 @@ class Step:
         answer = self.function(**{name: values[name] for name in self.parameters})
         if answer is None:
             return {}
-        if isinstance(answer, Resource):
-            return {self.path: answer}
-        return {f"{self.path}/{key}": resource for key, resource in answer.items()}
+        found = (
+            {f"{self.path}/{key}": resource for key, resource in answer.items()} if self.many else {self.path: answer}
+        )
+        accepted = values.get("overrides") or {}
+        return {a: override(want, accepted[a]) if a in accepted else want for a, want in found.items()}
 
     @property
     def many(self) -> bool:

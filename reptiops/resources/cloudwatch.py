@@ -168,6 +168,11 @@ class Json:
 
     text: str
 
+    @classmethod
+    def from_plain(cls, value: Any) -> Json:
+        """From parsed JSON."""
+        return cls(json.dumps(value))
+
     def to_plain(self) -> Plain:
         """Parsed."""
         parsed: Plain = json.loads(self.text)
