@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
 import threading
 import time
@@ -21,10 +22,14 @@ from reptiops.engine.plan import Matcher, Selection, look, make
 from reptiops.engine.remove import Doomed, Remove
 from reptiops.engine.resource import plain
 from reptiops.engine.scope import Scope
+from reptiops.engine.state import replace_file
+from reptiops.operations.notify import metrics, post, publish
 from reptiops.operations.parking import park, unpark
 from reptiops.playbook import Playbook, Repair, load_playbook
 from reptiops.shipped import is_shipped
 
+LINES = 10
+"""How many findings a message names."""
 FLAPPING = 3
 """After so many repairs of the same thing within a day it is reported instead: somebody else wants it otherwise."""
 
@@ -277,3 +282,53 @@ def with_overrides(text: str, address: str, values: Mapping[str, Any]) -> str:
         kept = [b for b in block[at + 1 : stop] if b.strip().split(":")[0] not in values]
         block = [*block[: at + 1], *kept, *entries, *block[stop:]]
     return "\n".join([*lines[: start + 1], *block, *lines[end:]]) + "\n"
+
+
+def notify(
+    environment: str,
+    playbook: str,
+    findings: Iterable[Finding],
+    *,
+    mended: Iterable[Finding] = (),
+    failed: bool = False,
+    **settings: Any,
+) -> tuple[Finding, ...]:
+    """Tell what is new since the last run, where the playbook says so; answers what was told.
+
+    What was told is kept beside the state. A finding that goes away and comes back is new again.
+    """
+    options = app.Settings(environment, **settings)
+    how = load_playbook(playbook, options.playbook_dir).notifications
+    site = app.open_site(options)
+    listed, done = list(findings), list(mended)
+    site.directory.prepare()
+    file = site.directory.root / "told.json"
+    told = set(json.loads(file.read_text())) if file.exists() else set()
+    new = tuple(f for f in listed if f.key not in told or not how.only_new)
+    text = _message(environment, new, listed, done)
+    site.aws.read_only = False  # the only writes: a message and three numbers
+    try:
+        if how.metrics:
+            counts = {
+                "DriftedResources": len({f.address for f in listed}),
+                "RepairedResources": len({f.address for f in done}),
+                "ReconcileFailed": int(failed),
+            }
+            metrics(site.aws, site.env.metrics_namespace, counts)
+        if new and how.topic:
+            topic = f"arn:aws:sns:{site.names.region}:{site.names.account}:{site.env.topic_name}"
+            publish(site.aws, topic, f"{site.env.prefix}: {len(new)} new findings", text)
+    finally:
+        site.aws.read_only = True
+    url = os.environ.get(how.webhook_variable) if how.webhook_variable else None
+    if new and url:
+        post(url, text)
+    replace_file(file, json.dumps(sorted(f.key for f in listed)).encode())
+    return new
+
+
+def _message(environment: str, new: Iterable[Finding], all_of_them: list[Finding], mended: list[Finding]) -> str:
+    """For a phone: what is new first, a line each, then the counts."""
+    lines = [f"{f.risk}: {f.address} {f.field or f.what}" for f in new]
+    shown = [*lines[:LINES], *([f"… and {len(lines) - LINES} more"] if len(lines) > LINES else [])]
+    return "\n".join([*shown, f"{environment}: {len(all_of_them)} differ in all, {len(mended)} were mended."])

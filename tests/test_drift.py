@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -184,3 +185,35 @@ def test_a_hand_made_change_can_be_accepted(where: dict[str, Any], tmp_path: Pat
 
 def _topic_opened(hand: Hand) -> None:
     next(deed for deed in DEEDS if deed.what == "anybody may publish").do(hand)
+
+
+def test_only_what_is_new_is_told(where: dict[str, Any], tmp_path: Path) -> None:
+    hand = Hand(where["session"])
+    sqs = hand("sqs")
+    queue = sqs.create_queue(QueueName="phone")["QueueUrl"]
+    hand("sns").subscribe(TopicArn=hand.topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:123456789012:phone")
+
+    def told() -> list[str]:
+        answer = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        for one in answer:
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=one["ReceiptHandle"])
+        return [str(json.loads(one["Body"])["Message"]) for one in answer]
+
+    def run() -> None:
+        upkeep.notify("dev", "drift", upkeep.drift("dev", **where).findings, **where)
+
+    hand("logs").put_retention_policy(logGroupName="/ecs/dev/web-admin", retentionInDays=1)
+    run()
+    (message,) = told()
+    assert "cost: compute/log_group/web-admin retention_days" in message
+    run()
+    assert told() == []
+    hand("ec2").authorize_security_group_ingress(
+        GroupId=hand.group("rds"),
+        IpPermissions=[{"IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}],
+    )
+    run()
+    (message,) = told()
+    assert message.startswith("security: security/security_group/rds extra")
+    statistics = hand("cloudwatch").list_metrics(Namespace="ReptiDex/dev")["Metrics"]
+    assert {m["MetricName"] for m in statistics} == {"DriftedResources", "RepairedResources", "ReconcileFailed"}

@@ -22,6 +22,7 @@ COMMANDS = {
     "drift": "reptiops.cli.keep",
     "reconcile": "reptiops.cli.keep",
     "accept": "reptiops.cli.keep",
+    "schedule": "reptiops.cli.schedule",
     "run": "reptiops.cli.playbooks",
     "playbook": "reptiops.cli.playbooks",
     "validate": "reptiops.cli.offline",

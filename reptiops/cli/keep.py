@@ -16,9 +16,11 @@ from reptiops.report import findings, terminal
 @click.command()
 @click.argument("env")
 @shared
-def drift(env: str, **given: Any) -> None:
+def drift(env: str, playbook: str | None = None, **given: Any) -> None:
     """Show what in AWS differs from what was last applied to ENV. Reads only; exits 3 when something does."""
     found = upkeep.drift(env, **site_settings(given))
+    if playbook is not None:
+        upkeep.notify(env, playbook, found.findings, **site_settings(given))
     if given["as_json"]:
         show_json(findings.drift(found))
     else:
@@ -38,7 +40,7 @@ def reconcile(
     yes: bool,
     max_changes: int | None,
     phases: tuple[str, ...],
-    playbook: str = "reconcile",
+    playbook: str | None = None,
     **given: Any,
 ) -> None:
     """Make ENV what was last applied, within what the playbook `reconcile` allows. Exits 3 when something was left."""
@@ -55,10 +57,13 @@ def reconcile(
         max_changes=max_changes,
         phases=phases,
         tell=terminal.Progress(console, given["verbose"]),
-        playbook=playbook,
+        playbook=playbook or "reconcile",
         ask=ask if answering else lambda _: False,
         **site_settings(given),
     )
+    if playbook is not None:
+        left = [one for one, _ in done.left]
+        upkeep.notify(env, playbook, left, mended=done.mended, failed=bool(done.braked), **site_settings(given))
     if given["as_json"]:
         show_json(findings.reconciled(done))
     else:

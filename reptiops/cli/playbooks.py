@@ -82,7 +82,7 @@ def run(name: str, env: str, yes: bool, max_changes: int | None, playbook_dir: P
     elif operation == "teardown":
         ctx.invoke(change.teardown, env=env, yes=yes, playbook=name, **whole)
     elif operation == "drift":
-        ctx.invoke(keep.drift, env=env, **whole)
+        ctx.invoke(keep.drift, env=env, playbook=name, **whole)
     elif operation == "reconcile":
         ctx.invoke(keep.reconcile, env=env, yes=yes, max_changes=max_changes, playbook=name, **whole)
     else:

@@ -133,8 +133,8 @@ class Directory:
         }
         path = self.root / "state.json"
         if path.exists():
-            _replace(self.root / "state.json.previous", path.read_bytes())
-        _replace(path, (json.dumps(document, indent=1, sort_keys=True) + "\n").encode())
+            replace_file(self.root / "state.json.previous", path.read_bytes())
+        replace_file(path, (json.dumps(document, indent=1, sort_keys=True) + "\n").encode())
 
     def runs(self) -> list[str]:
         """The ids of all runs that have a journal, oldest first."""
@@ -153,7 +153,7 @@ class Directory:
             yield record
 
 
-def _replace(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes) -> None:
     """Write a file so that a crash leaves either the old or the new one; 0600."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -1,0 +1,44 @@
+"""Telling people and CloudWatch what a scheduled run found."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Mapping
+
+from reptiops.aws import Aws
+from reptiops.errors import ReptiopsError
+
+SUBJECT = 100
+"""SNS takes so many characters as a subject, ASCII only."""
+PATIENCE = 10
+"""Seconds for a webhook."""
+
+
+class NotificationFailed(ReptiopsError):
+    """The webhook did not take the message. Its address is never shown: it may be a secret."""
+
+
+def publish(aws: Aws, topic: str, subject: str, text: str) -> None:
+    """Send a message to a topic."""
+    plain = subject.encode("ascii", "replace").decode()[:SUBJECT]
+    aws.sns.publish(TopicArn=topic, Subject=plain, Message=text)
+
+
+def post(url: str, text: str) -> None:
+    """Send a message to a webhook that takes `{"text": …}`, over HTTPS. Raises NotificationFailed."""
+    if not url.startswith("https://"):
+        raise NotificationFailed("the webhook's address does not begin with https://")
+    body = json.dumps({"text": text}).encode()
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"}, method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE):
+            return
+    except OSError as error:
+        raise NotificationFailed(f"the webhook did not take the message: {type(error).__name__}") from None
+
+
+def metrics(aws: Aws, namespace: str, values: Mapping[str, float]) -> None:
+    """Write counts as custom metrics."""
+    data = [{"MetricName": name, "Value": float(value), "Unit": "Count"} for name, value in values.items()]
+    aws.cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
