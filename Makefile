@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test proof lint clean
+.PHONY: demo test proof drift-table lint clean
 
 $(BIN)/.installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -24,6 +24,10 @@ test: lint
 # The whole of what `make test` samples: hours. It goes on where it stopped; REPTIOPS_SHARD=1/4 takes a part.
 proof: $(BIN)/.installed
 	$(BIN)/python -m pytest -s -m proof
+
+# What people do by hand, and what it is found as.
+drift-table: $(BIN)/.installed
+	REPTIOPS_DRIFT_TABLE=1 $(BIN)/python -m pytest -q -s tests/test_drift.py -k deed
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
