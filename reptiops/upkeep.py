@@ -25,6 +25,7 @@ from reptiops.engine.scope import Scope
 from reptiops.engine.state import replace_file
 from reptiops.operations.notify import metrics, post, publish
 from reptiops.operations.parking import park, unpark
+from reptiops.operations.who import Deed, changed
 from reptiops.playbook import Playbook, Repair, load_playbook
 from reptiops.shipped import is_shipped
 
@@ -332,3 +333,12 @@ def _message(environment: str, new: Iterable[Finding], all_of_them: list[Finding
     lines = [f"{f.risk}: {f.address} {f.field or f.what}" for f in new]
     shown = [*lines[:LINES], *([f"… and {len(lines) - LINES} more"] if len(lines) > LINES else [])]
     return "\n".join([*shown, f"{environment}: {len(all_of_them)} differ in all, {len(mended)} were mended."])
+
+
+def who(environment: str, findings: Iterable[Finding], **settings: Any) -> dict[str, Deed | str]:
+    """By finding: who did it, or why that cannot be told. Looked up by the id and by what it hangs on."""
+    site = app.open_site(app.Settings(environment, **settings))
+    told: dict[str, Deed | str] = {}
+    for finding in findings:
+        told[finding.key] = changed(site.aws, dict.fromkeys([finding.id, finding.id.rsplit("/", 1)[-1]]))
+    return told

@@ -217,3 +217,13 @@ def test_only_what_is_new_is_told(where: dict[str, Any], tmp_path: Path) -> None
     assert message.startswith("security: security/security_group/rds extra")
     statistics = hand("cloudwatch").list_metrics(Namespace="ReptiDex/dev")["Metrics"]
     assert {m["MetricName"] for m in statistics} == {"DriftedResources", "RepairedResources", "ReconcileFailed"}
+
+
+def test_who_did_it_is_told_where_the_trail_can_tell(where: dict[str, Any]) -> None:
+    hand = Hand(where["session"])
+    hand("logs").put_retention_policy(logGroupName="/ecs/dev/web-embed", retentionInDays=1)
+    found = [f for f in upkeep.drift("dev", **where).findings if f.id == "/ecs/dev/web-embed"]
+    (deed,) = upkeep.who("dev", found, **where).values()
+    assert not isinstance(deed, str)
+    assert (deed.event, deed.source) == ("PutRetentionPolicy", "127.0.0.1")
+    upkeep.reconcile("dev", yes=True, **where)

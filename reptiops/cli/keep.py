@@ -15,16 +15,18 @@ from reptiops.report import findings, terminal
 
 @click.command()
 @click.argument("env")
+@click.option("--who", is_flag=True, help="Ask CloudTrail who did it.")
 @shared
-def drift(env: str, playbook: str | None = None, **given: Any) -> None:
+def drift(env: str, who: bool = False, playbook: str | None = None, **given: Any) -> None:
     """Show what in AWS differs from what was last applied to ENV. Reads only; exits 3 when something does."""
     found = upkeep.drift(env, **site_settings(given))
     if playbook is not None:
         upkeep.notify(env, playbook, found.findings, **site_settings(given))
+    deeds = upkeep.who(env, found.findings, **site_settings(given)) if who else {}
     if given["as_json"]:
-        show_json(findings.drift(found))
+        show_json(findings.drift(found, deeds))
     else:
-        findings.show_drift(Console(emoji=False), found)
+        findings.show_drift(Console(emoji=False), found, deeds)
     if found.findings:
         raise SystemExit(3)
 

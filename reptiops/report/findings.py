@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
 from reptiops.engine.drift import Drift, Finding
+from reptiops.operations.who import Deed
 from reptiops.report.terminal import duration
 from reptiops.upkeep import Reconciled
 
@@ -16,9 +18,11 @@ SCHEMA = 1
 COLOURS = {"security": "red", "data": "red", "availability": "yellow", "cost": "cyan", "cosmetic": "dim"}
 
 
-def finding(one: Finding) -> dict[str, Any]:
+def finding(one: Finding, deed: Deed | str | None = None) -> dict[str, Any]:
     """One finding, as documented in docs/drift.md."""
+    known = {} if deed is None else {"who": deed if isinstance(deed, str) else asdict(deed)}
     return {
+        **known,
         "address": one.address,
         "id": one.id,
         "field": one.field,
@@ -31,11 +35,11 @@ def finding(one: Finding) -> dict[str, Any]:
     }
 
 
-def drift(found: Drift) -> dict[str, Any]:
+def drift(found: Drift, deeds: Mapping[str, Deed | str] | None = None) -> dict[str, Any]:
     """Everything a drift run found."""
     return {
         "schema": SCHEMA,
-        "drift": [finding(one) for one in found.findings],
+        "drift": [finding(one, (deeds or {}).get(one.key)) for one in found.findings],
         "pending": [finding(one) for one in found.pending],
         "busy": list(found.busy),
     }
@@ -68,10 +72,16 @@ def _short(value: Any) -> str:
     return text if len(text) <= 100 else f"{text[:97]}…"
 
 
-def show_drift(console: Console, found: Drift) -> None:
+def show_drift(console: Console, found: Drift, deeds: Mapping[str, Deed | str] | None = None) -> None:
     """The findings, what is pending, what is in the middle of a change."""
     for one in found.findings:
         console.print(line(one), highlight=False, soft_wrap=True)
+        deed = (deeds or {}).get(one.key)
+        if deed is not None:
+            text = deed if isinstance(deed, str) else f"{deed.who}, {deed.event} at {deed.at} from {deed.source}"
+            console.print(
+                f"    [dim]by {escape(text)}[/]" if deed is not text else f"    [dim]{escape(text)}[/]", highlight=False
+            )
     _counted(console, found.findings)
     if found.pending:
         console.print(f"[dim]{len(found.pending)} fields of the configuration are pending: provision applies them[/]")
