@@ -41,6 +41,7 @@ from reptiops.engine.plan import (
     wanted,
     wanted_actions,
 )
+from reptiops.engine.recover import Unfinished, undo, unfinished
 from reptiops.engine.remove import Doomed, Remove
 from reptiops.engine.resource import Live, Resource
 from reptiops.engine.rollback import Undone, inventory, rollback
@@ -387,6 +388,8 @@ def _handle_failure(
         work.stop.clear()
         work.tell(Event("note", text="something failed: rolling back"))
         undone = rollback(site.graph, run, work, before)
+        if undone.complete:
+            work.journal.write("undone")
     failed = ProvisionFailed(error, undone)
     failed.exit_code = 130 if isinstance(error, Interrupted | KeyboardInterrupt) else 1
     raise failed from error
@@ -398,6 +401,37 @@ def _verify(site: Site, work: Work, selection: Selection) -> tuple[Mapping[str, 
     return again.live, tuple(
         f"{a.address}: {a.verb} {', '.join(c.path for c in a.changes)}".rstrip() for a in again.changes
     )
+
+
+# --- rollback of what did not end --------------------------------------------------------------------------------
+
+
+def roll_back(
+    environment: str,
+    *,
+    approve: Callable[[Unfinished], bool] = lambda _: True,
+    stop: threading.Event | None = None,
+    **settings: Any,
+) -> tuple[Unfinished, Undone]:
+    """Undo the runs that did not end: killed ones, and failed ones that were kept. Raises Refused where there is none."""
+    options = Settings(environment, **settings)
+    site = open_site(options)
+    what = unfinished(site.directory)
+    if what.empty:
+        raise Refused(f"The last run of {environment} has ended: there is nothing in doubt to undo.")
+    if not approve(what):
+        raise Refused("Nothing was changed.")
+    with _writing(site, "rollback", options.tell, site.scope(), stop) as work:
+        undone = undo(site.graph, work, what)
+        if undone.complete:
+            work.journal.write("undone", runs=what.runs)
+    if not undone.complete:
+        raise RollbackIncomplete(_undone_text(undone))
+    return what, undone
+
+
+class RollbackIncomplete(ReptiopsError):
+    """A rollback that could not undo everything; it can be run again."""
 
 
 # --- teardown -----------------------------------------------------------------------------------------------------
@@ -496,6 +530,7 @@ __all__ = [
     "Outcome",
     "ProvisionFailed",
     "Refused",
+    "RollbackIncomplete",
     "Settings",
     "Site",
     "Teardown",
@@ -504,6 +539,7 @@ __all__ = [
     "plan",
     "plan_site",
     "provision",
+    "roll_back",
     "running_tasks_alarm",
     "select",
     "steps_of",

@@ -15,14 +15,23 @@ Point = tuple[str, int]
 """An operation and which of its calls, counted from 1: `("ec2:CreateSubnet", 3)`."""
 
 
-class Faults:
-    """Counts the writes of a session's clients; the one at `point` is denied, once."""
+class Killed(BaseException):
+    """Ends a run where it stands, as SIGKILL would: no rollback, no last words in the journal."""
 
-    def __init__(self, session: Any, point: Point | None = None):
-        self.point, self.fired = point, False
+
+class Faults:
+    """Counts the writes of a session's clients; at `point`, once, the call is denied or the run is killed.
+
+    `how`: "deny"; "kill before" the call; "kill after" it took effect.
+    """
+
+    def __init__(self, session: Any, point: Point | None = None, how: str = "deny"):
+        self.point, self.how, self.fired = point, how, False
         self.writes: Counter[str] = Counter()
         self._guard = threading.Lock()
+        self._after: set[int] = set()
         session._session.register("before-call", self._before)
+        session._session.register("after-call", self._killed_after)
 
     def _before(self, model: Any, **_: Any) -> None:
         operation = f"{model.service_model.service_name}:{model.name}"
@@ -32,10 +41,19 @@ class Faults:
             self.writes[operation] += 1
             hit = not self.fired and self.point == (operation, self.writes[operation])
             self.fired = self.fired or hit
-        if hit:
+        if hit and self.how == "kill before":
+            raise Killed(operation)
+        if hit and self.how == "kill after":
+            self._after.add(threading.get_ident())
+        elif hit:
             denied = {"Code": "AccessDenied", "Message": f"injected: {operation} is not allowed"}
             answer: Any = {"Error": denied, "ResponseMetadata": {"RequestId": "injected", "HTTPStatusCode": 403}}
             raise ClientError(answer, model.name)
+
+    def _killed_after(self, model: Any, **_: Any) -> None:
+        if threading.get_ident() in self._after:
+            self._after.clear()
+            raise Killed(model.name)
 
     def points(self) -> list[Point]:
         """Every write seen so far, as points."""

@@ -16,6 +16,7 @@ from reptiops.errors import ReptiopsError
 COMMANDS = {
     "provision": "reptiops.cli.change",
     "teardown": "reptiops.cli.change",
+    "rollback": "reptiops.cli.change",
     "plan": "reptiops.cli.read",
     "status": "reptiops.cli.read",
     "outputs": "reptiops.cli.read",

@@ -16,6 +16,7 @@ from reptiops import app
 from reptiops.cli.options import selectable, shared, show_json, site_settings
 from reptiops.config import Environment, load_environment
 from reptiops.engine.plan import Action, Plan
+from reptiops.engine.recover import Unfinished
 from reptiops.report import describe, terminal
 
 
@@ -160,6 +161,33 @@ def teardown(env: str | None, yes: bool, allow_protected: bool, playbook: str = 
         console.print("Left: nothing." if not done.left else "Left:\n  " + "\n  ".join(done.left))
     if done.left:
         raise SystemExit(1)
+
+
+@click.command()
+@click.argument("env")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@shared
+def rollback(env: str, yes: bool, **given: Any) -> None:
+    """Undo runs of ENV that did not end: killed, or failed and kept."""
+    console = Console(stderr=given["as_json"], emoji=False)
+
+    def approve(what: Unfinished) -> bool:
+        console.print(f"{len(what.runs)} runs without an end; undoing removes and sets back:")
+        for address in what.created:
+            console.print(f"  [red]-[/] {address}", highlight=False)
+        for address in what.updated:
+            console.print(f"  [yellow]~[/] {address}", highlight=False)
+        return yes or click.confirm("Do it?", default=False, err=given["as_json"])
+
+    with _stoppable(console) as stop:
+        progress = terminal.Progress(console, given["verbose"])
+        what, _ = app.roll_back(env, approve=approve, stop=stop, tell=progress, **site_settings(given))
+    if given["as_json"]:
+        show_json(
+            {"environment": env, "runs": what.runs, "removed": list(what.created), "restored": list(what.updated)}
+        )
+    else:
+        console.print(f"{env}: undone; AWS was read again and nothing of it is left.")
 
 
 def _only(given: dict[str, Any]) -> str:

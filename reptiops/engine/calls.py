@@ -177,7 +177,8 @@ class Work:
         kind = type(target)
         started = time.monotonic()
         with self.guard:
-            self.journal.write("begin", address=address, verb=verb, kind=kind.kind(), pre=live and plain(live.has))
+            pre, wanted = live and plain(live.has), plain(target) if live is None else None
+            self.journal.write("begin", address=address, verb=verb, kind=kind.kind(), pre=pre, target=wanted)
         try:
             identifier = self._retried(kind, address, verb, started)(attempt)
         except Kept as kept:
