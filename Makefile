@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test proof drift-table lint clean
+.PHONY: demo test proof crash drift-table lint clean
 
 $(BIN)/.installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -24,6 +24,10 @@ test: lint
 # The whole of what `make test` samples: hours. It goes on where it stopped; REPTIOPS_SHARD=1/4 takes a part.
 proof: $(BIN)/.installed
 	$(BIN)/python -m pytest -s -m proof
+
+# Real processes, really killed; TRIALS and SEED choose how many and which.
+crash: $(BIN)/.installed
+	$(BIN)/python -m tests.crash --trials $(or $(TRIALS),20) $(if $(SEED),--seed $(SEED))
 
 # What people do by hand, and what it is found as.
 drift-table: $(BIN)/.installed
