@@ -430,6 +430,50 @@ def roll_back(
     return what, undone
 
 
+def in_doubt(site: Site) -> Unfinished:
+    """What runs that did not end have begun, so that a person can choose between going on and undoing."""
+    return unfinished(site.directory)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run as its journal tells it."""
+
+    id: str
+    operation: str
+    at: str
+    git: str
+    ending: str
+    """`ended`, `undone`, or `did not end`."""
+    changes: Mapping[str, int]
+    failures: tuple[str, ...] = ()
+
+
+def history(environment: str, **settings: Any) -> tuple[Run, ...]:
+    """All runs that wrote something, newest first. Calls AWS only to learn whose state it is."""
+    site = open_site(Settings(environment, **settings))
+    runs = []
+    for run in reversed(site.directory.runs()):
+        records = list(site.directory.records(run))
+        first: dict[str, Any] = records[0] if records else {}
+        events = {r["event"] for r in records}
+        ending = "undone" if "undone" in events else "ended" if "end" in events else "did not end"
+        changes = Counter(r["verb"] for r in records if r["event"] == "done" and r["verb"] != "adopt")
+        failed = tuple(f"{r['address']}: {r['code']} {r['request']}".strip() for r in records if r["event"] == "failed")
+        runs.append(
+            Run(
+                run,
+                first.get("operation", "?"),
+                first.get("at", ""),
+                first.get("git", "")[:12],
+                ending,
+                changes,
+                failed,
+            )
+        )
+    return tuple(runs)
+
+
 class RollbackIncomplete(ReptiopsError):
     """A rollback that could not undo everything; it can be run again."""
 
@@ -535,6 +579,8 @@ __all__ = [
     "Site",
     "Teardown",
     "UnknownSelection",
+    "history",
+    "in_doubt",
     "open_site",
     "plan",
     "plan_site",

@@ -19,6 +19,7 @@ COMMANDS = {
     "rollback": "reptiops.cli.change",
     "plan": "reptiops.cli.read",
     "status": "reptiops.cli.read",
+    "history": "reptiops.cli.read",
     "outputs": "reptiops.cli.read",
     "drift": "reptiops.cli.keep",
     "reconcile": "reptiops.cli.keep",

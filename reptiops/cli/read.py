@@ -34,12 +34,19 @@ def plan(env: str, detailed_exitcode: bool, phases: tuple[str, ...], only: tuple
 @shared
 def status(env: str, **given: Any) -> None:
     """Show each resource of ENV: address, id, live status, age."""
-    made = app.plan(env, **site_settings(given))
-    rows = describe.status(made, time.time())
+    site = app.open_site(app.Settings(env, **site_settings(given)))
+    rows = describe.status(app.plan_site(site), time.time())
     if given["as_json"]:
         show_json(rows)
-    else:
-        terminal.show_status(Console(emoji=False), rows)
+        return
+    console = Console(emoji=False)
+    terminal.show_status(console, rows)
+    doubt = app.in_doubt(site)
+    if not doubt.empty:
+        begun = len(doubt.created) + len(doubt.updated) + len(doubt.deleted)
+        text = f"{len(doubt.runs)} runs did not end; {begun} changes were begun. Two ways out:"
+        console.print(f"[yellow]{text}[/]\n  reptiops provision {env}    goes on to what the configuration says")
+        console.print(f"  reptiops rollback {env}     goes back to how it was before")
 
 
 @click.command()
@@ -53,3 +60,23 @@ def outputs(env: str, **given: Any) -> None:
         show_json(found)
     else:
         terminal.show_outputs(Console(emoji=False), found)
+
+
+@click.command()
+@click.argument("env")
+@shared
+def history(env: str, **given: Any) -> None:
+    """Show the runs of ENV, newest first: what each did, and whether it ended."""
+    runs = app.history(env, **site_settings(given))
+    if given["as_json"]:
+        show_json([{**vars(run), "changes": dict(run.changes)} for run in runs])
+        return
+    console = Console(emoji=False)
+    for run in runs:
+        changes = ", ".join(f"{n} {verb}" for verb, n in sorted(run.changes.items())) or "no change"
+        commit = f" {run.git}" if run.git else ""
+        console.print(
+            f"{run.at[:19]}  {run.operation:10} {run.ending:12} {changes}{commit}", highlight=False, soft_wrap=True
+        )
+        for failure in run.failures:
+            console.print(f"    [red]failed[/] {failure}", highlight=False, soft_wrap=True)
