@@ -18,11 +18,13 @@ from reptiops import app
 from reptiops.config import environment_file, parse_environment
 from reptiops.engine.apply import Apply
 from reptiops.engine.drift import Drift, Finding, find
-from reptiops.engine.plan import Matcher, Selection, look, make
+from reptiops.engine.plan import Matcher, Plan, Selection, look, make
 from reptiops.engine.remove import Doomed, Remove
 from reptiops.engine.resource import plain
+from reptiops.engine.rollback import inventory
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import replace_file
+from reptiops.errors import ReptiopsError
 from reptiops.operations.notify import metrics, post, publish
 from reptiops.operations.parking import park, unpark
 from reptiops.operations.who import Deed, changed
@@ -108,19 +110,20 @@ def reconcile(
     braked = _brake(mend, before, book, max_changes)
     if braked or not mend:
         return Reconciled((), tuple(left), braked, time.monotonic() - started)
+    made, selection = _repairs(site, scope, tuple(dict.fromkeys(f.address for f in mend if f.what != "extra")))
+    lost = [a.address for a in made.actions if a.verb == "replace" and a.kind.holds_data]
+    if lost and book.brake.data:
+        return Reconciled((), tuple(left), f"this would replace what holds data: {', '.join(lost)}")
     with app._writing(site, "reconcile", options.tell, scope, stop, book) as work:
         for finding in mend:
             work.journal.write("repair", address=finding.address, key=finding.key)
-        addresses = tuple(dict.fromkeys(f.address for f in mend if f.what != "extra"))
-        if addresses:
-            selection = Selection(addresses=addresses)
-            made = make(site.graph, site.given, scope, site.state, selection)
-            followers = _followers(site, scope)
-            if followers - set(addresses):
-                selection = Selection(addresses=(*addresses, *sorted(followers - set(addresses))))
-                made = make(site.graph, site.given, scope, site.state, selection)
-            made = replace(made, actions=tuple(a for a in made.actions if a.verb != "delete"))
-            Apply(site.graph, site.given, made, matcher, work, book.strict_phases, selection).run()
+        if made.changes:
+            world = inventory(scope, site.graph.kinds())
+            run = Apply(site.graph, site.given, made, matcher, work, book.strict_phases, selection)
+            try:
+                run.run()
+            except ReptiopsError as error:
+                app._handle_failure(site, run, work, world, error, "keep" if book.on_failure == "keep" else "rollback")
         gone = [before.extras[f.id] for f in mend if f.what == "extra"]
         if gone:
             Remove(site.graph, [Doomed(f"{path}/{one.id}", has, one, path) for has, one, path in gone], work).run()
@@ -130,6 +133,16 @@ def reconcile(
     keys = {f.key for f in after.findings}
     left += [(f, "still differs") for f in mend if f.key in keys]
     return Reconciled(tuple(f for f in mend if f.key not in keys), tuple(left), "", time.monotonic() - started)
+
+
+def _repairs(site: app.Site, scope: Scope, addresses: tuple[str, ...]) -> tuple[Plan, Selection]:
+    """The plan for what is changed or missing, with what only has to follow; nothing is deleted by it."""
+    if not addresses:
+        return Plan(()), Selection(addresses=("none",))
+    whole = (*addresses, *sorted(_followers(site, scope) - set(addresses)))
+    selection = Selection(addresses=whole)
+    made = make(site.graph, site.given, scope, site.state, selection)
+    return replace(made, actions=tuple(a for a in made.actions if a.verb != "delete")), selection
 
 
 def _followers(site: app.Site, scope: Scope) -> set[str]:

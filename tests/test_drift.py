@@ -14,6 +14,7 @@ from reptiops import app, upkeep
 from reptiops.engine.drift import Finding
 from reptiops.testing import mocked_aws, provision
 from tests.drifts import DEEDS, Deed, Hand
+from tests.faults import Faults
 
 
 @pytest.fixture(scope="module")
@@ -227,3 +228,16 @@ def test_who_did_it_is_told_where_the_trail_can_tell(where: dict[str, Any]) -> N
     assert not isinstance(deed, str)
     assert (deed.event, deed.source) == ("PutRetentionPolicy", "127.0.0.1")
     upkeep.reconcile("dev", yes=True, **where)
+
+
+def test_a_repair_that_fails_is_rolled_back(where: dict[str, Any]) -> None:
+    hand = Hand(where["session"])
+    hand("elbv2").modify_target_group(TargetGroupArn=hand.target_group("web-admin"), HealthCheckPath="/x")
+    hand("ec2").modify_subnet_attribute(SubnetId=hand.subnet("private-us-east-1a"), MapPublicIpOnLaunch={"Value": True})
+    found = upkeep.drift("dev", **where).findings
+    Faults(where["session"], ("elbv2:ModifyTargetGroup", 1))
+    with pytest.raises(app.ProvisionFailed, match="injected"):
+        upkeep.reconcile("dev", yes=True, **where)
+    assert upkeep.drift("dev", **where).findings == found
+    upkeep.reconcile("dev", yes=True, **where)
+    assert upkeep.drift("dev", **where).findings == ()

@@ -92,6 +92,8 @@ class Apply:
         self._errors: list[BaseException] = []
         self.created: dict[str, Live[Any] | None] = {}
         self.updated: list[tuple[str, Live[Any], Resource]] = []
+        self.entries = dict(work.state.entries)
+        """What the state said before this run."""
         self.live: dict[str, Live[Any]] = {}
 
     def run(self) -> None:

@@ -154,6 +154,14 @@ class Work:
             self.journal.write("done", address=address, verb="adopt", entry=vars(entry))
             self.state.entries[address] = entry
 
+    def recorded_as(self, address: str, entry: Entry | None) -> None:
+        """Put back what the state said of an address before a change that was set back: drift is drift again."""
+        if entry is None:
+            return
+        with self.guard:
+            self.journal.write("done", address=address, verb="restore", entry=vars(entry))
+            self.state.entries[address] = entry
+
     def accept(self, address: str, live: Live[Any]) -> None:
         """Record what is live as what was applied: a person has said that it is right."""
         before = self.state.entries[address]
@@ -178,7 +186,9 @@ class Work:
         started = time.monotonic()
         with self.guard:
             pre, wanted = live and plain(live.has), plain(target) if live is None else None
-            self.journal.write("begin", address=address, verb=verb, kind=kind.kind(), pre=pre, target=wanted)
+            known = self.state.entries.get(address)
+            was = vars(known) if known else None
+            self.journal.write("begin", address=address, verb=verb, kind=kind.kind(), pre=pre, target=wanted, was=was)
         try:
             identifier = self._retried(kind, address, verb, started)(attempt)
         except Kept as kept:

@@ -19,7 +19,7 @@ from reptiops.engine.plan import look
 from reptiops.engine.remove import Doomed, Remove
 from reptiops.engine.resource import Live, Plain, Resource, diff
 from reptiops.engine.rollback import Undone
-from reptiops.engine.state import Directory
+from reptiops.engine.state import Directory, Entry
 
 WRITING = frozenset({"provision", "reconcile"})
 """Operations that can be undone; a teardown cannot."""
@@ -34,6 +34,8 @@ class Unfinished:
     """Address → kind and what was wanted."""
     updated: dict[str, tuple[str, Plain]] = field(default_factory=dict)
     """Address → kind and how it was before the first of the updates."""
+    entries: dict[str, Entry] = field(default_factory=dict)
+    """Address → what the state said of it before."""
     deleted: list[str] = field(default_factory=list)
 
     @property
@@ -64,6 +66,9 @@ def _take(found: Unfinished, record: Mapping[str, Any]) -> None:
         found.created.setdefault(address, (kind, record.get("target")))
     elif verb == "update" and address not in found.created:
         found.updated.setdefault(address, (kind, record["pre"]))
+        was = record.get("was")
+        if was and address not in found.entries:
+            found.entries[address] = Entry(**{**was, "needs": tuple(was["needs"])})
     elif verb == "delete" and address not in found.created:
         found.deleted.append(address)
 
@@ -74,7 +79,10 @@ def undo(graph: Graph, work: Work, what: Unfinished) -> Undone:
     errors = [f"{address} was deleted by that run and cannot be brought back" for address in what.deleted]
     look(work.scope, graph.kinds())
     for address, (name, pre) in reversed(what.updated.items()):
-        errors += _set_back(work, address, kinds.get(name), pre)
+        wrong = list(_set_back(work, address, kinds.get(name), pre))
+        if not wrong:
+            work.recorded_as(address, what.entries.get(address))
+        errors += wrong
     work.scope = work.scope.again()
     look(work.scope, graph.kinds())
     doomed = list(_doomed(graph, work, what, kinds))

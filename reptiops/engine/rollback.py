@@ -42,6 +42,8 @@ def rollback(graph: Graph, apply: Apply, work: Work, before: Inventory) -> Undon
     errors: list[str] = []
     for address, live, want in reversed(apply.updated):
         error = _restore(work, address, live, want)
+        if not error:
+            work.recorded_as(address, apply.entries.get(address))
         if error:
             errors.append(error)
     kinds = graph.kinds()
