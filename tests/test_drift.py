@@ -233,7 +233,7 @@ def test_who_did_it_is_told_where_the_trail_can_tell(where: dict[str, Any]) -> N
 def test_a_repair_that_fails_is_rolled_back(where: dict[str, Any]) -> None:
     hand = Hand(where["session"])
     hand("elbv2").modify_target_group(TargetGroupArn=hand.target_group("web-admin"), HealthCheckPath="/x")
-    hand("ec2").modify_subnet_attribute(SubnetId=hand.subnet("private-us-east-1a"), MapPublicIpOnLaunch={"Value": True})
+    hand("logs").put_retention_policy(logGroupName="/ecs/dev/repti-media", retentionInDays=1)
     found = upkeep.drift("dev", **where).findings
     Faults(where["session"], ("elbv2:ModifyTargetGroup", 1))
     with pytest.raises(app.ProvisionFailed, match="injected"):
