@@ -25,6 +25,7 @@ from reptiops.aws import Aws
 from reptiops.config import Environment, load_environment
 from reptiops.engine import lock as locks
 from reptiops.engine.apply import Apply, ApplyError
+from reptiops.engine.backend import Backend, LocalBackend
 from reptiops.engine.calls import Work
 from reptiops.engine.events import Event, Sink, silent
 from reptiops.engine.graph import PHASES, Graph
@@ -46,10 +47,11 @@ from reptiops.engine.remove import Doomed, Remove
 from reptiops.engine.resource import Live, Resource
 from reptiops.engine.rollback import Undone, inventory, rollback
 from reptiops.engine.scope import Names, Scope
-from reptiops.engine.state import Belongs, Directory, Journal, State
+from reptiops.engine.state import Belongs, Journal, Records, State
 from reptiops.errors import ReptiopsError
 from reptiops.facts import Facts
 from reptiops.operations.facts import gather
+from reptiops.operations.s3_backend import s3_backend
 from reptiops.playbook import Playbook, load_playbook
 from reptiops.steps import documented
 from reptiops.steps.monitoring import running_tasks_alarm
@@ -127,7 +129,7 @@ class Site:
     names: Names
     facts: Facts
     graph: Graph
-    directory: Directory
+    records: Records
     belongs: Belongs
     state: State
 
@@ -141,8 +143,11 @@ class Site:
         return Scope(self.aws, self.names, wanted(self.graph, self.given))
 
 
-def open_site(settings: Settings) -> Site:
-    """Read configuration, credentials, state and facts. Nothing is written, neither in AWS nor on the disk."""
+def open_site(settings: Settings, *, blank: bool = False) -> Site:
+    """Read configuration, credentials, state and facts. Nothing is written, neither in AWS nor on the disk.
+
+    With `blank` the state that is kept is not read: it is about to be made anew.
+    """
     env = load_environment(settings.environment, settings.config_dir)
     if settings.overrides:
         env = _overridden(env, settings.overrides)
@@ -153,9 +158,15 @@ def open_site(settings: Settings) -> Site:
         raise Refused(f"{env.name} belongs to account {env.account}, but these credentials are of account {account}.")
     names = Names(env.project, env.name, account, aws.region)
     belongs = Belongs(env.name, account, aws.region, endpoint or aws.endpoint)
-    directory = Directory(root / env.name)
-    state = directory.load(belongs)
-    return Site(env, aws, names, gather(aws, env, account), documented(), directory, belongs, state)
+    records = Records(_backend(env, aws, root))
+    state = State(belongs) if blank else records.load(belongs)
+    return Site(env, aws, names, gather(aws, env, account), documented(), records, belongs, state)
+
+
+def _backend(env: Environment, aws: Aws, root: Path) -> Backend:
+    if env.state.bucket is None:
+        return LocalBackend(root / env.name)
+    return s3_backend(aws, env.state.bucket, env.state.prefix, env.name)
 
 
 def _overridden(env: Environment, overrides: Mapping[str, Any]) -> Environment:
@@ -322,6 +333,11 @@ def _refuse(made: Plan, playbook: Playbook, allow_replace: bool) -> None:
         raise Refused(f"These would have to be deleted and made anew:\n{names}\nAllow it with --allow-replace.")
 
 
+def run_id(at: datetime) -> str:
+    """The name of a run that began then: names sort by time."""
+    return at.strftime("%Y%m%dT%H%M%S.%f")
+
+
 @contextmanager
 def _writing(
     site: Site,
@@ -332,10 +348,10 @@ def _writing(
     playbook: Playbook | None = None,
 ) -> Iterator[Work]:
     """Hold the lock, open the gate and a journal; leave a compacted state behind."""
-    site.directory.prepare()
-    with locks.held(site.directory.root, operation) as lock:
-        run = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
-        journal = Journal(site.directory, run)
+    site.records.backend.prepare()
+    with locks.held(site.records.backend, operation) as lock:
+        run = run_id(datetime.now(UTC))
+        journal = Journal(site.records, run)
         journal.write("run", operation=operation, git=_commit(), account=site.names.account)
         work = Work(site.aws, scope, site.state, journal, tell, stop or threading.Event())
         if playbook is not None:
@@ -348,7 +364,7 @@ def _writing(
             site.aws.read_only, site.aws.before_write = True, None
             journal.close()
             site.state.through = run
-            site.directory.save(site.state)
+            site.records.save(site.state)
 
 
 def _commit() -> str:
@@ -416,7 +432,7 @@ def roll_back(
     """Undo the runs that did not end: killed ones, and failed ones that were kept. Raises Refused where there is none."""
     options = Settings(environment, **settings)
     site = open_site(options)
-    what = unfinished(site.directory)
+    what = unfinished(site.records)
     if what.empty:
         raise Refused(f"The last run of {environment} has ended: there is nothing in doubt to undo.")
     if not approve(what):
@@ -432,7 +448,7 @@ def roll_back(
 
 def in_doubt(site: Site) -> Unfinished:
     """What runs that did not end have begun, so that a person can choose between going on and undoing."""
-    return unfinished(site.directory)
+    return unfinished(site.records)
 
 
 @dataclass(frozen=True)
@@ -453,8 +469,8 @@ def history(environment: str, **settings: Any) -> tuple[Run, ...]:
     """All runs that wrote something, newest first. Calls AWS only to learn whose state it is."""
     site = open_site(Settings(environment, **settings))
     runs = []
-    for run in reversed(site.directory.runs()):
-        records = list(site.directory.records(run))
+    for run in reversed(site.records.runs()):
+        records = list(site.records.records(run))
         first: dict[str, Any] = records[0] if records else {}
         events = {r["event"] for r in records}
         ending = "undone" if "undone" in events else "ended" if "end" in events else "did not end"

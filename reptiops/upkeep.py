@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ from reptiops.engine.remove import Doomed, Remove
 from reptiops.engine.resource import plain
 from reptiops.engine.rollback import inventory
 from reptiops.engine.scope import Scope
-from reptiops.engine.state import replace_file
 from reptiops.errors import ReptiopsError
 from reptiops.operations.notify import metrics, post, publish
 from reptiops.operations.parking import park, unpark
@@ -31,6 +30,7 @@ from reptiops.operations.who import Deed, changed
 from reptiops.playbook import Playbook, Repair, load_playbook
 from reptiops.shipped import is_shipped
 
+TOLD = "told.json"
 LINES = 10
 """How many findings a message names."""
 FLAPPING = 3
@@ -157,11 +157,11 @@ def _followers(site: app.Site, scope: Scope) -> set[str]:
 
 def _history(site: app.Site) -> Mapping[str, int]:
     """How often each finding was repaired within the last day, from the journals."""
-    today = datetime.now(UTC).timestamp() - 86400
+    since = app.run_id(datetime.now(UTC) - timedelta(days=1))
     counts: dict[str, int] = {}
-    for run in site.directory.runs():
-        for record in site.directory.records(run):
-            if record["event"] == "repair" and datetime.fromisoformat(record["at"]).timestamp() > today:
+    for run in site.records.runs():
+        for record in site.records.records(run) if run >= since else ():
+            if record["event"] == "repair":
                 counts[record["key"]] = counts.get(record["key"], 0) + 1
     return counts
 
@@ -315,9 +315,10 @@ def notify(
     how = load_playbook(playbook, options.playbook_dir).notifications
     site = app.open_site(options)
     listed, done = list(findings), list(mended)
-    site.directory.prepare()
-    file = site.directory.root / "told.json"
-    told = set(json.loads(file.read_text())) if file.exists() else set()
+    backend = site.records.backend
+    backend.prepare()
+    stored = backend.read(TOLD)
+    told = set(json.loads(stored.data)) if stored else set()
     new = tuple(f for f in listed if f.key not in told or not how.only_new)
     text = _message(environment, new, listed, done)
     site.aws.read_only = False  # the only writes: a message and three numbers
@@ -337,7 +338,7 @@ def notify(
     url = os.environ.get(how.webhook_variable) if how.webhook_variable else None
     if new and url:
         post(url, text)
-    replace_file(file, json.dumps(sorted(f.key for f in listed)).encode())
+    backend.write(TOLD, json.dumps(sorted(f.key for f in listed)).encode())
     return new
 
 

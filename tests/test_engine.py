@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import stat
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,8 +14,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 
 from reptiops.aws import Aws, UnknownInCall, WriteRefused
-from reptiops.engine import lock as locks
 from reptiops.engine.apply import Apply, ApplyError
+from reptiops.engine.backend import LocalBackend
 from reptiops.engine.calls import Work
 from reptiops.engine.events import silent
 from reptiops.engine.graph import Graph, GraphError, Result, Step, step
@@ -27,7 +24,7 @@ from reptiops.engine.remove import Doomed, Remove
 from reptiops.engine.resource import Identity, Live, Resource, fixed
 from reptiops.engine.rollback import inventory, rollback
 from reptiops.engine.scope import Names, Scope
-from reptiops.engine.state import Belongs, Directory, Journal, StateError
+from reptiops.engine.state import Belongs, Journal, Records
 
 NAMES = Names("reptidex", "dev", "123456789012", "us-east-1")
 BELONGS = Belongs("dev", "123456789012", "us-east-1", "here")
@@ -99,8 +96,8 @@ class Run:
 
     def __post_init__(self) -> None:
         self.given = {"env": self.env, "facts": None}
-        self.directory = Directory(self.root)
-        self.directory.prepare()
+        self.directory = Records(LocalBackend(self.root))
+        self.directory.backend.prepare()
         self.state = self.directory.load(BELONGS)
         self.scope = Scope(self.aws, NAMES, wanted(GRAPH, self.given))
         self.plan: Plan = make(GRAPH, self.given, self.scope, self.state)
@@ -218,58 +215,3 @@ def test_steps_in_a_circle_are_refused() -> None:
         Graph([a, b])
     with pytest.raises(GraphError, match="no step"):
         Graph([a])
-
-
-def test_state_files(aws: Aws, tmp_path: Path) -> None:
-    run = Run(aws, tmp_path, ENV)
-    run.apply.run()
-    run.directory.save(run.state)
-    for path in tmp_path.rglob("*"):
-        if path.is_file():
-            assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
-    with pytest.raises(StateError, match="belongs to something else"):
-        run.directory.load(Belongs("dev", "999999999999", "us-east-1", "here"))
-    document = json.loads((tmp_path / "state.json").read_text())
-    (tmp_path / "state.json").write_text(json.dumps({**document, "version": 99}))
-    with pytest.raises(StateError, match="newer"):
-        run.directory.load(BELONGS)
-    (tmp_path / "state.json").write_text(json.dumps(document)[:-40])
-    with pytest.raises(StateError, match="damaged"):
-        run.directory.load(BELONGS)
-
-
-def test_one_run_at_a_time(tmp_path: Path) -> None:
-    with locks.held(tmp_path, "provision") as lock:
-        lock.check()
-        with pytest.raises(locks.Locked, match="provision by"):
-            locks.acquire(tmp_path, "teardown")
-    assert locks.read(tmp_path) is None
-
-
-def test_a_lock_taken_by_another_refuses_the_next_write(tmp_path: Path) -> None:
-    lock = locks.acquire(tmp_path, "provision")
-    lease = locks.read(tmp_path)
-    assert lease is not None
-    (tmp_path / "lock.json").write_text(json.dumps({**vars(lease), "token": "other"}))
-    with pytest.raises(locks.LeaseLost):
-        lock.check()
-    lock.release()
-    assert locks.read(tmp_path) is not None, "another's lock was released"
-
-
-def test_of_many_starters_one_wins(tmp_path: Path) -> None:
-    won: list[locks.Lock] = []
-
-    def start() -> None:
-        try:
-            won.append(locks.acquire(tmp_path, "provision"))
-        except locks.Locked:
-            return
-
-    threads = [threading.Thread(target=start) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(won) == 1
-    won[0].release()

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from reptiops import app
-from reptiops.engine.state import Directory
+from reptiops.engine.backend import LocalBackend
+from reptiops.engine.state import Records
 from reptiops.testing import mocked_aws, provision
 from tests.faults import Faults, Point
 from tests.inventory import inventory
@@ -43,7 +44,7 @@ def _trial(environment: str, point: Point, directory: Path) -> None:
         assert inventory(session) == before
         left = app.open_site(app.Settings(environment, session=session, state_dir=directory)).state.entries
         assert {address for address in left if not address.startswith("security/service_linked_role")} == set()
-        assert Directory(directory / environment).runs()
+        assert Records(LocalBackend(directory / environment)).runs()
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])

@@ -127,8 +127,8 @@ class Work:
 
     def gone(self, address: str) -> None:
         """Record that AWS no longer shows it."""
+        self.journal.write("done", address=address, verb="delete", entry=None)
         with self.guard:
-            self.journal.write("done", address=address, verb="delete", entry=None)
             self.state.entries.pop(address, None)
 
     def retire(self, address: str, instance: Resource, live: Live[Any]) -> None:
@@ -150,24 +150,23 @@ class Work:
         if known is not None and known.id == live.id:
             return
         entry = Entry(address, live.has.kind(), live.id, plain(live.has), needs, now())
-        with self.guard:
-            self.journal.write("done", address=address, verb="adopt", entry=vars(entry))
-            self.state.entries[address] = entry
+        self._record(address, "adopt", entry)
 
     def recorded_as(self, address: str, entry: Entry | None) -> None:
         """Put back what the state said of an address before a change that was set back: drift is drift again."""
         if entry is None:
             return
-        with self.guard:
-            self.journal.write("done", address=address, verb="restore", entry=vars(entry))
-            self.state.entries[address] = entry
+        self._record(address, "restore", entry)
 
     def accept(self, address: str, live: Live[Any]) -> None:
         """Record what is live as what was applied: a person has said that it is right."""
         before = self.state.entries[address]
         entry = Entry(address, live.has.kind(), live.id, plain(live.has), before.needs, before.created)
+        self._record(address, "accept", entry)
+
+    def _record(self, address: str, verb: str, entry: Entry, **more: Any) -> None:
+        self.journal.write("done", address=address, verb=verb, entry=vars(entry), **more)
         with self.guard:
-            self.journal.write("done", address=address, verb="accept", entry=vars(entry))
             self.state.entries[address] = entry
 
     # -- the journal around it, and the retry --
@@ -184,29 +183,23 @@ class Work:
     ) -> Entry:
         kind = type(target)
         started = time.monotonic()
-        with self.guard:
-            pre, wanted = live and plain(live.has), plain(target) if live is None else None
-            known = self.state.entries.get(address)
-            was = vars(known) if known else None
-            self.journal.write("begin", address=address, verb=verb, kind=kind.kind(), pre=pre, target=wanted, was=was)
+        pre, wanted = live and plain(live.has), plain(target) if live is None else None
+        known = self.state.entries.get(address)
+        was = vars(known) if known else None
+        self.journal.write("begin", address=address, verb=verb, kind=kind.kind(), pre=pre, target=wanted, was=was)
         try:
             identifier = self._retried(kind, address, verb, started)(attempt)
         except Kept as kept:
-            with self.guard:
-                self.journal.write("kept", address=address, verb=verb, why=str(kept))
+            self.journal.write("kept", address=address, verb=verb, why=str(kept))
             raise
         except Exception as error:
-            with self.guard:
-                self.journal.write("failed", address=address, verb=verb, code=code(error), request=request_id(error))
+            self.journal.write("failed", address=address, verb=verb, code=code(error), request=request_id(error))
             raise CallFailed(address, verb, kind.kind(), error) from error
         finally:
             self.scope.forget(kind)
         entry = Entry(address, kind.kind(), identifier, plain(target), needs, now())
         if gone:
-            with self.guard:
-                seconds = round(time.monotonic() - started, 3)
-                self.journal.write("done", address=address, verb=verb, entry=vars(entry), seconds=seconds)
-                self.state.entries[address] = entry
+            self._record(address, verb, entry, seconds=round(time.monotonic() - started, 3))
         return entry
 
     def _retried(self, kind: type[Resource], address: str, verb: str, started: float) -> tenacity.Retrying:

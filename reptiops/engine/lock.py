@@ -1,4 +1,4 @@
-"""One run per environment: a lease in a file, renewed by a heartbeat, with a token that is checked before each write.
+"""One run per environment: a lease in the state's backend, renewed by a heartbeat, with a token that is checked before each write.
 
 A killed run's lease expires by itself. A machine that slept through its lease finds another token (or an expired
 lease of its own) and is refused before it can write.
@@ -6,6 +6,7 @@ lease of its own) and is refused before it can write.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -14,17 +15,21 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from getpass import getuser
-from pathlib import Path
 
-from filelock import FileLock
+import structlog
 
+from reptiops.engine.backend import Backend, Conflict, Stored
 from reptiops.engine.state import now
 from reptiops.errors import ReptiopsError
 
 LEASE = 60.0
 """Seconds for which a lease holds without a heartbeat; the heartbeat comes three times in it."""
+BEATS = 3
+LOCK = "lock.json"
+
+log = structlog.get_logger()
 
 
 class Locked(ReptiopsError):
@@ -50,12 +55,14 @@ class Lease:
     expires: float
 
 
-def read(root: Path) -> Lease | None:
+def read(backend: Backend) -> Lease | None:
     """The lease as it stands, expired or not; None where nobody holds the environment."""
+    return _parse(backend.read(LOCK))
+
+
+def _parse(stored: Stored | None) -> Lease | None:
     try:
-        return Lease(**json.loads((root / "lock.json").read_text()))
-    except FileNotFoundError:
-        return None
+        return Lease(**json.loads(stored.data)) if stored else None
     except (ValueError, TypeError):
         return None  # cut off by a full disk: nobody can hold it
 
@@ -63,69 +70,93 @@ def read(root: Path) -> Lease | None:
 class Lock:
     """A held lease."""
 
-    def __init__(self, root: Path, lease: Lease):
-        self._root, self._lease = root, lease
+    def __init__(self, backend: Backend, lease: Lease):
+        self._backend, self._lease = backend, lease
         self._stopped = threading.Event()
-        self._checked = 0.0
         self._beat = threading.Thread(target=self._heartbeat, name="lock", daemon=True)
         self._beat.start()
 
     def check(self) -> None:
         """Refuse to go on if the lease has expired or somebody else has taken it."""
-        current = read(self._root)
-        if current is None or current.token != self._lease.token or current.expires < time.time():
+        if self._mine(self._backend.read(LOCK)) is None:
             raise LeaseLost(
                 "this run lost its lock (the machine slept, or somebody unlocked it): nothing more is written"
             )
+
+    def _mine(self, stored: Stored | None) -> str | None:
+        """The version of the stored lease if it is ours and holds."""
+        current = _parse(stored)
+        if stored is None or current is None or current.token != self._lease.token or current.expires < time.time():
+            return None
+        return stored.version
 
     def release(self) -> None:
         """Give the environment free, if it is still ours."""
         self._stopped.set()
         self._beat.join()
-        with _guard(self._root):
-            current = read(self._root)
-            if current is not None and current.token == self._lease.token:
-                (self._root / "lock.json").unlink(missing_ok=True)
+        stored = self._backend.read(LOCK)
+        current = _parse(stored)
+        if stored is not None and current is not None and current.token == self._lease.token:
+            with contextlib.suppress(Conflict):  # taken over in this very moment: then it is not ours to give free
+                self._backend.remove(LOCK, stored.version)
 
     def _heartbeat(self) -> None:
-        while not self._stopped.wait(LEASE / 3):
-            with _guard(self._root):
-                current = read(self._root)
-                if current is None or current.token != self._lease.token or current.expires < time.time():
+        while not self._stopped.wait(LEASE / BEATS):
+            try:
+                version = self._mine(self._backend.read(LOCK))
+                if version is None:
                     return  # lost: check() tells
-                self._lease = Lease(**{**asdict(self._lease), "expires": time.time() + LEASE})
-                _write(self._root, self._lease)
+                self._lease = replace(self._lease, expires=time.time() + LEASE)
+                self._backend.write(LOCK, _document(self._lease), version)
+            except Conflict:
+                return
+            except Exception as error:  # out of reach for a moment: the lease is long enough for another try
+                log.warning("the lock could not be renewed", error=type(error).__name__)
 
 
-def _guard(root: Path) -> FileLock:
-    return FileLock(root / "lock.guard", timeout=10, mode=0o600)
+def _document(lease: Lease) -> bytes:
+    return json.dumps(asdict(lease)).encode()
 
 
-def _write(root: Path, lease: Lease) -> None:
-    temporary = root / ".lock.json.new"
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w") as file:
-        json.dump(asdict(lease), file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, root / "lock.json")
-
-
-def acquire(root: Path, operation: str) -> Lock:
+def acquire(backend: Backend, operation: str) -> Lock:
     """Take the environment, or raise Locked saying who has it."""
-    with _guard(root):
-        current = read(root)
-        if current is not None and current.expires >= time.time() and _alive(current):
-            raise Locked(
-                f"another run holds this environment: {current.operation} by {current.who} on {current.host} "
-                f"(process {current.pid}) since {current.since}. Wait for it; if it was killed, its lock ends by itself "
-                f"within {LEASE:.0f} s."
-            )
-        lease = Lease(
-            secrets.token_hex(8), getuser(), socket.gethostname(), os.getpid(), now(), operation, time.time() + LEASE
-        )
-        _write(root, lease)
-    return Lock(root, lease)
+    stored = backend.read(LOCK)
+    current = _parse(stored)
+    if current is not None and current.expires >= time.time() and _alive(current):
+        raise _locked(current)
+    lease = Lease(
+        secrets.token_hex(8), getuser(), socket.gethostname(), os.getpid(), now(), operation, time.time() + LEASE
+    )
+    try:
+        backend.write(LOCK, _document(lease), stored.version if stored else None)
+    except Conflict:
+        current = read(backend)
+        if current is None or current.token != lease.token:  # else the first attempt's answer was lost
+            raise _locked(current) from None
+    return Lock(backend, lease)
+
+
+def _locked(lease: Lease | None) -> Locked:
+    if lease is None:
+        return Locked("another run took this environment in the same moment: try again")
+    return Locked(
+        f"another run holds this environment: {lease.operation} by {lease.who} on {lease.host} "
+        f"(process {lease.pid}) since {lease.since}. Wait for it; if it was killed, its lock ends by itself within "
+        f"{LEASE:.0f} s, or see `reptiops unlock`."
+    )
+
+
+def break_open(backend: Backend, token: str) -> bool:
+    """Take the lease away from whoever has it, if it is still that one; the run that had it is refused its next write."""
+    stored = backend.read(LOCK)
+    current = _parse(stored)
+    if stored is None or (current is not None and current.token != token):
+        return False
+    try:
+        backend.remove(LOCK, stored.version)
+    except Conflict:
+        return False
+    return True
 
 
 def _alive(lease: Lease) -> bool:
@@ -142,9 +173,9 @@ def _alive(lease: Lease) -> bool:
 
 
 @contextmanager
-def held(root: Path, operation: str) -> Iterator[Lock]:
+def held(backend: Backend, operation: str) -> Iterator[Lock]:
     """Hold the environment for the length of a block."""
-    lock = acquire(root, operation)
+    lock = acquire(backend, operation)
     try:
         yield lock
     finally:

@@ -19,7 +19,7 @@ from reptiops.engine.plan import look
 from reptiops.engine.remove import Doomed, Remove
 from reptiops.engine.resource import Live, Plain, Resource, diff
 from reptiops.engine.rollback import Undone
-from reptiops.engine.state import Directory, Entry
+from reptiops.engine.state import Entry, Records
 
 WRITING = frozenset({"provision", "reconcile"})
 """Operations that can be undone; a teardown cannot."""
@@ -44,16 +44,16 @@ class Unfinished:
         return not (self.created or self.updated or self.deleted)
 
 
-def unfinished(directory: Directory) -> Unfinished:
+def unfinished(kept: Records) -> Unfinished:
     """Everything done since the last run that ended or was undone."""
     found = Unfinished()
-    for run in reversed(directory.runs()):
-        records = list(directory.records(run))
+    for run in reversed(kept.runs()):
+        records = list(kept.records(run))
         if any(r["event"] in ("end", "undone") for r in records):
             break
         found.runs.insert(0, run)
     for run in found.runs:
-        for record in directory.records(run):
+        for record in kept.records(run):
             _take(found, record)
     return found
 

@@ -7,25 +7,20 @@ which leaves secret fields out.
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
+from reptiops.engine.backend import Backend, StateError
 from reptiops.engine.resource import Plain
-from reptiops.errors import ReptiopsError
 
 VERSION = 1
-
-
-class StateError(ReptiopsError):
-    """A state that cannot be used: foreign, newer than this version, or damaged."""
-
-    exit_code = 4
+STATE = "state.json"
+VERSIONS = 20
+"""How many earlier snapshots are kept."""
 
 
 def now() -> str:
@@ -67,48 +62,40 @@ class State:
     entries: dict[str, Entry] = field(default_factory=dict)
 
 
-class Directory:
-    """State and journals of one environment in a local directory. Every file is 0600 and replaced as a whole."""
+class Records:
+    """State and journals of one environment, in whatever backend they are kept."""
 
-    def __init__(self, root: Path):
-        self.root = root
-        self.journals = root / "journal"
-
-    def prepare(self) -> None:
-        """Make the directory, readable by its owner only."""
-        try:
-            self.journals.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise StateError(f"the state directory {self.root} cannot be made: {error.strerror}") from error
+    def __init__(self, backend: Backend):
+        self.backend = backend
 
     def load(self, belongs: Belongs) -> State:
-        """The state as it is now; an empty one where there is none. Refuses a foreign, newer or damaged file."""
-        path = self.root / "state.json"
-        state = State(belongs)
-        if path.exists():
-            state = self._read(path, belongs)
+        """The state as it is now; an empty one where there is none. Refuses a foreign, newer or damaged one."""
+        stored = self.backend.read(STATE)
+        state = self._parse(stored.data, belongs) if stored else State(belongs)
         for run in self.runs():
             if run > state.through:
                 for record in self.records(run):
                     replay(state, record)
         return state
 
-    def _read(self, path: Path, belongs: Belongs) -> State:
+    def _parse(self, data: bytes, belongs: Belongs) -> State:
+        where = f"{self.backend.where}/{STATE}"
         try:
-            raw: dict[str, Any] = json.loads(path.read_text())
+            raw: dict[str, Any] = json.loads(data)
             version = raw["version"]
+            if version > VERSION:
+                raise StateError(
+                    f"{where} was written by a newer reptiops (format {version}, this one knows {VERSION}): upgrade."
+                )
             found = Belongs(**raw["belongs"])
             entries = {a: Entry(**{**e, "needs": tuple(e["needs"])}) for a, e in raw["entries"].items()}
             state = State(found, raw["lineage"], raw["serial"], raw["through"], entries)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StateError(
-                f"{path} is damaged ({type(error).__name__}: {error}). The version before it is {path.name}.previous; "
-                "without any state file reptiops finds its resources again by their tags."
+                f"{where} is damaged ({type(error).__name__}: {error}). Earlier versions are in "
+                f"{self.backend.where}/versions; or run `reptiops state rebuild {belongs.environment}`, which makes the "
+                "state anew from AWS alone."
             ) from error
-        if version > VERSION:
-            raise StateError(
-                f"{path} was written by a newer reptiops (format {version}, this one knows {VERSION}): upgrade."
-            )
         if found != belongs:
             differing = ", ".join(
                 f"{k}: state says {v}, this run is {getattr(belongs, k)}"
@@ -116,12 +103,15 @@ class Directory:
                 if v != getattr(belongs, k)
             )
             raise StateError(
-                f"{path} belongs to something else ({differing}). Use another --state-dir or other credentials."
+                f"{where} belongs to something else ({differing}). Use another --state-dir or other credentials."
             )
         return state
 
     def save(self, state: State) -> None:
-        """Write the snapshot: to a temporary file, fsynced, renamed; the previous one is kept beside it."""
+        """Write the snapshot as a whole; the ones before it are kept in `versions`, the newest of them."""
+        before = self.backend.read(STATE)
+        if before is not None:
+            self.backend.write(f"versions/{state.serial:08}.json", before.data)
         state.serial += 1
         document = {
             "version": VERSION,
@@ -131,18 +121,17 @@ class Directory:
             "through": state.through,
             "entries": {a: asdict(e) for a, e in sorted(state.entries.items())},
         }
-        path = self.root / "state.json"
-        if path.exists():
-            replace_file(self.root / "state.json.previous", path.read_bytes())
-        replace_file(path, (json.dumps(document, indent=1, sort_keys=True) + "\n").encode())
+        self.backend.write(STATE, (json.dumps(document, indent=1, sort_keys=True) + "\n").encode())
+        for name in self.backend.names("versions")[:-VERSIONS]:
+            self.backend.remove(f"versions/{name}")
 
     def runs(self) -> list[str]:
         """The ids of all runs that have a journal, oldest first."""
-        return sorted(p.stem for p in self.journals.glob("*.jsonl")) if self.journals.exists() else []
+        return [name.removesuffix(".jsonl") for name in self.backend.logs("journal")]
 
     def records(self, run: str) -> Iterator[dict[str, Any]]:
         """The records of a run; a last line that a crash cut off is left out."""
-        lines = (self.journals / f"{run}.jsonl").read_text().splitlines()
+        lines = self.backend.read_log(f"journal/{run}.jsonl").splitlines()
         for number, line in enumerate(lines, 1):
             try:
                 record: dict[str, Any] = json.loads(line)
@@ -151,20 +140,6 @@ class Directory:
                     return
                 raise StateError(f"journal {run}, line {number} is damaged: {error}") from error
             yield record
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file so that a crash leaves either the old or the new one; 0600."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def replay(state: State, record: Mapping[str, Any]) -> None:
@@ -179,19 +154,42 @@ def replay(state: State, record: Mapping[str, Any]) -> None:
 
 
 class Journal:
-    """The append-only record of one run: begin before each write, done or failed after it, each fsynced."""
+    """The append-only record of one run: begin before each write, done or failed after it, durable when it returns.
 
-    def __init__(self, directory: Directory, run: str):
+    Lines of several threads that come while one is being written go along with the next: one write for all.
+    """
+
+    def __init__(self, records: Records, run: str):
         self.run = run
-        path = directory.journals / f"{run}.jsonl"
-        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+        self._log = records.backend.log(f"journal/{run}.jsonl")
+        self._waiting: list[str] = []
+        self._queued = self._written = 0
+        self._queue = threading.Lock()
+        self._writing = threading.Lock()
+        self._broken: Exception | None = None
 
     def write(self, event: str, **record: Any) -> None:
-        """Append one record and force it to the disk."""
+        """Append one record. Once one could not be written, none is taken any more."""
         line = json.dumps({"event": event, "at": now(), **record}, sort_keys=True, default=str) + "\n"
-        os.write(self._file, line.encode())
-        os.fsync(self._file)
+        with self._queue:
+            self._waiting.append(line)
+            self._queued = mine = self._queued + 1
+        with self._writing:
+            if self._broken is not None:
+                raise self._broken
+            if self._written < mine:
+                self._write_all()
+
+    def _write_all(self) -> None:
+        with self._queue:
+            lines, self._waiting, last = self._waiting, [], self._queued
+        try:
+            self._log.append("".join(lines).encode())
+        except Exception as error:
+            self._broken = error
+            raise
+        self._written = last
 
     def close(self) -> None:
         """Nothing more will be written."""
-        os.close(self._file)
+        self._log.close()

@@ -1,0 +1,200 @@
+"""State, journals and lock in an S3 bucket, and the making of such a bucket.
+
+Conditional writes (`If-None-Match: *`, `If-Match`) make the lock; S3 is strongly consistent for reads after writes.
+S3 cannot append, so a log is a folder of parts until it is closed, and one object from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from reptiops.aws import DENIED, Aws, code
+from reptiops.engine.backend import ANY, Conflict, StateError, Stored
+from reptiops.policy import Policy, deny
+
+ABSENT = frozenset({"NoSuchKey", "404", "NoSuchVersion"})
+CONFLICTS = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
+READERS = 16
+NONCURRENT_DAYS = 90
+"""Earlier versions of state and journals are kept so long."""
+
+
+class S3Backend:
+    """Documents of one environment under a prefix of a bucket."""
+
+    def __init__(self, client: Any, bucket: str, prefix: str):
+        self._client, self.bucket, self._prefix = client, bucket, prefix
+
+    @property
+    def where(self) -> str:
+        """The place as a URL."""
+        return f"s3://{self.bucket}/{self._prefix}"
+
+    def prepare(self) -> None:
+        """The bucket has to be there: `reptiops state init` makes it."""
+        try:
+            self._client.head_bucket(Bucket=self.bucket)
+        except ClientError as error:
+            raise self._explained(error) from error
+
+    def read(self, name: str) -> Stored | None:
+        """An object; its version is its ETag."""
+        try:
+            answer = self._client.get_object(Bucket=self.bucket, Key=self._key(name))
+            return Stored(answer["Body"].read(), answer["ETag"])
+        except ClientError as error:
+            if code(error) in ABSENT:
+                return None
+            raise self._explained(error) from error
+
+    def write(self, name: str, data: bytes, expected: str | None = ANY) -> None:
+        """Replace an object."""
+        condition = {} if expected == ANY else {"IfNoneMatch": "*"} if expected is None else {"IfMatch": expected}
+        try:
+            self._client.put_object(Bucket=self.bucket, Key=self._key(name), Body=data, **condition)
+        except ClientError as error:
+            if code(error) in CONFLICTS or (expected not in (None, ANY) and code(error) in ABSENT):
+                raise Conflict(f"{self.where}/{name} was written by somebody else") from error
+            raise self._explained(error) from error
+
+    def remove(self, name: str, expected: str = ANY) -> None:
+        """Delete an object."""
+        condition = {} if expected == ANY else {"IfMatch": expected}
+        try:
+            self._client.delete_object(Bucket=self.bucket, Key=self._key(name), **condition)
+        except ClientError as error:
+            if code(error) in ABSENT:
+                return
+            if code(error) in CONFLICTS:
+                raise Conflict(f"{self.where}/{name} was written by somebody else") from error
+            raise self._explained(error) from error
+
+    def names(self, folder: str) -> list[str]:
+        """The objects of a folder."""
+        return sorted(name for name in self._below(folder) if "/" not in name)
+
+    def log(self, name: str) -> S3Log:
+        """A new log; its first part is conditional, so that nobody else writes it too."""
+        return S3Log(self, name)
+
+    def read_log(self, name: str) -> bytes:
+        """One object if it was closed, else its parts in order."""
+        whole = self.read(name)
+        if whole is not None:
+            return whole.data
+        parts = self.names(f"{name}.parts")
+        with ThreadPoolExecutor(READERS, thread_name_prefix="journal") as pool:
+            found = list(pool.map(self.read, [f"{name}.parts/{part}" for part in parts]))
+        return b"".join(one.data for one in found if one is not None)
+
+    def logs(self, folder: str) -> list[str]:
+        """Closed logs and those that are still parts."""
+        return sorted({name.split(".parts/")[0] for name in self._below(folder)})
+
+    def _below(self, folder: str) -> Iterator[str]:
+        start = self._key(f"{folder}/")
+        try:
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=start):
+                for one in page.get("Contents", []):
+                    yield one["Key"].removeprefix(start)
+        except ClientError as error:
+            raise self._explained(error) from error
+
+    def _key(self, name: str) -> str:
+        return f"{self._prefix}/{name}"
+
+    def _explained(self, error: ClientError) -> StateError:
+        name = code(error)
+        if name in ("NoSuchBucket", "404"):
+            return StateError(f"the state bucket {self.bucket} does not exist: make it with `reptiops state init`")
+        if name in DENIED or name == "403":
+            return StateError(f"the state bucket {self.bucket} refuses these credentials ({name}): {error}")
+        return StateError(f"the state in {self.where} is out of reach: {error}")
+
+
+class S3Log:
+    """A log as numbered parts; closing makes one object of them."""
+
+    def __init__(self, backend: S3Backend, name: str):
+        self._backend, self._name, self._data, self._number = backend, name, b"", 0
+
+    def append(self, data: bytes) -> None:
+        """One more part."""
+        self._number += 1
+        part = f"{self._name}.parts/{self._number:06}"
+        try:
+            self._backend.write(part, data, None)
+        except Conflict:
+            stored = self._backend.read(part)
+            if stored is None or stored.data != data:  # else the answer to the first attempt was lost
+                raise
+        self._data += data
+
+    def close(self) -> None:
+        """First the whole, then away with the parts: a crash in between leaves both, and the whole counts."""
+        self._backend.write(self._name, self._data)
+        parts = [f"{self._name}.parts/{part}" for part in self._backend.names(f"{self._name}.parts")]
+        with ThreadPoolExecutor(READERS, thread_name_prefix="journal") as pool:
+            list(pool.map(self._backend.remove, parts))
+
+
+def s3_backend(aws: Aws, bucket: str, prefix: str, environment: str) -> S3Backend:
+    """The backend of an environment. Its client is not behind the read-only gate: the lock is written before that opens."""
+    return S3Backend(aws.ungated("s3"), bucket, "/".join(part for part in (prefix, environment) if part))
+
+
+def make_bucket(aws: Aws, bucket: str, partition: str = "aws") -> tuple[str, ...]:
+    """Make a bucket for states, or bring one of ours up to it: versioned, encrypted, closed to the public and to plain
+    HTTP. Answers what was set. Raises StateError for a name that is somebody else's.
+    """
+    s3, done = aws.s3, []
+    if not _exists(aws, bucket):
+        place = {} if aws.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
+        try:
+            s3.create_bucket(Bucket=bucket, ObjectOwnership="BucketOwnerEnforced", **place)
+        except ClientError as error:
+            if code(error) == "BucketAlreadyExists":
+                raise StateError(f"the name {bucket} is taken by another account: choose another one") from error
+            raise
+        s3.get_waiter("bucket_exists").wait(Bucket=bucket, WaiterConfig={"Delay": 2})
+        done.append("created")
+    closed = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=dict.fromkeys(closed, True))
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    arn = f"arn:{partition}:s3:::{bucket}"
+    plain_http = {"Bool": {"aws:SecureTransport": "false"}}
+    policy = Policy.make(deny(["s3:*"], [arn, f"{arn}/*"], principal="*", condition=plain_http))
+    s3.put_bucket_policy(Bucket=bucket, Policy=policy.json())
+    old = {
+        "ID": "versions",
+        "Status": "Enabled",
+        "Filter": {"Prefix": ""},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": NONCURRENT_DAYS},
+    }
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [old]})
+    return (
+        *done,
+        "public access blocked",
+        "encrypted",
+        "versioned",
+        "TLS only",
+        f"old versions {NONCURRENT_DAYS} days",
+    )
+
+
+def _exists(aws: Aws, bucket: str) -> bool:
+    try:
+        aws.s3.head_bucket(Bucket=bucket)
+    except ClientError as error:
+        if code(error) in ("404", "NoSuchBucket"):
+            return False
+        if code(error) == "403":
+            raise StateError(f"the bucket {bucket} belongs to somebody else, or refuses these credentials") from error
+        raise
+    return True

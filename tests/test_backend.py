@@ -1,0 +1,310 @@
+"""State, journal and lock: the same for a directory and for a bucket."""
+
+from __future__ import annotations
+
+import json
+import stat
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reptiops.aws import Aws
+from reptiops.engine import lock as locks
+from reptiops.engine.backend import Backend, Conflict, LocalBackend, LocalLog, StateError
+from reptiops.engine.state import Belongs, Entry, Journal, Records, State
+from reptiops.operations.s3_backend import S3Backend, make_bucket, s3_backend
+from reptiops.testing import mocked_aws
+
+BELONGS = Belongs("dev", "123456789012", "us-east-1", "here")
+BUCKET = "reptidex-states"
+
+
+@pytest.fixture(params=["local", "s3"])
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
+    if request.param == "local":
+        local = LocalBackend(tmp_path / "dev")
+        local.prepare()
+        yield local
+        return
+    with mocked_aws() as session:
+        aws = Aws(session, "us-east-1")
+        make_bucket(aws, BUCKET)
+        yield s3_backend(aws, BUCKET, "states", "dev")
+
+
+def _entry(number: int) -> Entry:
+    return Entry(
+        f"network/subnet/{number}", "ec2.Subnet", f"subnet-{number}", {"cidr": f"10.0.{number}.0/24"}, ("network/vpc",)
+    )
+
+
+def _filled(backend: Backend, count: int = 3) -> State:
+    state = State(BELONGS, entries={_entry(n).address: _entry(n) for n in range(count)})
+    Records(backend).save(state)
+    return state
+
+
+def test_what_is_saved_is_loaded(backend: Backend) -> None:
+    state = _filled(backend)
+    found = Records(backend).load(BELONGS)
+    assert found.entries == state.entries
+    assert (found.lineage, found.serial) == (state.lineage, 1)
+
+
+def test_a_journal_goes_on_where_the_snapshot_ends(backend: Backend) -> None:
+    _filled(backend, 1)
+    journal = Journal(Records(backend), "20260101T000000")
+    journal.write("begin", address="network/subnet/7", verb="create", kind="ec2.Subnet", pre=None)
+    journal.write("done", address="network/subnet/7", verb="create", entry=vars(_entry(7)))
+    journal.write("done", address="network/subnet/0", verb="delete", entry=None)
+    for closed in (False, True):  # killed, or ended
+        if closed:
+            journal.close()
+        assert set(Records(backend).load(BELONGS).entries) == {"network/subnet/7"}
+    assert Records(backend).runs() == ["20260101T000000"]
+
+
+def test_many_threads_write_one_journal(backend: Backend) -> None:
+    journal = Journal(Records(backend), "20260101T000000")
+
+    def write(thread: int) -> None:
+        for number in range(20):
+            journal.write("note", thread=thread, number=number)
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    journal.close()
+    records = list(Records(backend).records("20260101T000000"))
+    for thread in range(8):
+        assert [r["number"] for r in records if r["thread"] == thread] == list(range(20))
+
+
+def test_two_runs_never_write_one_journal(backend: Backend) -> None:
+    first = Journal(Records(backend), "20260101T000000")
+    first.write("run")
+    with pytest.raises(Conflict):
+        Journal(Records(backend), "20260101T000000").write("run")
+
+
+def test_earlier_versions_are_kept(backend: Backend) -> None:
+    state = _filled(backend)
+    for _ in range(25):
+        Records(backend).save(state)
+    kept = backend.names("versions")
+    assert len(kept) == 20
+    last = backend.read(f"versions/{kept[-1]}")
+    assert last is not None
+    assert json.loads(last.data)["serial"] == state.serial - 1
+
+
+def test_what_cannot_be_used_is_refused(backend: Backend) -> None:
+    _filled(backend)
+    with pytest.raises(StateError, match=r"belongs to something else .*account"):
+        Records(backend).load(Belongs("dev", "999999999999", "us-east-1", "here"))
+    stored = backend.read("state.json")
+    assert stored is not None
+    document = json.loads(stored.data)
+    backend.write("state.json", json.dumps({**document, "version": 99, "more": {}}).encode())
+    with pytest.raises(StateError, match="newer reptiops"):
+        Records(backend).load(BELONGS)
+
+
+def test_a_truncated_state_is_refused_wherever_it_was_cut(backend: Backend) -> None:
+    _filled(backend, 20)
+    stored = backend.read("state.json")
+    assert stored is not None
+    for length in range(0, len(stored.data) - 2, 100):
+        backend.write("state.json", stored.data[:length])
+        with pytest.raises(StateError, match="state rebuild dev"):
+            Records(backend).load(BELONGS)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cut=st.integers(0, 10_000))
+def test_a_truncated_journal_loses_at_most_what_was_cut(cut: int, tmp_path: Path) -> None:
+    backend = LocalBackend(tmp_path / "dev")
+    backend.prepare()
+    path = backend.root / "journal" / "20260101T000000.jsonl"
+    path.unlink(missing_ok=True)
+    journal = Journal(Records(backend), "20260101T000000")
+    for number in range(30):
+        journal.write("done", address=_entry(number).address, verb="create", entry=vars(_entry(number)))
+    journal.close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[: cut % len(whole)])
+    found = Records(backend).load(BELONGS).entries
+    lines = path.read_bytes().count(b"\n")
+    assert lines <= len(found) <= lines + 1
+    assert list(found) == [_entry(number).address for number in range(len(found))]
+
+
+def test_conditional_writes(backend: Backend) -> None:
+    backend.write("one", b"1", None)
+    with pytest.raises(Conflict):
+        backend.write("one", b"2", None)
+    stored = backend.read("one")
+    assert stored is not None
+    backend.write("one", b"2", stored.version)
+    with pytest.raises(Conflict):
+        backend.write("one", b"3", stored.version)
+    with pytest.raises(Conflict):
+        backend.remove("one", stored.version)
+    backend.remove("one")
+    backend.remove("one")
+    assert backend.read("one") is None
+    with pytest.raises(Conflict):
+        backend.write("one", b"4", stored.version)
+
+
+# --- the lock -----------------------------------------------------------------------------------------------------
+
+
+def test_one_run_at_a_time(backend: Backend) -> None:
+    with locks.held(backend, "provision") as lock:
+        lock.check()
+        with pytest.raises(locks.Locked, match="provision by"):
+            locks.acquire(backend, "teardown")
+    assert locks.read(backend) is None
+
+
+def _stored(backend: Backend, **changed: Any) -> None:
+    lease = locks.read(backend)
+    assert lease is not None
+    backend.write(locks.LOCK, json.dumps({**vars(lease), **changed}).encode())
+
+
+def test_a_lock_taken_by_another_refuses_the_next_write(backend: Backend) -> None:
+    lock = locks.acquire(backend, "provision")
+    _stored(backend, token="other")
+    with pytest.raises(locks.LeaseLost):
+        lock.check()
+    lock.release()
+    assert locks.read(backend) is not None, "another's lock was released"
+
+
+def test_a_sleeper_past_its_lease_is_refused(backend: Backend) -> None:
+    sleeper = locks.acquire(backend, "provision")
+    _stored(backend, expires=0)  # it slept: nobody renewed
+    with pytest.raises(locks.LeaseLost):
+        sleeper.check()
+    with locks.held(backend, "reconcile") as other:
+        with pytest.raises(locks.LeaseLost):
+            sleeper.check()
+        sleeper.release()
+        other.check()
+
+
+def test_a_killed_run_of_this_machine_holds_nothing(backend: Backend) -> None:
+    locks.acquire(backend, "provision")
+    _stored(backend, pid=2**22 - 1)
+    locks.acquire(backend, "provision").release()
+
+
+def test_another_machines_lock_holds_until_it_expires(backend: Backend) -> None:
+    locks.acquire(backend, "provision")
+    _stored(backend, host="elsewhere", pid=1)
+    with pytest.raises(locks.Locked, match="on elsewhere"):
+        locks.acquire(backend, "provision")
+    _stored(backend, expires=datetime(2026, 1, 1, tzinfo=UTC).timestamp())
+    locks.acquire(backend, "provision").release()
+
+
+def test_a_truncated_lock_holds_nobody_up(backend: Backend) -> None:
+    locks.acquire(backend, "provision")
+    stored = backend.read(locks.LOCK)
+    assert stored is not None
+    backend.write(locks.LOCK, stored.data[:30])
+    locks.acquire(backend, "provision").release()
+
+
+def test_breaking_a_lock_open(backend: Backend) -> None:
+    lock = locks.acquire(backend, "provision")
+    lease = locks.read(backend)
+    assert lease is not None
+    assert not locks.break_open(backend, "another token")
+    assert locks.break_open(backend, lease.token)
+    with pytest.raises(locks.LeaseLost):
+        lock.check()
+
+
+def test_of_many_starters_one_wins(backend: Backend) -> None:
+    for _ in range(10):
+        won: list[locks.Lock] = []
+
+        def start(won: list[locks.Lock] = won) -> None:
+            try:
+                won.append(locks.acquire(backend, "provision"))
+            except locks.Locked:
+                return
+
+        threads = [threading.Thread(target=start) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(won) == 1
+        won[0].release()
+
+
+# --- the directory ------------------------------------------------------------------------------------------------
+
+
+def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
+    backend = LocalBackend(tmp_path / "dev")
+    backend.prepare()
+    _filled(backend)
+    Journal(Records(backend), "20260101T000000").write("run")
+    with locks.held(backend, "provision"):
+        for path in (tmp_path / "dev").rglob("*"):
+            assert stat.S_IMODE(path.stat().st_mode) == (0o600 if path.is_file() else 0o700), path
+
+
+def test_a_full_disk_leaves_no_half_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = LocalLog(tmp_path / "one.jsonl")
+    log.append(b'{"n": 1}\n')
+    real = __import__("os").write
+    monkeypatch.setattr("reptiops.engine.backend.os.write", lambda handle, data: real(handle, data[:3]))
+    with pytest.raises(StateError, match="No space left"):
+        log.append(b'{"n": 2}\n')
+    monkeypatch.undo()
+    log.append(b'{"n": 3}\n')
+    assert (tmp_path / "one.jsonl").read_bytes() == b'{"n": 1}\n{"n": 3}\n'
+
+
+def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StateError, match="cannot be made"):
+        LocalBackend(tmp_path / "file" / "dev").prepare()
+
+
+# --- the bucket ---------------------------------------------------------------------------------------------------
+
+
+def test_the_bucket_is_made_properly() -> None:
+    with mocked_aws() as session:
+        aws = Aws(session, "us-east-1")
+        make_bucket(aws, BUCKET)
+        make_bucket(aws, BUCKET)  # again: nothing breaks
+        s3 = session.client("s3", region_name="us-east-1")
+        assert s3.get_bucket_versioning(Bucket=BUCKET)["Status"] == "Enabled"
+        assert all(s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"].values())
+        rule = s3.get_bucket_encryption(Bucket=BUCKET)["ServerSideEncryptionConfiguration"]["Rules"][0]
+        assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+        assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=BUCKET)["Policy"]
+
+
+def test_a_bucket_that_is_not_there() -> None:
+    with mocked_aws() as session:
+        backend: S3Backend = s3_backend(Aws(session, "us-east-1"), "reptidex-nowhere", "", "dev")
+        for act in (backend.prepare, lambda: backend.read("state.json"), lambda: backend.names("journal")):
+            with pytest.raises(StateError, match="state init"):
+                act()
