@@ -151,7 +151,7 @@ def open_site(settings: Settings, *, blank: bool = False) -> Site:
     env = load_environment(settings.environment, settings.config_dir)
     if settings.overrides:
         env = _overridden(env, settings.overrides)
-    session, endpoint, root = _session(settings)
+    session, endpoint, root = session_of(settings)
     aws = Aws(session, settings.region or env.region, read_only=True)
     account = aws.account()
     if env.account and env.account != account and not settings.sandbox:
@@ -191,7 +191,7 @@ def state_root(sandbox: bool) -> Path:
     return control.default_directory() / "environments" / str(control.status(control.default_directory()).instance)
 
 
-def _session(settings: Settings) -> tuple[Any, str | None, Path]:
+def session_of(settings: Settings) -> tuple[Any, str | None, Path]:
     """The boto3 session, the name of its world where that is not the endpoint, and the root of its states."""
     if settings.session is not None:
         return settings.session, None, settings.state_dir or default_state_dir()
@@ -278,7 +278,7 @@ def provision(
         return Outcome(made, made.live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts)
     if not approve(made):
         raise Refused("Nothing was changed.")
-    with _writing(site, "provision", options.tell, scope, stop, book) as work:
+    with writing(site, "provision", options.tell, scope, stop, book) as work:
         before = inventory(scope, site.graph.kinds())
         matcher = Matcher(scope, site.graph.kinds(), site.state)
         run = Apply(site.graph, site.given, made, matcher, work, strict_phases or book.strict_phases, selection)
@@ -287,7 +287,7 @@ def provision(
             _remove_undeclared(site, made, work)
             _interrupted(work)
         except (ReptiopsError, KeyboardInterrupt) as error:
-            _handle_failure(site, run, work, before, error, how)
+            handle_failure(site, run, work, before, error, how)
         live, left = _verify(site, work, selection)
     return Outcome(made, live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts, left)
 
@@ -301,7 +301,7 @@ def _record(site: Site, made: Plan, tell: Sink, scope: Scope) -> None:
         if a.live is not None and not (a.address in entries and entries[a.address].id == a.live.id)
     ]
     if found:
-        with _writing(site, "record", tell, scope) as work:
+        with writing(site, "record", tell, scope) as work:
             for address, live in found:
                 s = site.graph.step_of(address)
                 work.adopt(address, live, tuple(site.graph.steps[n].path for n in s.needs) if s else ())
@@ -339,7 +339,7 @@ def run_id(at: datetime) -> str:
 
 
 @contextmanager
-def _writing(
+def writing(
     site: Site,
     operation: str,
     tell: Sink,
@@ -396,7 +396,7 @@ class Interrupted(ReptiopsError):
     exit_code = 130
 
 
-def _handle_failure(
+def handle_failure(
     site: Site, run: Apply, work: Work, before: Any, error: BaseException, on_failure: OnFailure
 ) -> None:
     undone = None
@@ -437,7 +437,7 @@ def roll_back(
         raise Refused(f"The last run of {environment} has ended: there is nothing in doubt to undo.")
     if not approve(what):
         raise Refused("Nothing was changed.")
-    with _writing(site, "rollback", options.tell, site.scope(), stop) as work:
+    with writing(site, "rollback", options.tell, site.scope(), stop) as work:
         undone = undo(site.graph, work, what)
         if undone.complete:
             work.journal.write("undone", runs=what.runs)
@@ -532,7 +532,7 @@ def teardown(
         return Teardown((), time.monotonic() - started, sum(site.aws.calls.values()))
     if not approve(site.env, actions):
         raise Refused("Nothing was changed.")
-    with _writing(site, "teardown", options.tell, scope, stop, book) as work:
+    with writing(site, "teardown", options.tell, scope, stop, book) as work:
         removal = Remove(site.graph, doomed, work)
         removal.run()
         _interrupted(work)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +15,7 @@ from typing import Any
 
 from reptiops import app
 from reptiops.config import environment_file, parse_environment
+from reptiops.configtext import with_overrides
 from reptiops.engine.apply import Apply
 from reptiops.engine.drift import Drift, Finding, find
 from reptiops.engine.plan import Matcher, Plan, Selection, look, make
@@ -114,7 +114,7 @@ def reconcile(
     lost = [a.address for a in made.actions if a.verb == "replace" and a.kind.holds_data]
     if lost and book.brake.data:
         return Reconciled((), tuple(left), f"this would replace what holds data: {', '.join(lost)}")
-    with app._writing(site, "reconcile", options.tell, scope, stop, book) as work:
+    with app.writing(site, "reconcile", options.tell, scope, stop, book) as work:
         for finding in mend:
             work.journal.write("repair", address=finding.address, key=finding.key)
         if made.changes:
@@ -123,7 +123,7 @@ def reconcile(
             try:
                 run.run()
             except ReptiopsError as error:
-                app._handle_failure(site, run, work, world, error, "keep" if book.on_failure == "keep" else "rollback")
+                app.handle_failure(site, run, work, world, error, "keep" if book.on_failure == "keep" else "rollback")
         gone = [before.extras[f.id] for f in mend if f.what == "extra"]
         if gone:
             Remove(site.graph, [Doomed(f"{path}/{one.id}", has, one, path) for has, one, path in gone], work).run()
@@ -224,7 +224,7 @@ def stop(environment: str, *, playbook: str = "office-hours-stop", **settings: A
     there = [name for name in names if f"compute/service/{name}" in live]
     if not there:
         raise app.Refused(f"{environment} has no such services to stop.")
-    with app._writing(site, "stop", options.tell, site.scope(), None, book):
+    with app.writing(site, "stop", options.tell, site.scope(), None, book):
         stopped = park(site.aws, site.env.cluster_name, there, _alarms(site))
     return Parked(stopped, time.monotonic() - started)
 
@@ -241,7 +241,7 @@ def start(environment: str, *, playbook: str = "office-hours-start", **settings:
     book = load_playbook(playbook, options.playbook_dir)
     site = app.open_site(options)
     if site.facts.parked:
-        with app._writing(site, "start", options.tell, site.scope(), None, book):
+        with app.writing(site, "start", options.tell, site.scope(), None, book):
             unpark(site.aws, site.env.cluster_name, _alarms(site))
     names = book.services or tuple(service.name for service in site.env.services)
     only = [f"compute/{step}/{name}" for name in names for step in ("service", "scalable_target")]
@@ -272,30 +272,9 @@ def accept(environment: str, address: str, **settings: Any) -> tuple[Path, tuple
     text = with_overrides(file.read_text(), address, values)
     parse_environment(text, environment, str(file))
     file.write_text(text)
-    with app._writing(site, "accept", options.tell, site.scope()) as work:
+    with app.writing(site, "accept", options.tell, site.scope()) as work:
         work.accept(address, live)
     return file, tuple(chosen)
-
-
-def with_overrides(text: str, address: str, values: Mapping[str, Any]) -> str:
-    """A configuration file with overrides for an address added; every other line stays as it is."""
-    lines = text.splitlines()
-    start = next((i for i, line in enumerate(lines) if re.match(r"overrides:", line)), None)
-    if start is None:
-        lines.append("overrides:")
-        start = len(lines) - 1
-    lines[start] = re.sub(r"^overrides:\s*\{\}", "overrides:", lines[start])
-    end = next((i for i in range(start + 1, len(lines)) if re.match(r"\S", lines[i])), len(lines))
-    block = lines[start + 1 : end]
-    at = next((i for i, line in enumerate(block) if line.strip() == f"{address}:"), None)
-    entries = [f"    {name}: {json.dumps(value)}" for name, value in values.items()]
-    if at is None:
-        block = [f"  {address}:", *entries, *block]
-    else:
-        stop = next((i for i in range(at + 1, len(block)) if re.match(r"  \S", block[i])), len(block))
-        kept = [b for b in block[at + 1 : stop] if b.strip().split(":")[0] not in values]
-        block = [*block[: at + 1], *kept, *entries, *block[stop:]]
-    return "\n".join([*lines[: start + 1], *block, *lines[end:]]) + "\n"
 
 
 def notify(

@@ -25,6 +25,8 @@ COMMANDS = {
     "reconcile": "reptiops.cli.keep",
     "accept": "reptiops.cli.keep",
     "schedule": "reptiops.cli.schedule",
+    "state": "reptiops.cli.state",
+    "unlock": "reptiops.cli.state",
     "run": "reptiops.cli.playbooks",
     "playbook": "reptiops.cli.playbooks",
     "validate": "reptiops.cli.offline",

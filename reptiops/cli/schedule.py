@@ -1,10 +1,13 @@
-"""`schedule show`: scheduled jobs to copy."""
+"""`schedule`: jobs to copy, and the job inside the environment."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
+
+from reptiops.cli.options import shared, site_settings
 
 FORMS = ("cron", "systemd", "github", "eventbridge")
 
@@ -32,3 +35,33 @@ def show(env: str, form: str | None, every: str | None, config_dir: Path | None,
             raise click.UsageError(f"--every {every}: a whole number with s, m, h or d, such as 15m") from None
     loaded = load_environment(env, config_dir)
     click.echo("\n\n".join(schedules.schedule(loaded, one, every) for one in ([form] if form else FORMS)))
+
+
+@schedule.command()
+@click.argument("env")
+@click.option("--every", help="Such as 15m; default: as the configuration says.")
+@click.option("--image", help="The tool's image (see Dockerfile); default: as the configuration says.")
+@shared
+def install(env: str, every: str | None, image: str | None, **given: Any) -> None:
+    """Switch ENV's `schedule` section on, and make the job: EventBridge Scheduler starts a Fargate task."""
+    _switch(env, "installed", {"every": every, "image": image}, given)
+
+
+@schedule.command()
+@click.argument("env")
+@shared
+def uninstall(env: str, **given: Any) -> None:
+    """Switch ENV's `schedule` section off, and remove the job."""
+    _switch(env, "removed", {}, given)
+
+
+def _switch(env: str, word: str, values: dict[str, str | None], given: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    from reptiops import jobs
+    from reptiops.report import terminal
+
+    progress = terminal.Progress(Console(stderr=given["as_json"], emoji=False), given["verbose"])
+    act = jobs.install if word == "installed" else jobs.uninstall
+    file, outcome = act(env, **values, tell=progress, **site_settings(given))
+    click.echo(f"{env}: the job is {word} ({len(outcome.plan.changes)} changes). Commit {file}.")

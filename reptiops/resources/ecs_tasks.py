@@ -84,6 +84,13 @@ class Container:
 
 
 @dataclass(frozen=True)
+class PinnedContainer(Container):
+    """A container whose image the configuration sets, not a pipeline."""
+
+    image: str = ""
+
+
+@dataclass(frozen=True)
 class TaskDefinition(Resource):
     """What a task of a service is. The revision that the service runs is the truth, whoever registered it."""
 

@@ -237,6 +237,13 @@ def _schedule(env: Environment) -> Findings:
         yield Finding(
             ("schedule", "enabled"), message, "schedule.image: the image to run", also=(("schedule", "image"),)
         )
+    if schedule.enabled and not env.network.nat_zones:
+        message = "without NAT gateways a scheduled job inside the VPC cannot reach the APIs it has to read"
+        also: tuple[SettingPath, ...] = (("network", "nat_gateways"),)
+        yield Finding(("schedule", "enabled"), message, "a job outside: `reptiops schedule show`", also=also)
+    if schedule.enabled and schedule.playbook != "drift":
+        message = "the job inside the environment may only look: its role has no right to change anything"
+        yield Finding(("schedule", "playbook"), message, "drift; run reconcile from outside: `reptiops schedule show`")
 
 
 COMPUTE_CHECKS: tuple[Callable[[Environment], Findings], ...] = (

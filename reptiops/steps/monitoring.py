@@ -13,7 +13,13 @@ from reptiops.facts import Facts
 from reptiops.policy import Policy, allow
 from reptiops.resources.budgets import Budget
 from reptiops.resources.cloudwatch import Alarm, Dashboard, Json, Query
+from reptiops.resources.ecs_tasks import TaskDefinition
+from reptiops.resources.iam import Role
+from reptiops.resources.logs import LogGroup
+from reptiops.resources.scheduler import Schedule, ScheduleGroup
 from reptiops.resources.sns import Subscription, Topic
+from reptiops.steps import job
+from reptiops.steps.access import Arns, assumed_by_tasks
 
 ALB = "AWS/ApplicationELB"
 OWNER_ACTIONS = (
@@ -107,7 +113,18 @@ def alarm(
     _service_alarms(env, alarms, cluster, facts)
     _database_alarms(env, alarms, database)
     _redis_alarms(env, alarms, redis)
+    _own_alarms(env, alarms)
     return alarms.made
+
+
+def _own_alarms(env: Environment, alarms: _Alarms) -> None:
+    """What scheduled runs of this tool count."""
+    for name, metric, text in (
+        ("drift", "DriftedResources", "Resources that differ from what was last applied"),
+        ("reconcile-failed", "ReconcileFailed", "A scheduled reconcile failed or was braked"),
+    ):
+        one: tuple[str, str, Mapping[str, str], str] = (env.metrics_namespace, metric, {}, "Maximum")
+        alarms.add(name, env.monitoring.alarms.drift, text, metric=one)
 
 
 def _balancer_alarms(
@@ -282,4 +299,97 @@ def budget(env: Environment, facts: Facts, alarm_topic: Result) -> Budget | None
         amount=round(float(amount), 2),
         tag=f"user:Environment${env.name}",
         notifications={str(threshold): told for threshold in wanted.thresholds},
+    )
+
+
+# --- the scheduled job of the tool itself ---------------------------------------------------------------------------
+
+
+@step()
+def job_log_group(env: Environment) -> LogGroup | None:
+    """Where the job writes."""
+    return LogGroup(env.log_group(job.NAME), env.compute.log_retention_days) if env.schedule.enabled else None
+
+
+@step()
+def job_execution_role(env: Environment, facts: Facts) -> Role | None:
+    """What ECS itself uses to start the job."""
+    if not env.schedule.enabled:
+        return None
+    trust = assumed_by_tasks(Arns(env, facts))
+    return Role(env.named("job-execution"), trust, job.may_start(env, facts), description="ECS starts the job with it")
+
+
+@step()
+def job_role(env: Environment, facts: Facts) -> Role | None:
+    """What the job may do."""
+    if not env.schedule.enabled:
+        return None
+    trust = assumed_by_tasks(Arns(env, facts))
+    return Role(env.named("job"), trust, job.may_do(env, facts), description="The scheduled job runs with it")
+
+
+@step()
+def job_definition(
+    env: Environment,
+    facts: Facts,
+    job_log_group: Result | None,
+    job_execution_role: Result | None,
+    job_role: Result | None,
+) -> TaskDefinition | None:
+    """The task that runs the tool. Its image is the configuration's: no pipeline deploys it."""
+    if job_log_group is None or job_execution_role is None or job_role is None:
+        return None
+    return TaskDefinition(
+        family=env.task_family(job.NAME),
+        cpu=env.schedule.cpu,
+        memory=env.schedule.memory,
+        architecture=env.compute.architecture,
+        execution_role=job_execution_role.out("arn"),
+        task_role=job_role.out("arn"),
+        containers=job.container(env, facts, job_log_group.id),
+    )
+
+
+@step()
+def schedule_group(env: Environment) -> ScheduleGroup | None:
+    """The environment's schedules."""
+    return ScheduleGroup(env.prefix) if env.schedule.enabled else None
+
+
+@step()
+def schedule_role(env: Environment, facts: Facts) -> Role | None:
+    """What the schedule starts the task with."""
+    if not env.schedule.enabled:
+        return None
+    trust = job.assumed_by_schedules(env, facts)
+    return Role(
+        env.named("schedule"), trust, job.may_run(env, facts), description="The schedule starts the job with it"
+    )
+
+
+@step(after=("private_route_table", "security_group_rule"))
+def schedule(
+    env: Environment,
+    cluster: Result,
+    private_subnet: Mapping[str, Result],
+    security_group: Mapping[str, Result],
+    job_definition: Result | None,
+    schedule_group: Result | None,
+    schedule_role: Result | None,
+) -> Schedule | None:
+    """When the job runs. A start that AWS refused is tried for one interval: the next run is on its way."""
+    if job_definition is None or schedule_group is None or schedule_role is None:
+        return None
+    return Schedule(
+        group=schedule_group.id,
+        name=env.schedule.playbook,
+        expression=env.schedule.expression,
+        role=schedule_role.out("arn"),
+        cluster=cluster.out("arn"),
+        task_definition=job_definition.id,
+        subnets=frozenset(subnet.id for subnet in private_subnet.values()),
+        security_groups=frozenset({security_group["ecs"].id}),
+        attempts=2,
+        age_seconds=max(60, min(86400, env.schedule.every_seconds)),
     )

@@ -8,6 +8,7 @@ from typing import Any
 from reptiops.policy import Policy, allow
 from reptiops.resources.budgets import Budget
 from reptiops.resources.cloudwatch import Alarm, Dashboard, Json, Query
+from reptiops.resources.scheduler import Schedule, ScheduleGroup
 from reptiops.resources.sns import Subscription, Topic
 from tests.samples import Sample, World
 
@@ -29,7 +30,39 @@ def _topic(world: World) -> str:
     return str(answer["TopicArn"])
 
 
+GROUP = ScheduleGroup("reptidex-dev")
+CLUSTER = "arn:aws:ecs:us-east-1:123456789012:cluster/dev-reptidex-cluster"
+TASK = "arn:aws:ecs:us-east-1:123456789012:task-definition/reptidex-dev-reptiops:1"
+
+
+def _group(world: World) -> str:
+    tags = world.identity("monitoring/schedule_group").tag_list()
+    world.session.client("scheduler").create_schedule_group(Name="reptidex-dev", Tags=tags)
+    return "reptidex-dev"
+
+
 SAMPLES = [
+    Sample(ScheduleGroup, lambda world: GROUP),
+    Sample(
+        Schedule,
+        lambda world: Schedule(
+            group=_group(world),
+            name="drift",
+            expression="rate(15 minutes)",
+            role=world.role("scheduler.amazonaws.com"),
+            cluster=CLUSTER,
+            task_definition=TASK,
+            subnets=frozenset(world.subnets),
+            security_groups=frozenset({world.group}),
+            attempts=2,
+        ),
+        [
+            lambda s: replace(s, expression="rate(1 hour)", age_seconds=3600),
+            lambda s: replace(s, enabled=False, attempts=0),
+            lambda s: replace(s, timezone="America/New_York", subnets=frozenset({"subnet-1"})),
+        ],
+        beside=(GROUP,),
+    ),
     Sample(
         Topic,
         lambda world: TOPIC,

@@ -1,0 +1,106 @@
+"""`state` and `unlock`: the record of what was made, and who holds the environment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from reptiops import states
+from reptiops.cli.options import shared, show_json, site_settings
+
+
+@click.group()
+def state() -> None:
+    """The state of an environment: where it is kept, what it records."""
+
+
+@state.command()
+@click.argument("env")
+@shared
+def init(env: str, **given: Any) -> None:
+    """Make the place where ENV keeps its state: a directory, or a versioned, encrypted, closed S3 bucket."""
+    where, done = states.init(env, **site_settings(given))
+    click.echo(f"{where}: {', '.join(done)}")
+
+
+@state.command()
+@click.argument("env")
+@shared
+def show(env: str, **given: Any) -> None:
+    """Where the state of ENV is, how much it records, and who holds the lock."""
+    found = states.show(env, **site_settings(given))
+    if given["as_json"]:
+        show_json({**vars(found), "lease": _public(found.lease)})
+        return
+    click.echo(f"kept in    {found.where}")
+    click.echo(f"lineage    {found.lineage}, serial {found.serial}")
+    click.echo(f"last run   {found.through or 'none'}")
+    click.echo(f"resources  {found.resources}")
+    click.echo(f"versions   {len(found.versions)} earlier ones are kept")
+    click.echo(f"lock       {_held(found.lease)}")
+
+
+def _public(lease: Any) -> dict[str, Any] | None:
+    return {k: v for k, v in vars(lease).items() if k != "token"} if lease else None
+
+
+def _held(lease: Any) -> str:
+    if lease is None:
+        return "free"
+    return f"{lease.operation} by {lease.who} on {lease.host} (process {lease.pid}) since {lease.since}"
+
+
+@state.command("list")
+@click.argument("env")
+@shared
+def listed(env: str, **given: Any) -> None:
+    """Every address that the state of ENV records, with AWS's id."""
+    found = states.entries(env, **site_settings(given))
+    if given["as_json"]:
+        show_json([vars(entry) for entry in found])
+        return
+    for entry in found:
+        click.echo(f"{entry.address:50} {entry.id}")
+
+
+@state.command()
+@click.argument("env")
+@shared
+def rebuild(env: str, **given: Any) -> None:
+    """Make the state of ENV anew from AWS alone, after its file was lost or damaged."""
+    found = states.rebuild(env, **site_settings(given))
+    if given["as_json"]:
+        show_json([vars(entry) for entry in found])
+    else:
+        click.echo(f"{env}: {len(found)} resources found and recorded. Nothing in AWS was changed.")
+
+
+@state.command()
+@click.argument("env")
+@click.argument("address")
+@shared
+def forget(env: str, address: str, **given: Any) -> None:
+    """Take ADDRESS out of the state of ENV. AWS is not touched: what carries our tags is found again."""
+    entry = states.forget(env, address, **site_settings(given))
+    click.echo(f"{address} ({entry.id}) is no longer recorded. Nothing in AWS was changed.")
+
+
+@click.command()
+@click.argument("env")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@shared
+def unlock(env: str, yes: bool, **given: Any) -> None:
+    """Show who holds ENV, and take the lock away from them. That run is then refused its next write."""
+    lease = states.holder(env, **site_settings(given))
+    if lease is None:
+        click.echo(f"Nobody holds {env}.")
+        return
+    click.echo(f"{env} is held: {_held(lease)}")
+    if not yes:
+        click.confirm("Take the lock away?", default=False, abort=True)
+    if states.unlock(env, lease.token, **site_settings(given)):
+        click.echo("Unlocked. See `reptiops status` for what that run may have left in doubt.")
+    else:
+        click.echo("Somebody else holds it by now: nothing was done.")
+        raise SystemExit(4)

@@ -1,0 +1,140 @@
+"""EventBridge Scheduler: a group, which carries the tags, and schedules that start Fargate tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from reptiops.aws import Aws
+from reptiops.engine.resource import Identity, Live, Resource, Risk, Status, fixed, follows
+from reptiops.engine.scope import Scope
+
+
+@dataclass(frozen=True)
+class ScheduleGroup(Resource):
+    """A group of schedules. Deleting it deletes what is in it, and takes a while."""
+
+    name: str = fixed()
+
+    risk: ClassVar[Risk] = "cosmetic"
+    absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})
+    not_yet: ClassVar[frozenset[str]] = frozenset({"ConflictException"})
+
+    def key(self) -> str:
+        """Names are unique in a region."""
+        return self.name
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """All groups by prefix in pages; tags cost a call each."""
+        for one in aws.scheduler.pages("list_schedule_groups", "ScheduleGroups", NamePrefix=scope.names.prefix):
+            answer = aws.scheduler.list_tags_for_resource(ResourceArn=one["Arn"])
+            address = scope.address({t["Key"]: t["Value"] for t in answer.get("Tags", [])})
+            status = Status("ready" if one["State"] == "ACTIVE" else "pending", one["State"].lower())
+            yield Live(one["Name"], cls(one["Name"]), address, status, {"arn": one["Arn"]}, one.get("CreationDate"))
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """With the tags; the token makes a repetition answer the same group."""
+        aws.scheduler.create_schedule_group(Name=self.name, Tags=identity.tag_list(), ClientToken=identity.token)
+        return self.name
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """Asynchronous: DELETING first, and schedules in it may still fire."""
+        aws.scheduler.delete_schedule_group(Name=live.id)
+
+
+@dataclass(frozen=True)
+class Schedule(Resource):
+    """A schedule that runs one Fargate task. AWS keeps no tags on it: it is known by its group and name."""
+
+    group: str = fixed()
+    name: str = fixed()
+    expression: str = ""
+    timezone: str = "UTC"
+    enabled: bool = True
+    role: str = ""
+    cluster: str = ""
+    task_definition: str = follows(default="")
+    subnets: frozenset[str] = frozenset()
+    security_groups: frozenset[str] = frozenset()
+    attempts: int = 0
+    """How often a start that AWS refused is tried again."""
+    age_seconds: int = 900
+    """How long it is tried: at least 60."""
+
+    risks: ClassVar[dict[str, Risk]] = {"role": "security", "security_groups": "security"}
+    taggable: ClassVar[bool] = False
+    within: ClassVar[bool] = True
+    absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})
+    not_yet: ClassVar[frozenset[str]] = frozenset({"ConflictException"})
+    propagating: ClassVar[tuple[tuple[str, str], ...]] = (("ValidationException", "to assume the role"),)
+
+    def key(self) -> str:
+        """Unique within the group."""
+        return f"{self.group}/{self.name}"
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """Everything in our groups; the list leaves the target out, so each is read."""
+        for group in scope.live(ScheduleGroup):
+            if group.address is None:
+                continue
+            for one in aws.scheduler.pages("list_schedules", "Schedules", GroupName=group.id):
+                yield cls._read(aws, group.id, one["Name"])
+
+    @classmethod
+    def _read(cls, aws: Aws, group: str, name: str) -> Live[Self]:
+        one = aws.scheduler.get_schedule(GroupName=group, Name=name)
+        target = one["Target"]
+        task = target.get("EcsParameters", {})
+        network = task.get("NetworkConfiguration", {}).get("awsvpcConfiguration", {})
+        retry = target.get("RetryPolicy", {})
+        has = cls(
+            group=group,
+            name=name,
+            expression=one["ScheduleExpression"],
+            timezone=one.get("ScheduleExpressionTimezone", "UTC"),
+            enabled=one.get("State", "ENABLED") == "ENABLED",
+            role=target["RoleArn"],
+            cluster=target["Arn"],
+            task_definition=task.get("TaskDefinitionArn", ""),
+            subnets=frozenset(network.get("Subnets", [])),
+            security_groups=frozenset(network.get("SecurityGroups", [])),
+            attempts=retry.get("MaximumRetryAttempts", 185),
+            age_seconds=retry.get("MaximumEventAgeInSeconds", 86400),
+        )
+        return Live(f"{group}/{name}", has, None, out={"arn": one["Arn"]}, created=one.get("CreationDate"))
+
+    def _sent(self) -> dict[str, Any]:
+        network = {"Subnets": sorted(self.subnets), "SecurityGroups": sorted(self.security_groups)}
+        task = {
+            "TaskDefinitionArn": self.task_definition,
+            "TaskCount": 1,
+            "LaunchType": "FARGATE",
+            "NetworkConfiguration": {"awsvpcConfiguration": {**network, "AssignPublicIp": "DISABLED"}},
+        }
+        retry = {"MaximumRetryAttempts": self.attempts, "MaximumEventAgeInSeconds": self.age_seconds}
+        return {
+            "GroupName": self.group,
+            "Name": self.name,
+            "ScheduleExpression": self.expression,
+            "ScheduleExpressionTimezone": self.timezone,
+            "State": "ENABLED" if self.enabled else "DISABLED",
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            "Target": {"Arn": self.cluster, "RoleArn": self.role, "EcsParameters": task, "RetryPolicy": retry},
+        }
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """A role that has not spread yet is refused in words of the service's own (aws-facts 3.2)."""
+        aws.scheduler.create_schedule(**self._sent(), ClientToken=identity.token)
+        return self.key()
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """Everything is sent: what is left out is reset."""
+        aws.scheduler.update_schedule(**self._sent())
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """At once."""
+        group, name = live.id.split("/")
+        aws.scheduler.delete_schedule(GroupName=group, Name=name)

@@ -1,0 +1,102 @@
+"""What can be done with a state itself: its bucket made, shown, made anew from AWS, corrected; and the lock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from reptiops import app
+from reptiops.aws import Aws
+from reptiops.config import load_environment
+from reptiops.engine import lock as locks
+from reptiops.engine.lock import Lease
+from reptiops.engine.plan import look
+from reptiops.engine.state import Entry
+from reptiops.operations.s3_backend import make_bucket
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A state in short, with the lock if somebody holds it."""
+
+    where: str
+    lineage: str
+    serial: int
+    through: str
+    resources: int
+    versions: tuple[str, ...]
+    lease: Lease | None
+
+
+def init(environment: str, **settings: Any) -> tuple[str, tuple[str, ...]]:
+    """Make the place that the configuration names. Answers it, and what was done."""
+    options = app.Settings(environment, **settings)
+    env = load_environment(environment, options.config_dir)
+    if env.state.bucket is None:
+        site = app.open_site(options)
+        site.records.backend.prepare()
+        return site.records.backend.where, ("a local directory, readable by its owner only",)
+    session, _, _ = app.session_of(options)
+    aws = Aws(session, options.region or env.region)
+    account = aws.account()
+    if env.account and env.account != account and not options.sandbox:
+        raise app.Refused(
+            f"{env.name} belongs to account {env.account}, but these credentials are of account {account}."
+        )
+    return env.state.backend, make_bucket(aws, env.state.bucket)
+
+
+def show(environment: str, **settings: Any) -> Shown:
+    """Where it is, how many resources it records, who holds the lock."""
+    site = app.open_site(app.Settings(environment, **settings))
+    state, backend = site.state, site.records.backend
+    versions = tuple(backend.names("versions"))
+    return Shown(
+        backend.where, state.lineage, state.serial, state.through, len(state.entries), versions, locks.read(backend)
+    )
+
+
+def entries(environment: str, **settings: Any) -> tuple[Entry, ...]:
+    """Everything that is recorded, by address."""
+    site = app.open_site(app.Settings(environment, **settings))
+    return tuple(entry for _, entry in sorted(site.state.entries.items()))
+
+
+def rebuild(environment: str, **settings: Any) -> tuple[Entry, ...]:
+    """The state anew from AWS alone: by address tag, or by natural key inside what is ours. The old one is kept among
+    the versions. What is live counts as applied, so hand-made changes show as pending afterwards, not as drift.
+    """
+    options = app.Settings(environment, **settings)
+    site = app.open_site(options, blank=True)
+    scope = site.scope()
+    look(scope, site.graph.kinds())
+    made = app.plan_site(site)
+    with app.writing(site, "rebuild", options.tell, scope) as work:
+        for action in made.actions:
+            if action.live is not None and action.verb != "foreign" and not action.kind.existing:
+                step = site.graph.step_of(action.address)
+                needs = tuple(site.graph.steps[n].path for n in step.needs) if step else ()
+                work.adopt(action.address, action.live, needs)
+    return tuple(entry for _, entry in sorted(site.state.entries.items()))
+
+
+def forget(environment: str, address: str, **settings: Any) -> Entry:
+    """Take an address out of the state; AWS is not touched. Raises Refused where nothing is recorded of it."""
+    options = app.Settings(environment, **settings)
+    site = app.open_site(options)
+    entry = site.state.entries.get(address)
+    if entry is None:
+        raise app.Refused(f"The state of {environment} records nothing at {address}.")
+    with app.writing(site, "forget", options.tell, site.scope()) as work:
+        work.gone(address)
+    return entry
+
+
+def holder(environment: str, **settings: Any) -> Lease | None:
+    """Who holds the environment, expired leases included."""
+    return locks.read(app.open_site(app.Settings(environment, **settings)).records.backend)
+
+
+def unlock(environment: str, token: str, **settings: Any) -> bool:
+    """Take the lock away from that holder; False where it is no longer the same."""
+    return locks.break_open(app.open_site(app.Settings(environment, **settings)).records.backend, token)
