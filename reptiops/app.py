@@ -140,7 +140,7 @@ class Site:
 
     def scope(self) -> Scope:
         """A fresh look at AWS."""
-        return Scope(self.aws, self.names, wanted(self.graph, self.given))
+        return Scope(self.aws, self.names, wanted(self.graph, self.given, self.state))
 
 
 def open_site(settings: Settings, *, blank: bool = False) -> Site:

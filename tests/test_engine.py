@@ -99,7 +99,7 @@ class Run:
         self.directory = Records(LocalBackend(self.root))
         self.directory.backend.prepare()
         self.state = self.directory.load(BELONGS)
-        self.scope = Scope(self.aws, NAMES, wanted(GRAPH, self.given))
+        self.scope = Scope(self.aws, NAMES, wanted(GRAPH, self.given, self.state))
         self.plan: Plan = make(GRAPH, self.given, self.scope, self.state)
         run = f"{time.time_ns()}"
         self.work = Work(self.aws, self.scope, self.state, Journal(self.directory, run), silent)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from botocore import xform_name
 
 from reptiops import app
 from reptiops.aws import is_read
+from reptiops.config import environment_file
 from reptiops.testing import mocked_aws, provision
 from tests.inventory import inventory
 
@@ -162,3 +165,50 @@ def test_the_pipelines_image_survives_a_change_of_ours(tmp_path: Path) -> None:
         (tmp_path / "dev.yaml").write_text(text.replace("repti-core: {kind: backend, ", larger))
         provision(session, tmp_path, "dev", config_dir=tmp_path)
         assert (task()["cpu"], task()["containerDefinitions"][0]["image"]) == ("1024", image)
+
+
+def _edited(directory: Path, change: Callable[[str], str]) -> Path:
+    directory.mkdir(exist_ok=True)
+    (directory / "dev.yaml").write_text(change(environment_file("dev").read_text()))
+    return directory
+
+
+def _less(text: str) -> str:
+    """Two services fewer, no dashboard, no trail."""
+    text = re.sub(r"(?m)^    (web-embed|repti-ops): .*\n", "", text)
+    text = re.sub(r"(?m)^  dashboard: true", "  dashboard: false", text)
+    return re.sub(r"(?m)^(cloudtrail:\n  enabled:) true", r"\1 false", text)
+
+
+def _no_cdn(text: str) -> str:
+    return re.sub(r"(?m)^(  cdn:\n    enabled:) true", r"\1 false", text)
+
+
+def _named(session: Any) -> set[tuple[str, str]]:
+    """The inventory without what AWS makes up anew each time."""
+    kept = [(what, name) for what, name in inventory(session) if what not in ("certificate", "headers policy")]
+    return {(what, re.sub(r"[0-9a-f]{8,}|[A-Z0-9]{12,}|:[0-9]+$", "", name)) for what, name in kept}
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["state kept", "state lost"])
+def test_what_is_no_longer_wanted_goes(lost: bool, tmp_path: Path) -> None:
+    # A record that points at a distribution which nobody wants is somebody else's once the state is lost.
+    less = _edited(tmp_path / "config", _less if lost else lambda text: _no_cdn(_less(text)))
+    with mocked_aws() as session:
+        app.provision("dev", session=session, state_dir=tmp_path / "small", config_dir=less)
+        small = _named(session)
+    with mocked_aws() as session:
+        provision(session, tmp_path / "first", "dev")
+        whole = _named(session)
+        state = tmp_path / ("second" if lost else "first")
+        app.provision("dev", session=session, state_dir=state, config_dir=less, allow_replace=True)
+        orphans = {what for what, _ in _named(session) - small}
+        assert orphans == ({"dashboard"} if lost else set()), "a dashboard has no tags: only the state knew it"
+        assert small <= _named(session)
+        policies = session.client("cloudfront").list_response_headers_policies(Type="custom")
+        assert policies["ResponseHeadersPolicyList"]["Quantity"] == (1 if lost else 0), "wanted with the CDN only"
+        assert not app.plan("dev", session=session, state_dir=state, config_dir=less).changes
+        if not lost:
+            provision(session, state, "dev")
+            assert _named(session) == whole, "and it comes back"
+            assert not app.plan("dev", session=session, state_dir=state).changes

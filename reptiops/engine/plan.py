@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from reptiops.engine.codec import restore
 from reptiops.engine.graph import Graph, Step, results
 from reptiops.engine.resource import Change, Live, Resource, diff
 from reptiops.engine.scope import Scope
@@ -185,9 +186,19 @@ def wanted_actions(graph: Graph, given: Mapping[str, Any]) -> tuple[Action, ...]
     return tuple(a for _, actions in walk(graph, given, None) for a in actions)
 
 
-def wanted(graph: Graph, given: Mapping[str, Any]) -> tuple[Resource, ...]:
-    """Everything the configuration wants, ids unknown: what observations look for."""
-    return tuple(a.want for a in wanted_actions(graph, given) if a.want is not None)
+def wanted(graph: Graph, given: Mapping[str, Any], state: State) -> tuple[Resource, ...]:
+    """What observations look for: everything the configuration wants, ids unknown, and what it wanted before.
+
+    A dashboard that nobody wants any more is found by the name that the state knows, or never.
+    """
+    now = wanted_actions(graph, given)
+    declared, kinds = {a.address for a in now}, {kind.kind(): kind for kind in graph.kinds()}
+    before = [
+        restore(kinds[entry.kind], entry.applied)
+        for address, entry in state.entries.items()
+        if address not in declared and entry.kind in kinds
+    ]
+    return (*before, *(a.want for a in now if a.want is not None))
 
 
 def make(graph: Graph, given: Mapping[str, Any], scope: Scope, state: State, selection: Selection = EVERYTHING) -> Plan:

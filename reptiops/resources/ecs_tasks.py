@@ -122,14 +122,17 @@ class TaskDefinition(Resource):
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """The revision in service; a newer one of ours with the same images counts instead: it waits to be deployed."""
         wanted = {want.family for want in scope.wanted(cls)}
-        if not wanted:
-            return
         newest: dict[str, str] = {}
         for arn in aws.ecs.pages("list_task_definitions", "taskDefinitionArns", status="ACTIVE"):
             name = _family(arn)
-            if name in wanted and (name not in newest or _revision(arn) > _revision(newest[name])):
+            mine = name in wanted or name.startswith(f"{scope.names.prefix}-")
+            if mine and (name not in newest or _revision(arn) > _revision(newest[name])):
                 newest[name] = arn
         running = {_family(one.has.task_definition): one.has.task_definition for one in scope.live(Service)}
+        for name in sorted(newest.keys() - wanted):  # no longer wanted: still ours, if it carries our tags
+            one = cls._read(aws, scope, newest[name])
+            if one.address is not None:
+                yield one
         for name in sorted(wanted & (newest.keys() | running.keys())):
             current = running.get(name)
             live = cls._read(aws, scope, current) if current else None

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
-from reptiops.aws import Aws
+from botocore.exceptions import ClientError
+
+from reptiops.aws import Aws, code
 from reptiops.engine.resource import Identity, Live, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 
@@ -427,18 +429,40 @@ class HostRule(Resource):
         }
 
     def create(self, aws: Aws, identity: Identity) -> str:
-        """Refused while another rule has the priority."""
-        answer = aws.elbv2.create_rule(
-            ListenerArn=self.listener, Priority=self.priority, Tags=identity.tag_list(), **self._settings()
-        )
+        """Refused while another rule has the priority: one that is about to move or to go, so it makes room first."""
+        settings = {"ListenerArn": self.listener, "Priority": self.priority, **self._settings()}
+        try:
+            answer = aws.elbv2.create_rule(**settings, Tags=identity.tag_list())
+        except ClientError as error:
+            if code(error) != "PriorityInUse":
+                raise
+            rules = self._rules(aws)
+            free = max(rules) + 1
+            aws.elbv2.set_rule_priorities(RulePriorities=[{"RuleArn": rules[self.priority], "Priority": free}])
+            answer = aws.elbv2.create_rule(**settings, Tags=identity.tag_list())
         return str(answer["Rules"][0]["RuleArn"])
+
+    def _rules(self, aws: Aws) -> dict[int, str]:
+        """The ARNs of the listener's rules by priority."""
+        rules = aws.elbv2.pages("describe_rules", "Rules", ListenerArn=self.listener)
+        return {int(one["Priority"]): one["RuleArn"] for one in rules if not one["IsDefault"]}
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Conditions and actions together; the priority by its own call."""
         if changed & {"hosts", "target_group", "other"}:
             aws.elbv2.modify_rule(RuleArn=live.id, **self._settings())
         if "priority" in changed:
-            aws.elbv2.set_rule_priorities(RulePriorities=[{"RuleArn": live.id, "Priority": self.priority}])
+            self._move(aws, live)
+
+    def _move(self, aws: Aws, live: Live[Any]) -> None:
+        """To its priority; whoever has that gets this rule's in exchange, in one call."""
+        rules = self._rules(aws)
+        current = next((priority for priority, arn in rules.items() if arn == live.id), self.priority)
+        moves = [{"RuleArn": live.id, "Priority": self.priority}]
+        occupant = rules.get(self.priority, live.id)
+        if occupant != live.id:
+            moves.append({"RuleArn": occupant, "Priority": current})
+        aws.elbv2.set_rule_priorities(RulePriorities=moves)
 
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """At once."""

@@ -30,13 +30,19 @@ class LogGroup(Resource):
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
-        """The groups by name; the API's filter is a prefix, so the names are compared exactly. Tags cost a call each."""
+        """The wanted groups by name, and those beside them that carry our tags: what is no longer wanted is still ours.
+
+        Tags cost a call each, so only groups under the same paths are asked for theirs.
+        """
         names = {want.name for want in scope.wanted(LogGroup)}
+        paths = {name.rpartition("/")[0] for name in names}
         for one in aws.logs.pages("describe_log_groups", "logGroups"):
-            if one["logGroupName"] not in names:
+            if one["logGroupName"].rpartition("/")[0] not in paths:
                 continue
             arn = one["arn"].removesuffix(":*")
             tags = aws.logs.list_tags_for_resource(resourceArn=arn)["tags"]
+            if one["logGroupName"] not in names and scope.address(tags) is None:
+                continue
             has = cls(one["logGroupName"], one.get("retentionInDays", 0))
             created = datetime.fromtimestamp(one["creationTime"] / 1000, UTC)
             yield Live(one["logGroupName"], has, scope.address(tags), out={"arn": arn}, created=created)

@@ -185,12 +185,19 @@ class AliasRecords(Resource):
         return f"{self.zone}/{self.target}"
 
     def foreign(self, live: Live[Any]) -> bool:
-        """A host that points elsewhere and of which we know nothing is somebody else's."""
-        return any(host in self.hosts and alias != self.hosts[host] for host, alias in live.has.hosts.items())
+        """A host that points elsewhere is somebody else's, unless it points at another target of ours: then it moves."""
+        ours = live.out.get("ours", "").split()
+        return any(
+            host in self.hosts and alias != self.hosts[host] and host not in ours
+            for host, alias in live.has.hosts.items()
+        )
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
-        """What the wanted hosts point at, whoever wrote it, and further hosts that point at the same target."""
+        """What the wanted hosts point at, whoever wrote it, and further hosts that point at the same target.
+
+        A host that moved from one target to another belongs to the newer one, unless it still points at the older.
+        """
         wanted = scope.wanted(cls)
         if not wanted:
             return
@@ -201,15 +208,18 @@ class AliasRecords(Resource):
                 host, ours = canonical(record["Name"]), record["Type"] in ("A", "CNAME")
                 if ours or (host in claimed and record["Type"] not in KEPT_TYPES):
                     aliases[host if ours else f"{host} {record['Type']}"] = _alias(record)
-            for want in wanted:
-                names = TARGETS[want.target](scope)
+            targets = {name for of in TARGETS.values() for name in of(scope)}
+            inside = " ".join(sorted(host for host, alias in aliases.items() if alias.dns_name in targets))
+            for index, want in enumerate(wanted):
+                names, later = TARGETS[want.target](scope), {h for one in wanted[index + 1 :] for h in one.hosts}
                 hosts = {
                     host: alias
                     for host, alias in aliases.items()
-                    if host.split(" ")[0] in want.hosts or (alias.dns_name in names and host not in claimed)
+                    if (host.split(" ")[0] in want.hosts and (host not in later or alias == want.hosts[host]))
+                    or (alias.dns_name in names and host not in claimed)
                 }
                 if hosts:
-                    yield Live(f"{zone}/{want.target}", cls(zone, want.target, hosts))
+                    yield Live(f"{zone}/{want.target}", cls(zone, want.target, hosts), out={"ours": inside})
 
     def create(self, aws: Aws, identity: Identity) -> str:
         """One batch. What somebody else has put at a host is refused before (see `foreign`)."""
@@ -223,7 +233,9 @@ class AliasRecords(Resource):
         for one in record_sets(aws, self.zone):
             host = canonical(one["Name"])
             name = host if one["Type"] in ("A", "CNAME") else f"{host} {one['Type']}"
-            if name in gone or (one["Type"] == "CNAME" and host in self.hosts):
+            if (name in gone and _alias(one) == live.has.hosts[name]) or (
+                one["Type"] == "CNAME" and host in self.hosts
+            ):
                 changes.append(("DELETE", one))
         changes += [
             ("UPSERT", _record(host, alias))
@@ -233,11 +245,12 @@ class AliasRecords(Resource):
         change(aws, self.zone, changes)
 
     def delete(self, aws: Aws, live: Live[Any]) -> None:
-        """Exactly as they are: a DELETE with any other value is refused."""
+        """Exactly as they are: a DELETE with any other value is refused. A host that points elsewhere by now stays."""
+        targets = set(live.has.hosts.values())
         doomed = [
             r
             for r in record_sets(aws, live.has.zone)
-            if canonical(r["Name"]) in live.has.hosts and r["Type"] not in KEPT_TYPES
+            if canonical(r["Name"]) in live.has.hosts and r["Type"] not in KEPT_TYPES and _alias(r) in targets
         ]
         change(aws, live.has.zone, [("DELETE", r) for r in doomed])
 

@@ -97,6 +97,20 @@ def _listeners() -> None:
 def _rules() -> None:
     from moto.elbv2.models import ELBv2Backend, FakeAction
 
+    @replace(ELBv2Backend, "set_rule_priorities")
+    def set_priorities(original: Any, self: Any, rule_priorities: Any) -> Any:
+        # AWS refuses conflicts in the new order only: rules named together may exchange their priorities.
+        named = self.describe_rules(listener_arn=None, rule_arns=[one["RuleArn"] for one in rule_priorities])
+        before = {rule.arn: rule.priority for rule in named}
+        for rule in named:
+            rule.priority = f"moving {rule.arn}"
+        try:
+            return original(self, rule_priorities)
+        except BaseException:
+            for rule in named:
+                rule.priority = before[rule.arn]
+            raise
+
     @replace(FakeAction, "__init__")
     def init(original: Any, self: Any, data: dict[str, Any]) -> None:
         if data.get("Type") == "forward" and data.get("TargetGroupArn") and "ForwardConfig" not in data:
