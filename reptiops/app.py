@@ -135,12 +135,27 @@ class Site:
 
     @property
     def given(self) -> dict[str, Any]:
-        """What steps get beside other steps' results."""
-        return {"env": self.env, "facts": self.facts, "overrides": self.env.overrides}
+        """What steps get beside other steps' results, and what holds for all: accepted overrides, owners of fields."""
+        return {"env": self.env, "facts": self.facts, "overrides": self.env.overrides, "owned": owner_of(self.env)}
 
     def scope(self) -> Scope:
         """A fresh look at AWS."""
         return Scope(self.aws, self.names, wanted(self.graph, self.given, self.state))
+
+
+def owner_of(env: Environment) -> Callable[[str, str], str | None]:
+    """Who owns a field by configuration; a lease that has run out counts no longer."""
+    now = datetime.now(UTC)
+
+    def owner(address: str, path: str) -> str | None:
+        for name, owned in env.owners.get(address, {}).items():
+            dotted = name.replace("/", ".")
+            named = path == dotted or path.endswith(f".{dotted}") or path.startswith(f"{dotted}.")
+            if named and owned.active(now):
+                return owned.owner
+        return None
+
+    return owner
 
 
 def open_site(settings: Settings, *, blank: bool = False) -> Site:

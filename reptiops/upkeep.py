@@ -37,21 +37,6 @@ FLAPPING = 3
 """After so many repairs of the same thing within a day it is reported instead: somebody else wants it otherwise."""
 
 
-def _owner(site: app.Site) -> Callable[[str, str], str | None]:
-    """Who owns a field by configuration; a lease that has run out counts no longer."""
-    now = datetime.now(UTC)
-
-    def owner(address: str, path: str) -> str | None:
-        for name, owned in site.env.owners.get(address, {}).items():
-            dotted = name.replace("/", ".")
-            named = path == dotted or path.endswith(f".{dotted}") or path.startswith(f"{dotted}.")
-            if named and owned.active(now):
-                return owned.owner
-        return None
-
-    return owner
-
-
 def _look(site: app.Site) -> tuple[Scope, Matcher]:
     scope = site.scope()
     look(scope, site.graph.kinds())
@@ -66,7 +51,7 @@ def drift(environment: str, **settings: Any) -> Drift:
 
 def drift_site(site: app.Site, matcher: Matcher | None = None) -> Drift:
     """The drift of an opened site."""
-    return find(site.graph, site.given, matcher or _look(site)[1], site.state, _owner(site))
+    return find(site.graph, site.given, matcher or _look(site)[1], site.state, app.owner_of(site.env))
 
 
 @dataclass(frozen=True)

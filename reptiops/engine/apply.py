@@ -13,7 +13,7 @@ from typing import Any
 from reptiops.engine.calls import Work
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step, results
-from reptiops.engine.plan import EVERYTHING, Action, Matcher, Plan, Selection, decide
+from reptiops.engine.plan import EVERYTHING, Action, Matcher, Plan, Selection, decide, nobody
 from reptiops.engine.resource import Live, Resource, diff, is_unknown, plain
 from reptiops.errors import ReptiopsError
 
@@ -161,7 +161,8 @@ class Apply:
 
     def _begin(self, pool: ThreadPoolExecutor, progress: Progress, address: str, want: Resource) -> None:
         found, foreign = self._matcher.find(address, want)
-        action = decide(address, want, found, foreign, progress.step)
+        action = decide(address, want, found, foreign, progress.step, self._given.get("owned", nobody))
+        want = action.want or want
         if not self._selection.covers(address):
             if found is not None:
                 self.live[address] = found

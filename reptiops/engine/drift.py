@@ -7,18 +7,16 @@ what AWS moved on by itself.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from reptiops.engine.graph import Graph, Step
-from reptiops.engine.plan import Action, Matcher, walk
+from reptiops.engine.plan import Action, Matcher, Owned, walk
 from reptiops.engine.resource import Change, Live, Plain, Resource, Risk, diff, is_unknown, plain
 from reptiops.engine.state import State
 
 What = Literal["changed", "missing", "extra"]
-Owner = Callable[[str, str], str | None]
-"""Address and field → who owns it, where the configuration says so."""
 
 
 @dataclass(frozen=True, order=True)
@@ -87,7 +85,7 @@ def _value(was: Plain, now: Any, path: str, pending: bool) -> Iterator[Change]:
         yield Change(path, plain(now), was)
 
 
-def find(graph: Graph, given: Mapping[str, Any], matcher: Matcher, state: State, owner: Owner) -> Drift:
+def find(graph: Graph, given: Mapping[str, Any], matcher: Matcher, state: State, owner: Owned) -> Drift:
     """Compare everything. What no state records was adopted as it is: it can only be pending."""
     found: list[Finding] = []
     pending: list[Finding] = []
@@ -99,14 +97,14 @@ def find(graph: Graph, given: Mapping[str, Any], matcher: Matcher, state: State,
             if a.live is not None and a.live.status.phase == "pending":
                 busy.append(f"{a.address}: {a.live.status.word}")
             found += _of(a, state, owner)
-            pending += _pending(a, state)
+            pending += _pending(a, state, owner)
     found += _gone(graph, matcher, state, known)
     extras = dict(_extras(graph, matcher, state, known))
     found += [_extra(one, known) for one in extras.values()]
     return Drift(tuple(sorted(found)), tuple(sorted(pending)), tuple(busy), extras)
 
 
-def _of(a: Action, state: State, owner: Owner) -> Iterator[Finding]:
+def _of(a: Action, state: State, owner: Owned) -> Iterator[Finding]:
     entry = state.entries.get(a.address)
     if entry is None or a.kind.existing:
         return
@@ -132,7 +130,7 @@ def _of(a: Action, state: State, owner: Owner) -> Iterator[Finding]:
             )
 
 
-def _pending(a: Action, state: State) -> Iterator[Finding]:
+def _pending(a: Action, state: State, owner: Owned) -> Iterator[Finding]:
     """What the configuration wants and nobody has applied yet."""
     entry = state.entries.get(a.address)
     if a.verb == "create" and entry is None and not a.kind.existing:
@@ -142,7 +140,7 @@ def _pending(a: Action, state: State) -> Iterator[Finding]:
     changes = applied_changes(entry.applied, a.want, pending=True) if entry else diff(a.want, a.live.has)
     for change in changes:
         wanted = change.has if entry else change.want
-        if wanted is not None and not is_unknown(wanted):
+        if wanted is not None and not is_unknown(wanted) and owner(a.address, change.path) in (None, "reptiops"):
             risk = a.kind.risk_of(change.field)
             was = change.want if entry else change.has
             yield Finding(a.address, a.live.id, change.path, "changed", risk, was, wanted, kind=a.kind.kind())

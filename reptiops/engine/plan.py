@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from reptiops.engine.codec import restore
 from reptiops.engine.graph import Graph, Step, results
-from reptiops.engine.resource import Change, Live, Resource, diff
+from reptiops.engine.resource import Change, Live, Resource, diff, yielded
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import State
 from reptiops.errors import ReptiopsError
@@ -108,8 +108,21 @@ class Matcher:
         return kind.taggable or want.foreign(found)
 
 
-def decide(address: str, want: Resource, live: Live[Any] | None, foreign: bool, s: Step) -> Action:
-    """What one wanted resource needs, given what is live."""
+Owned = Callable[[str, str], str | None]
+"""Address and field → who owns it, where the configuration says so."""
+
+
+def nobody(address: str, path: str) -> str | None:
+    """No owners by configuration."""
+    return None
+
+
+def decide(
+    address: str, want: Resource, live: Live[Any] | None, foreign: bool, s: Step, owned: Owned = nobody
+) -> Action:
+    """What one wanted resource needs, given what is live. Fields that the configuration gives away stay as they are."""
+    if live is not None:
+        want = yielded(want, live.has, lambda path: owned(address, path) not in (None, "reptiops"))
     forward = s.brought_forward_to is not None
     base = {
         "address": address,
@@ -164,7 +177,7 @@ def walk(
         actions, live = [], {}
         for address, want in wanted.items():
             found, foreign = matcher.find(address, want) if matcher else (None, False)
-            action = decide(address, want, found, foreign, s)
+            action = decide(address, want, found, foreign, s, given.get("owned", nobody))
             if not selection.covers(address):
                 if found is None:
                     absent.add(s.name)

@@ -310,3 +310,26 @@ def _carry(want: Any, has: Any) -> Any:
     if isinstance(want, Mapping) and isinstance(has, Mapping):
         return {k: _carry(v, has[k]) if k in has else v for k, v in want.items()}
     return want
+
+
+def yielded(want: R, has: R, owned: Callable[[str], bool]) -> R:
+    """`want` with the live value at every path that `owned` says is somebody else's by configuration, added keys too."""
+    return _yielded(want, has, "", owned)  # type: ignore[no-any-return]
+
+
+def _yielded(want: Any, has: Any, path: str, owned: Callable[[str], bool]) -> Any:
+    if path and owned(path):
+        return has
+    start = f"{path}." if path else ""
+    if dataclasses.is_dataclass(want) and isinstance(has, type(want)) and not hasattr(want, "to_plain"):
+        moved = {
+            f.name: _yielded(getattr(want, f.name), getattr(has, f.name), f"{start}{f.name}", owned)
+            for f in dataclasses.fields(want)
+            if not f.metadata.get("secret") and not f.metadata.get("local")
+        }
+        return dataclasses.replace(want, **moved)  # type: ignore[type-var]
+    if isinstance(want, Mapping) and isinstance(has, Mapping):
+        mine = {k: v for k, v in want.items() if k in has or not owned(f"{start}{k}")}
+        theirs = {k: v for k, v in has.items() if k not in want and owned(f"{start}{k}")}
+        return {k: _yielded(v, has[k], f"{start}{k}", owned) if k in has else v for k, v in mine.items()} | theirs
+    return want
