@@ -51,6 +51,7 @@ from reptiops.engine.state import Belongs, Journal, Records, State
 from reptiops.errors import ReptiopsError
 from reptiops.facts import Facts
 from reptiops.operations.facts import gather
+from reptiops.operations.notify import tell
 from reptiops.operations.s3_backend import s3_backend
 from reptiops.playbook import Playbook, load_playbook
 from reptiops.steps import documented
@@ -137,6 +138,12 @@ class Site:
     def given(self) -> dict[str, Any]:
         """What steps get beside other steps' results, and what holds for all: accepted overrides, owners of fields."""
         return {"env": self.env, "facts": self.facts, "overrides": self.env.overrides, "owned": owner_of(self.env)}
+
+    @property
+    def topic(self) -> str:
+        """The ARN of the environment's alarm topic, whether it is there or not."""
+        names = self.names
+        return f"arn:{self.facts.partition}:sns:{names.region}:{names.account}:{self.env.topic_name}"
 
     def scope(self) -> Scope:
         """A fresh look at AWS."""
@@ -302,9 +309,20 @@ def provision(
             _remove_undeclared(site, made, work)
             _interrupted(work)
         except (ReptiopsError, KeyboardInterrupt) as error:
+            _announce(site, book, f"provision failed: {error}", options.tell)
             handle_failure(site, run, work, before, error, how)
         live, left = _verify(site, work, selection)
+    _announce(site, book, f"provisioned, {len(made.changes)} changes", options.tell)
     return Outcome(made, live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts, left)
+
+
+def _announce(site: Site, book: Playbook, text: str, say: Sink) -> None:
+    """Tell that a run ended, where the playbook says so. A message that does not go through never changes how it ended."""
+    how, there = book.notifications, "monitoring/alarm_topic" in site.state.entries
+    try:
+        tell(site.aws, site.topic if how.topic and there else None, how.webhook_variable, site.env.prefix, text)
+    except Exception as error:
+        say(Event("note", text=f"the notification was not sent: {type(error).__name__}: {error}"))
 
 
 def _record(site: Site, made: Plan, tell: Sink, scope: Scope) -> None:
@@ -559,6 +577,7 @@ def teardown(
         for address in [a for a in site.state.entries if a not in known]:
             work.gone(address)
     names = tuple(f"{a.address} {a.live.id if a.live else ''}" for a in left)
+    _announce(site, book, f"torn down: {len(doomed)} resources removed, {len(left)} left", options.tell)
     return Teardown(
         actions, time.monotonic() - started, sum(site.aws.calls.values()), names, tuple(sorted(removal.kept))
     )

@@ -73,7 +73,7 @@ def rebuild(environment: str, **settings: Any) -> tuple[Entry, ...]:
     made = app.plan_site(site)
     with app.writing(site, "rebuild", options.tell, scope) as work:
         for action in made.actions:
-            if action.live is not None and action.verb != "foreign" and not action.kind.existing:
+            if action.live is not None and action.verb != "foreign":
                 step = site.graph.step_of(action.address)
                 needs = tuple(site.graph.steps[n].path for n in step.needs) if step else ()
                 work.adopt(action.address, action.live, needs)

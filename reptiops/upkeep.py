@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -18,16 +17,16 @@ from reptiops.config import environment_file, parse_environment
 from reptiops.configtext import with_overrides
 from reptiops.engine.apply import Apply
 from reptiops.engine.drift import Drift, Finding, find
-from reptiops.engine.plan import Matcher, Plan, Selection, look, make
+from reptiops.engine.plan import Matcher, NeedsMissing, Plan, Selection, look, make
 from reptiops.engine.remove import Doomed, Remove
 from reptiops.engine.resource import plain
 from reptiops.engine.rollback import inventory
 from reptiops.engine.scope import Scope
 from reptiops.errors import ReptiopsError
-from reptiops.operations.notify import metrics, post, publish
+from reptiops.operations.notify import metrics, tell
 from reptiops.operations.parking import park, unpark
 from reptiops.operations.who import Deed, changed
-from reptiops.playbook import Playbook, Repair, load_playbook
+from reptiops.playbook import Notifications, Playbook, Repair, load_playbook
 from reptiops.shipped import is_shipped
 
 TOLD = "told.json"
@@ -95,7 +94,11 @@ def reconcile(
     braked = _brake(mend, before, book, max_changes)
     if braked or not mend:
         return Reconciled((), tuple(left), braked, time.monotonic() - started)
-    made, selection = _repairs(site, scope, tuple(dict.fromkeys(f.address for f in mend if f.what != "extra")))
+    made, selection, held = _repairs(site, scope, tuple(dict.fromkeys(f.address for f in mend if f.what != "extra")))
+    left += [(f, held[f.address]) for f in mend if f.address in held and f.what != "extra"]
+    mend = [f for f in mend if f.address not in held or f.what == "extra"]
+    if not mend:
+        return Reconciled((), tuple(left), "", time.monotonic() - started)
     lost = [a.address for a in made.actions if a.verb == "replace" and a.kind.holds_data]
     if lost and book.brake.data:
         return Reconciled((), tuple(left), f"this would replace what holds data: {', '.join(lost)}")
@@ -120,14 +123,24 @@ def reconcile(
     return Reconciled(tuple(f for f in mend if f.key not in keys), tuple(left), "", time.monotonic() - started)
 
 
-def _repairs(site: app.Site, scope: Scope, addresses: tuple[str, ...]) -> tuple[Plan, Selection]:
-    """The plan for what is changed or missing, with what only has to follow; nothing is deleted by it."""
-    if not addresses:
-        return Plan(()), Selection(addresses=("none",))
-    whole = (*addresses, *sorted(_followers(site, scope) - set(addresses)))
-    selection = Selection(addresses=whole)
-    made = make(site.graph, site.given, scope, site.state, selection)
-    return replace(made, actions=tuple(a for a in made.actions if a.verb != "delete")), selection
+def _repairs(site: app.Site, scope: Scope, addresses: tuple[str, ...]) -> tuple[Plan, Selection, Mapping[str, str]]:
+    """The plan for what is changed or missing, with what only has to follow; nothing is deleted by it.
+
+    Answers too which of the addresses cannot be mended, and why: they need what is missing and is left so.
+    """
+    held: dict[str, str] = {}
+    following = _followers(site, scope) - set(addresses) if addresses else set()
+    while True:
+        whole = tuple(a for a in (*addresses, *sorted(following)) if a not in held)
+        if not whole:
+            return Plan(()), Selection(addresses=("none",)), held
+        selection = Selection(addresses=whole)
+        try:
+            made = make(site.graph, site.given, scope, site.state, selection)
+        except NeedsMissing as error:
+            held[error.address] = f"it needs {error.missing}, which is missing and is not mended"
+            continue
+        return replace(made, actions=tuple(a for a in made.actions if a.verb != "delete")), selection, held
 
 
 def _followers(site: app.Site, scope: Scope) -> set[str]:
@@ -284,31 +297,41 @@ def notify(
     stored = backend.read(TOLD)
     told = set(json.loads(stored.data)) if stored else set()
     new = tuple(f for f in listed if f.key not in told or not how.only_new)
-    text = _message(environment, new, listed, done)
-    site.aws.read_only = False  # the only writes: a message and three numbers
+    # First written down, then told: a run that is killed in between tells nothing, but nobody is told twice.
+    backend.write(TOLD, json.dumps(sorted(f.key for f in listed)).encode())
     try:
+        _tell(site, how, new, _message(environment, new, listed, done))
         if how.metrics:
-            counts = {
-                "DriftedResources": len({f.address for f in listed}),
-                "RepairedResources": len({f.address for f in done}),
-                "ReconcileFailed": int(failed),
-            }
-            metrics(site.aws, site.env.metrics_namespace, counts)
-        if new and how.topic:
-            topic = f"arn:aws:sns:{site.names.region}:{site.names.account}:{site.env.topic_name}"
-            publish(site.aws, topic, f"{site.env.prefix}: {len(new)} new findings", text)
+            _count(site, listed, done, failed)
+    except Exception:
+        backend.write(TOLD, json.dumps(sorted(told)).encode())  # it was not told: the next run tries again
+        raise
+    return new
+
+
+def _tell(site: app.Site, how: Notifications, new: Iterable[Finding], text: str) -> None:
+    listed = list(new)
+    if listed:
+        subject = f"{site.env.prefix}: {len(listed)} new findings"
+        tell(site.aws, site.topic if how.topic else None, how.webhook_variable, subject, text)
+
+
+def _count(site: app.Site, listed: Iterable[Finding], mended: Iterable[Finding], failed: bool) -> None:
+    counts = {
+        "DriftedResources": len({f.address for f in listed}),
+        "RepairedResources": len({f.address for f in mended}),
+        "ReconcileFailed": int(failed),
+    }
+    site.aws.read_only = False  # three numbers: the only writes of a run that otherwise reads
+    try:
+        metrics(site.aws, site.env.metrics_namespace, counts)
     finally:
         site.aws.read_only = True
-    url = os.environ.get(how.webhook_variable) if how.webhook_variable else None
-    if new and url:
-        post(url, text)
-    backend.write(TOLD, json.dumps(sorted(f.key for f in listed)).encode())
-    return new
 
 
 def _message(environment: str, new: Iterable[Finding], all_of_them: list[Finding], mended: list[Finding]) -> str:
     """For a phone: what is new first, a line each, then the counts."""
-    lines = [f"{f.risk}: {f.address} {f.field or f.what}" for f in new]
+    lines = [f"{f.risk}: {f.address} {f.field or f.what}{f' {f.id}' if f.what == 'extra' else ''}" for f in new]
     shown = [*lines[:LINES], *([f"… and {len(lines) - LINES} more"] if len(lines) > LINES else [])]
     return "\n".join([*shown, f"{environment}: {len(all_of_them)} differ in all, {len(mended)} were mended."])
 

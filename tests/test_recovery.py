@@ -6,6 +6,7 @@ Sampled like `test_failures.py`; the real SIGKILL of a real process is the busin
 from __future__ import annotations
 
 import random
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from reptiops import app
+from reptiops.engine import lock as locks
 from reptiops.testing import mocked_aws, provision
 from tests.faults import Faults, Killed, Point
 from tests.inventory import inventory
@@ -87,3 +89,30 @@ def test_an_update_that_was_kept_is_set_back(tmp_path: Path) -> None:
         assert {g["retentionInDays"] for g in groups} == {30}
         assert inventory(session) == before
         assert not app.plan("dev", session=session, state_dir=tmp_path).changes
+
+
+def test_two_provisions_at_once_make_one_environment(tmp_path: Path) -> None:
+    ended: list[str] = []
+
+    def run(session: Any) -> None:
+        try:
+            app.provision("dev", session=session, state_dir=tmp_path, phases=["network"])
+            ended.append("done")
+        except (locks.Locked, app.ApplyError, app.ProvisionFailed) as error:
+            ended.append(type(error).__name__)
+
+    with mocked_aws() as session:
+        provision(session, tmp_path / "alone", "dev", phases=["network"])
+        alone = len(inventory(session))
+    for _ in range(10):
+        with mocked_aws() as session:
+            threads = [threading.Thread(target=run, args=(session,)) for _ in range(2)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            if len(inventory(session)) != alone:
+                run(session)
+            assert len(inventory(session)) == alone
+            app.teardown("dev", session=session, state_dir=tmp_path)
+    assert set(ended) <= {"done", "Locked"}, ended

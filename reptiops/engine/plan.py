@@ -24,6 +24,14 @@ class PlanError(ReptiopsError):
     exit_code = 4
 
 
+class NeedsMissing(PlanError):
+    """An address that needs another one, which is not there and may not be made."""
+
+    def __init__(self, address: str, missing: str):
+        self.address, self.missing = address, missing
+        super().__init__(f"{address} needs {missing}, which is not there and was not selected.")
+
+
 @dataclass(frozen=True)
 class Action:
     """What one address needs."""
@@ -188,7 +196,7 @@ def walk(
                 live[address] = found
             if action.verb != "none" and absent.intersection(s.needs):
                 missing = graph.steps[next(iter(absent.intersection(s.needs)))].path
-                raise PlanError(f"{address} needs {missing}, which is not there and was not selected.")
+                raise NeedsMissing(address, missing)
             actions.append(action)
         values[s.name] = results(s, wanted, live)
         yield s, actions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import urllib.request
 from collections.abc import Mapping
 
@@ -36,6 +37,19 @@ def post(url: str, text: str) -> None:
             return
     except OSError as error:
         raise NotificationFailed(f"the webhook did not take the message: {type(error).__name__}") from None
+
+
+def tell(aws: Aws, topic: str | None, webhook_variable: str | None, subject: str, text: str) -> None:
+    """Send a message to a topic, and to the webhook whose address that environment variable holds, where there is one."""
+    if topic:
+        closed, aws.read_only = aws.read_only, False  # a message is the only write of a run that otherwise reads
+        try:
+            publish(aws, topic, subject, text)
+        finally:
+            aws.read_only = closed
+    url = os.environ.get(webhook_variable) if webhook_variable else None
+    if url:
+        post(url, text)
 
 
 def metrics(aws: Aws, namespace: str, values: Mapping[str, float]) -> None:
