@@ -20,6 +20,7 @@ from tests.faults import Faults, Killed, Point
 from tests.inventory import inventory
 from tests.test_failures import SEED
 
+ONLY = ("network/vpc", "network/public_subnet", "network/internet_gateway")
 HOW = ("kill before", "kill after")
 
 
@@ -91,20 +92,21 @@ def test_an_update_that_was_kept_is_set_back(tmp_path: Path) -> None:
         assert not app.plan("dev", session=session, state_dir=tmp_path).changes
 
 
-def test_two_provisions_at_once_make_one_environment(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rounds", [2, pytest.param(10, marks=pytest.mark.proof)])
+def test_two_provisions_at_once_make_one_environment(rounds: int, tmp_path: Path) -> None:
     ended: list[str] = []
 
     def run(session: Any) -> None:
         try:
-            app.provision("dev", session=session, state_dir=tmp_path, phases=["network"])
+            app.provision("dev", session=session, state_dir=tmp_path, only=ONLY)
             ended.append("done")
         except (locks.Locked, app.ApplyError, app.ProvisionFailed) as error:
             ended.append(type(error).__name__)
 
     with mocked_aws() as session:
-        provision(session, tmp_path / "alone", "dev", phases=["network"])
+        provision(session, tmp_path / "alone", "dev", only=ONLY)
         alone = len(inventory(session))
-    for _ in range(10):
+    for _ in range(rounds):
         with mocked_aws() as session:
             threads = [threading.Thread(target=run, args=(session,)) for _ in range(2)]
             for thread in threads:
