@@ -25,9 +25,10 @@ test: lint
 proof: $(BIN)/.installed
 	$(BIN)/python -m pytest -s -m proof
 
-# Real processes, really killed; TRIALS and SEED choose how many and which.
+# Real processes, killed before or after a write of a provision, update, reconcile, rollback or teardown. TRIALS (of each,
+# or all) and SEED choose; it goes on where it stopped, REPTIOPS_SHARD=1/4 takes a part, POINT=provision:9:after:again one.
 crash: $(BIN)/.installed
-	$(BIN)/python -m tests.crash --trials $(or $(TRIALS),20) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.crash --trials $(or $(TRIALS),10) $(if $(SEED),--seed $(SEED)) $(if $(POINT),--point $(POINT))
 
 # What people do by hand, and what it is found as.
 drift-table: $(BIN)/.installed

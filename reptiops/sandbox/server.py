@@ -45,8 +45,8 @@ def main() -> None:
 
     server = make_server("127.0.0.1", 0, application, threaded=True)
     endpoint = f"http://127.0.0.1:{server.server_port}"
-    _seed()
-    _announce(directory, endpoint, instance)
+    seed()
+    announce(directory, endpoint, instance)
 
     def leave(number: int, frame: FrameType | None) -> None:
         (directory / "sandbox.json").unlink(missing_ok=True)
@@ -62,7 +62,7 @@ def _account() -> str:
     return str(DEFAULT_ACCOUNT_ID)
 
 
-def _seed() -> None:
+def seed() -> None:
     """A public zone, as an account has that already owns the domain."""
     from moto.route53.models import route53_backends
 
@@ -71,7 +71,8 @@ def _seed() -> None:
     )
 
 
-def _announce(directory: Path, endpoint: str, instance: str) -> None:
+def announce(directory: Path, endpoint: str, instance: str) -> None:
+    """Leave word where the server is, for the command line to find."""
     record = {
         "running": True,
         "endpoint": endpoint,

@@ -1,0 +1,53 @@
+"""Lost answers, resets, 500s and throttling at every write and many reads: ridden out, and never a twin."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from reptiops import app
+from reptiops.testing import mocked_aws, provision
+from tests.network import KINDS, Network
+from tests.test_failures import SEED
+from tests.test_lifecycle import _named
+
+SAMPLED = 0.15
+"""The share of writes that `make test` disturbs; `make proof` disturbs every one."""
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
+    with mocked_aws() as session:
+        provision(session, tmp_path_factory.mktemp("quiet"), "dev")
+        return _named(session)
+
+
+def _through(kind: str, writes: float, reads: float, directory: Path, expected: set[tuple[str, str]]) -> int:
+    """Make it, look that it is what an undisturbed run makes, and remove it, all under trouble."""
+    with mocked_aws() as session:
+        before = _named(session)
+        network = Network(session, kind, random.Random(SEED), writes, reads)
+        app.provision("dev", session=session, state_dir=directory)
+        quiet = network.hit.total()
+        assert quiet > 5
+        assert _named(session) == expected
+        assert not app.plan("dev", session=session, state_dir=directory).changes
+        gone = app.teardown("dev", session=session, state_dir=directory)
+        assert gone.left == ()
+        assert _named(session) == before
+        return network.hit.total()
+
+
+def test_some_trouble(tmp_path: Path, undisturbed: set[tuple[str, str]]) -> None:
+    kind = random.Random(SEED).choice(KINDS)
+    print(f"REPTIOPS_SEED={SEED}, {kind}")
+    _through(kind, SAMPLED, SAMPLED, tmp_path, undisturbed)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("kind", KINDS)
+def test_trouble_at_every_write(kind: str, tmp_path: Path, undisturbed: set[tuple[str, str]]) -> None:
+    hit = _through(kind, 1.0, 0.3, tmp_path, undisturbed)
+    print(f"{kind}: {hit} calls disturbed")
