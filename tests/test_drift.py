@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from reptiops import app, upkeep
+from reptiops import app
+from reptiops.app.upkeep import FLAPPING
 from reptiops.engine.drift import Finding
 from reptiops.testing import mocked_aws, provision
 from tests.drifts import DEEDS, Deed, Hand
@@ -31,7 +32,7 @@ def where(session: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
 
 
 def test_right_after_a_provision_there_is_no_drift(where: dict[str, Any]) -> None:
-    found = upkeep.drift("dev", **where)
+    found = app.drift("dev", **where)
     assert found.findings == ()
     assert found.pending == ()
 
@@ -45,7 +46,7 @@ def test_each_deed_is_found_and_mended(batch: int, where: dict[str, Any]) -> Non
     deeds = [deed for deed in DEEDS if deed.batch == batch]
     for deed in deeds:
         deed.do(Hand(where["session"]))
-    found = upkeep.drift("dev", **where)
+    found = app.drift("dev", **where)
     for deed in deeds:
         mine = [f for f in found.findings if _matches(f, deed)]
         assert mine, f"{deed.what}: not found"
@@ -61,10 +62,10 @@ def test_each_deed_is_found_and_mended(batch: int, where: dict[str, Any]) -> Non
     assert all(f.address in {d.address for d in deeds} for f in surprising), surprising
     playbook = Path(where["state_dir"]) / "reconcile.yaml"
     playbook.write_text("operation: reconcile\nrepair: {default: repair}\n")
-    done = upkeep.reconcile("dev", yes=True, playbook_dir=playbook.parent, **where)
+    done = app.reconcile("dev", yes=True, playbook_dir=playbook.parent, **where)
     assert done.left == ()
     assert done.exit_code == 0
-    assert upkeep.drift("dev", **where).findings == ()
+    assert app.drift("dev", **where).findings == ()
     assert not app.plan("dev", **where).changes
 
 
@@ -85,32 +86,32 @@ def test_what_others_own_is_no_drift(where: dict[str, Any]) -> None:
         DBInstanceIdentifier="reptidex-dev", AllocatedStorage=40, EngineVersion="15.19", ApplyImmediately=True
     )
     hand("ec2").create_tags(Resources=[hand.vpc], Tags=[{"Key": "CostCenter", "Value": "7"}])
-    assert upkeep.drift("dev", **where).findings == ()
+    assert app.drift("dev", **where).findings == ()
 
 
 def test_the_brake_the_question_and_the_report(where: dict[str, Any]) -> None:
     hand = Hand(where["session"])
     hand("logs").put_retention_policy(logGroupName="/ecs/dev/repti-core", retentionInDays=1)
     hand("ec2").modify_subnet_attribute(SubnetId=hand.subnet("private-us-east-1a"), MapPublicIpOnLaunch={"Value": True})
-    braked = upkeep.reconcile("dev", max_changes=0, **where)
+    braked = app.reconcile("dev", max_changes=0, **where)
     assert (braked.mended, braked.exit_code) == ((), 3)
     assert "brake is at 0" in braked.braked
-    done = upkeep.reconcile("dev", **where)
+    done = app.reconcile("dev", **where)
     assert [f.field for f in done.mended] == ["public"]
     assert [(f.field, "asks" in why) for f, why in done.left] == [("retention_days", True)]
     assert done.exit_code == 3
-    done = upkeep.reconcile("dev", yes=True, **where)
+    done = app.reconcile("dev", yes=True, **where)
     assert [f.field for f in done.mended] == ["retention_days"]
     assert done.exit_code == 0
 
 
 def test_what_keeps_coming_back_is_reported_with_its_count(where: dict[str, Any]) -> None:
     hand = Hand(where["session"])
-    for _ in range(upkeep.FLAPPING):
+    for _ in range(FLAPPING):
         hand("cloudwatch").disable_alarm_actions(AlarmNames=["reptidex-dev-rds-cpu"])
-        upkeep.reconcile("dev", **where)
+        app.reconcile("dev", **where)
     hand("cloudwatch").disable_alarm_actions(AlarmNames=["reptidex-dev-rds-cpu"])
-    done = upkeep.reconcile("dev", **where)
+    done = app.reconcile("dev", **where)
     assert done.mended == ()
     assert "mended 4 times" in done.left[0][1] or "mended 3 times" in done.left[0][1]
     hand("cloudwatch").enable_alarm_actions(AlarmNames=["reptidex-dev-rds-cpu"])
@@ -119,7 +120,7 @@ def test_what_keeps_coming_back_is_reported_with_its_count(where: dict[str, Any]
 def test_a_change_of_the_configuration_is_pending_and_no_drift(where: dict[str, Any], tmp_path: Path) -> None:
     text = Path("config/dev.yaml").read_text().replace("log_retention_days: 30", "log_retention_days: 60")
     (tmp_path / "dev.yaml").write_text(text)
-    found = upkeep.drift("dev", config_dir=tmp_path, **where)
+    found = app.drift("dev", config_dir=tmp_path, **where)
     assert found.findings == ()
     assert {f.field for f in found.pending} == {"retention_days"}
     assert len(found.pending) == 10
@@ -132,14 +133,14 @@ def test_owners_by_configuration_have_leases(where: dict[str, Any], tmp_path: Pa
     for until, expected in (("2099-01-01", 0), ("2020-01-01", 1)):
         lease = f"owners: {{compute/log_group/web-public: {{retention_days: {{owner: operator, until: {until}}}}}}}"
         (tmp_path / "dev.yaml").write_text(text.replace("owners: {} ", f"{lease} "))
-        assert len(upkeep.drift("dev", config_dir=tmp_path, **where).findings) == expected
-    upkeep.reconcile("dev", yes=True, **where)
+        assert len(app.drift("dev", config_dir=tmp_path, **where).findings) == expected
+    app.reconcile("dev", yes=True, **where)
 
 
 def test_a_drift_run_writes_nothing(where: dict[str, Any]) -> None:
     site = app.open_site(app.Settings("dev", **where))
     assert site.aws.read_only
-    upkeep.drift_site(site)
+    app.drift_site(site)
     assert all(":Describe" in c or ":Get" in c or ":List" in c for c in site.aws.calls)
 
 
@@ -152,14 +153,14 @@ def test_office_hours_by_playbook_are_no_drift_and_come_back(where: dict[str, An
         )
 
     assert (count("repti-core"), count("web-public")) == (1, 1)
-    upkeep.stop("dev", **where)
+    app.stop("dev", **where)
     assert (count("repti-core"), count("web-public")) == (0, 0)
-    found = upkeep.drift("dev", **where)
+    found = app.drift("dev", **where)
     assert (found.findings, found.pending) == ((), ())
     assert not app.plan("dev", **where).changes
-    upkeep.start("dev", **where)
+    app.start("dev", **where)
     assert (count("repti-core"), count("web-public")) == (1, 1)
-    assert upkeep.drift("dev", **where).findings == ()
+    assert app.drift("dev", **where).findings == ()
 
 
 def test_a_hand_made_change_can_be_accepted(where: dict[str, Any], tmp_path: Path) -> None:
@@ -169,18 +170,18 @@ def test_a_hand_made_change_can_be_accepted(where: dict[str, Any], tmp_path: Pat
     hand("logs").put_retention_policy(logGroupName="/ecs/dev/web-admin", retentionInDays=7)
     _topic_opened(hand)
     for address in ("compute/log_group/web-admin", "monitoring/alarm_topic"):
-        upkeep.accept("dev", address, **mine)
+        app.accept("dev", address, **mine)
     text = (tmp_path / "dev.yaml").read_text()
     assert [line for line in original.splitlines() if line not in text.splitlines()] == [
         line for line in original.splitlines() if line.startswith("overrides:")
     ]
     assert "# written by `reptiops accept`" in text
     assert app.provision("dev", **mine).left == ()
-    assert upkeep.drift("dev", **mine).findings == ()
+    assert app.drift("dev", **mine).findings == ()
     groups = hand("logs").describe_log_groups(logGroupNamePrefix="/ecs/dev/web-admin")["logGroups"]
     assert groups[0]["retentionInDays"] == 7
     with pytest.raises(app.Refused, match="no changed field"):
-        upkeep.accept("dev", "network/vpc", **mine)
+        app.accept("dev", "network/vpc", **mine)
     provision(where["session"], where["state_dir"], "dev")
 
 
@@ -201,7 +202,7 @@ def test_only_what_is_new_is_told(where: dict[str, Any], tmp_path: Path) -> None
         return [str(json.loads(one["Body"])["Message"]) for one in answer]
 
     def run() -> None:
-        upkeep.notify("dev", "drift", upkeep.drift("dev", **where).findings, **where)
+        app.notify("dev", "drift", app.drift("dev", **where).findings, **where)
 
     hand("logs").put_retention_policy(logGroupName="/ecs/dev/web-admin", retentionInDays=1)
     run()
@@ -223,21 +224,21 @@ def test_only_what_is_new_is_told(where: dict[str, Any], tmp_path: Path) -> None
 def test_who_did_it_is_told_where_the_trail_can_tell(where: dict[str, Any]) -> None:
     hand = Hand(where["session"])
     hand("logs").put_retention_policy(logGroupName="/ecs/dev/web-embed", retentionInDays=1)
-    found = [f for f in upkeep.drift("dev", **where).findings if f.id == "/ecs/dev/web-embed"]
-    (deed,) = upkeep.who("dev", found, **where).values()
+    found = [f for f in app.drift("dev", **where).findings if f.id == "/ecs/dev/web-embed"]
+    (deed,) = app.who("dev", found, **where).values()
     assert not isinstance(deed, str)
     assert (deed.event, deed.source) == ("PutRetentionPolicy", "127.0.0.1")
-    upkeep.reconcile("dev", yes=True, **where)
+    app.reconcile("dev", yes=True, **where)
 
 
 def test_a_repair_that_fails_is_rolled_back(where: dict[str, Any]) -> None:
     hand = Hand(where["session"])
     hand("elbv2").modify_target_group(TargetGroupArn=hand.target_group("web-admin"), HealthCheckPath="/x")
     hand("logs").put_retention_policy(logGroupName="/ecs/dev/repti-media", retentionInDays=1)
-    found = upkeep.drift("dev", **where).findings
+    found = app.drift("dev", **where).findings
     Faults(where["session"], ("elbv2:ModifyTargetGroup", 1))
     with pytest.raises(app.ProvisionFailed, match="injected"):
-        upkeep.reconcile("dev", yes=True, **where)
-    assert upkeep.drift("dev", **where).findings == found
-    upkeep.reconcile("dev", yes=True, **where)
-    assert upkeep.drift("dev", **where).findings == ()
+        app.reconcile("dev", yes=True, **where)
+    assert app.drift("dev", **where).findings == found
+    app.reconcile("dev", yes=True, **where)
+    assert app.drift("dev", **where).findings == ()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reptiops import app, upkeep
+from reptiops import app
 from reptiops.config import environment_file
 from reptiops.testing import mocked_aws, provision
 from tests.faults import Faults
@@ -69,7 +69,7 @@ class World:
         if self.mode == "autoscaling":
             self.ecs.update_service(cluster=CLUSTER, service="repti-core", desiredCount=3)
         elif self.mode == "parked":
-            upkeep.stop("dev", **self.where)
+            app.stop("dev", **self.where)
         else:
             self.session.client("application-autoscaling").register_scalable_target(
                 ServiceNamespace="ecs",
@@ -120,7 +120,7 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_it_is_no_drift_and_nothing_to_plan(world: World) -> None:
-    found = upkeep.drift("dev", **world.where)
+    found = app.drift("dev", **world.where)
     assert (found.findings, found.pending) == ((), ())
     assert not app.plan("dev", **world.where).changes
 
@@ -138,7 +138,7 @@ def test_it_survives(command: str, world: World) -> None:
         world.session.client("rds").modify_db_instance(
             DBInstanceIdentifier="reptidex-dev", BackupRetentionPeriod=3, ApplyImmediately=True
         )
-        done = upkeep.reconcile("dev", yes=True, playbook="bold", playbook_dir=_bold(world.directory), **world.where)
+        done = app.reconcile("dev", yes=True, playbook="bold", playbook_dir=_bold(world.directory), **world.where)
         assert [f.field for f in done.mended] == ["backup_days"]
         assert world.ours() == ours
     else:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from reptiops import app, upkeep
+from reptiops import app
 from reptiops.playbook import playbook_file
 from reptiops.testing import mocked_aws, provision
 from tests.drifts import DEEDS, Hand
@@ -49,9 +49,9 @@ class Job:
 
     def run(self, playbook: str = "soak") -> None:
         """What `reptiops run soak dev` does."""
-        done = upkeep.reconcile("dev", yes=True, playbook=playbook, **self.where)
+        done = app.reconcile("dev", yes=True, playbook=playbook, **self.where)
         left = [one for one, _ in done.left]
-        upkeep.notify("dev", playbook, left, mended=done.mended, failed=bool(done.braked), **self.where)
+        app.notify("dev", playbook, left, mended=done.mended, failed=bool(done.braked), **self.where)
 
 
 def _killed(job: Job, session: Any, chance: random.Random) -> bool:
@@ -88,7 +88,7 @@ def test_scheduled_runs_converge_and_tell_once(tmp_path: Path) -> None:
         assert max(job.told.values()) == 1, job.told.most_common(3)
         for _ in range(3):
             job.run("last")
-        assert upkeep.drift("dev", **job.where).findings == ()
+        assert app.drift("dev", **job.where).findings == ()
         assert not app.plan("dev", session=session, state_dir=tmp_path).changes
         print(
             f"{RUNS} runs, {killed} killed, {len(DEEDS) - len(deeds)} deeds, {len(job.told)} findings told, each once"

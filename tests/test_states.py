@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from reptiops import app, jobs, states, upkeep
+from reptiops import app
+from reptiops.app import jobs, states
 from reptiops.config import environment_file
 from reptiops.engine import lock as locks
 from reptiops.errors import ReptiopsError
@@ -44,7 +45,7 @@ def test_a_life_with_the_state_in_s3(where: dict[str, Any]) -> None:
     app.provision("dev", **where)
     assert not where["state_dir"].exists(), "nothing is kept on this machine"
     assert not app.plan("dev", **where).changes
-    assert upkeep.drift("dev", **where).findings == ()
+    assert app.drift("dev", **where).findings == ()
     shown = states.show("dev", **where)
     assert shown.where == "s3://reptidex-states/tool/dev"
     assert shown.resources == len(states.entries("dev", **where)) > 150
@@ -69,7 +70,7 @@ def test_the_job_is_made_and_removed(where: dict[str, Any]) -> None:
     (container,) = task["containerDefinitions"]
     assert (container["image"], container["command"]) == (IMAGE, ["run", "drift", "dev", "--json"])
     assert not app.plan("dev", **where).changes
-    assert upkeep.drift("dev", **where).findings == ()
+    assert app.drift("dev", **where).findings == ()
     jobs.install("dev", None, IMAGE.replace(":1", ":2"), **where)
     (one,) = scheduler.list_schedules(GroupName="reptidex-dev")["Schedules"]
     schedule = scheduler.get_schedule(GroupName="reptidex-dev", Name=one["Name"])
@@ -99,7 +100,7 @@ def test_a_lost_state_is_made_anew_from_aws(where: dict[str, Any]) -> None:
     assert {(e.address, e.id) for e in found} == {(e.address, e.id) for e in before}
     assert inventory(where["session"]) == world
     assert not app.plan("dev", **where).changes
-    assert upkeep.drift("dev", **where).findings == ()
+    assert app.drift("dev", **where).findings == ()
 
 
 def test_what_is_forgotten_is_found_again(where: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from reptiops import upkeep
+from reptiops import app
 from reptiops.cli.options import shared, show_json, site_settings
 from reptiops.engine.drift import Finding
 from reptiops.report import findings, terminal
@@ -19,10 +19,10 @@ from reptiops.report import findings, terminal
 @shared
 def drift(env: str, who: bool = False, playbook: str | None = None, **given: Any) -> None:
     """Show what in AWS differs from what was last applied to ENV. Reads only; exits 3 when something does."""
-    found = upkeep.drift(env, **site_settings(given))
+    found = app.drift(env, **site_settings(given))
     if playbook is not None:
-        upkeep.notify(env, playbook, found.findings, **site_settings(given))
-    deeds = upkeep.who(env, found.findings, **site_settings(given)) if who else {}
+        app.notify(env, playbook, found.findings, **site_settings(given))
+    deeds = app.who(env, found.findings, **site_settings(given)) if who else {}
     if given["as_json"]:
         show_json(findings.drift(found, deeds))
     else:
@@ -53,7 +53,7 @@ def reconcile(
         return click.confirm("Mend it?", default=False, err=given["as_json"])
 
     answering = console.is_terminal and not given["as_json"]
-    done = upkeep.reconcile(
+    done = app.reconcile(
         env,
         yes=yes,
         max_changes=max_changes,
@@ -65,7 +65,7 @@ def reconcile(
     )
     if playbook is not None:
         left = [one for one, _ in done.left]
-        upkeep.notify(env, playbook, left, mended=done.mended, failed=bool(done.braked), **site_settings(given))
+        app.notify(env, playbook, left, mended=done.mended, failed=bool(done.braked), **site_settings(given))
     if given["as_json"]:
         show_json(findings.reconciled(done))
     else:
@@ -80,7 +80,7 @@ def reconcile(
 @shared
 def accept(env: str, address: str, **given: Any) -> None:
     """Make what was changed by hand at ADDRESS the wanted value: writes an override into ENV's configuration file."""
-    file, accepted = upkeep.accept(env, address, **site_settings(given))
+    file, accepted = app.accept(env, address, **site_settings(given))
     if given["as_json"]:
         show_json({"file": str(file), "accepted": [findings.finding(one) for one in accepted]})
         return
@@ -93,7 +93,7 @@ def accept(env: str, address: str, **given: Any) -> None:
 def office_hours(operation: str, env: str, playbook: str, given: dict[str, Any]) -> None:
     """Bring the services of an environment to 0, or back."""
     console = Console(stderr=given["as_json"], emoji=False)
-    act = upkeep.stop if operation == "stop" else upkeep.start
+    act = app.stop if operation == "stop" else app.start
     done = act(env, playbook=playbook, **site_settings(given))
     word = "stopped" if operation == "stop" else "started"
     if given["as_json"]:

@@ -58,7 +58,7 @@ def uninstall(env: str, **given: Any) -> None:
 def _switch(env: str, word: str, values: dict[str, str | None], given: dict[str, Any]) -> None:
     from rich.console import Console
 
-    from reptiops import jobs
+    from reptiops.app import jobs
     from reptiops.report import terminal
 
     progress = terminal.Progress(Console(stderr=given["as_json"], emoji=False), given["verbose"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from reptiops import states
+from reptiops.app import states
 from reptiops.cli.options import shared, show_json, site_settings
 
 

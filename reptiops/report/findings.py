@@ -9,10 +9,10 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from reptiops.app.upkeep import Reconciled
 from reptiops.engine.drift import Drift, Finding
 from reptiops.operations.who import Deed
 from reptiops.report.terminal import duration
-from reptiops.upkeep import Reconciled
 
 SCHEMA = 1
 COLOURS = {"security": "red", "data": "red", "availability": "yellow", "cost": "cyan", "cosmetic": "dim"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from reptiops import app
+from reptiops.app.runs import writing
+from reptiops.app.site import Refused, Settings, open_site, plan_site, session_of
 from reptiops.aws import Aws
 from reptiops.config import load_environment
 from reptiops.engine import lock as locks
@@ -30,25 +31,23 @@ class Shown:
 
 def init(environment: str, **settings: Any) -> tuple[str, tuple[str, ...]]:
     """Make the place that the configuration names. Answers it, and what was done."""
-    options = app.Settings(environment, **settings)
+    options = Settings(environment, **settings)
     env = load_environment(environment, options.config_dir)
     if env.state.bucket is None:
-        site = app.open_site(options)
+        site = open_site(options)
         site.records.backend.prepare()
         return site.records.backend.where, ("a local directory, readable by its owner only",)
-    session, _, _ = app.session_of(options)
+    session, _, _ = session_of(options)
     aws = Aws(session, options.region or env.region)
     account = aws.account()
     if env.account and env.account != account and not options.sandbox:
-        raise app.Refused(
-            f"{env.name} belongs to account {env.account}, but these credentials are of account {account}."
-        )
+        raise Refused(f"{env.name} belongs to account {env.account}, but these credentials are of account {account}.")
     return env.state.backend, make_bucket(aws, env.state.bucket)
 
 
 def show(environment: str, **settings: Any) -> Shown:
     """Where it is, how many resources it records, who holds the lock."""
-    site = app.open_site(app.Settings(environment, **settings))
+    site = open_site(Settings(environment, **settings))
     state, backend = site.state, site.records.backend
     versions = tuple(backend.names("versions"))
     return Shown(
@@ -58,7 +57,7 @@ def show(environment: str, **settings: Any) -> Shown:
 
 def entries(environment: str, **settings: Any) -> tuple[Entry, ...]:
     """Everything that is recorded, by address."""
-    site = app.open_site(app.Settings(environment, **settings))
+    site = open_site(Settings(environment, **settings))
     return tuple(entry for _, entry in sorted(site.state.entries.items()))
 
 
@@ -66,12 +65,12 @@ def rebuild(environment: str, **settings: Any) -> tuple[Entry, ...]:
     """The state anew from AWS alone: by address tag, or by natural key inside what is ours. The old one is kept among
     the versions. What is live counts as applied, so hand-made changes show as pending afterwards, not as drift.
     """
-    options = app.Settings(environment, **settings)
-    site = app.open_site(options, blank=True)
+    options = Settings(environment, **settings)
+    site = open_site(options, blank=True)
     scope = site.scope()
     look(scope, site.graph.kinds())
-    made = app.plan_site(site)
-    with app.writing(site, "rebuild", options.tell, scope) as work:
+    made = plan_site(site)
+    with writing(site, "rebuild", options.tell, scope) as work:
         for action in made.actions:
             if action.live is not None and action.verb != "foreign":
                 step = site.graph.step_of(action.address)
@@ -82,21 +81,21 @@ def rebuild(environment: str, **settings: Any) -> tuple[Entry, ...]:
 
 def forget(environment: str, address: str, **settings: Any) -> Entry:
     """Take an address out of the state; AWS is not touched. Raises Refused where nothing is recorded of it."""
-    options = app.Settings(environment, **settings)
-    site = app.open_site(options)
+    options = Settings(environment, **settings)
+    site = open_site(options)
     entry = site.state.entries.get(address)
     if entry is None:
-        raise app.Refused(f"The state of {environment} records nothing at {address}.")
-    with app.writing(site, "forget", options.tell, site.scope()) as work:
+        raise Refused(f"The state of {environment} records nothing at {address}.")
+    with writing(site, "forget", options.tell, site.scope()) as work:
         work.gone(address)
     return entry
 
 
 def holder(environment: str, **settings: Any) -> Lease | None:
     """Who holds the environment, expired leases included."""
-    return locks.read(app.open_site(app.Settings(environment, **settings)).records.backend)
+    return locks.read(open_site(Settings(environment, **settings)).records.backend)
 
 
 def unlock(environment: str, token: str, **settings: Any) -> bool:
     """Take the lock away from that holder; False where it is no longer the same."""
-    return locks.break_open(app.open_site(app.Settings(environment, **settings)).records.backend, token)
+    return locks.break_open(open_site(Settings(environment, **settings)).records.backend, token)

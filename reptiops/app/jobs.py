@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reptiops import app
+from reptiops.app.provisioning import Outcome, provision
+from reptiops.app.site import Refused
 from reptiops.config import environment_file, parse_environment
 from reptiops.configtext import with_settings
 from reptiops.shipped import is_shipped
@@ -27,7 +28,7 @@ ADDRESSES = tuple(
 
 def install(
     environment: str, every: str | None = None, image: str | None = None, **settings: Any
-) -> tuple[Path, app.Outcome]:
+) -> tuple[Path, Outcome]:
     """Switch the configuration's `schedule` section on and make what it describes. Raises ConfigurationError, with
     nothing written, where something it needs is missing: a state in S3, the image, a NAT gateway.
     """
@@ -37,15 +38,15 @@ def install(
     return _switch(environment, values, settings)
 
 
-def uninstall(environment: str, **settings: Any) -> tuple[Path, app.Outcome]:
+def uninstall(environment: str, **settings: Any) -> tuple[Path, Outcome]:
     """Switch the section off and remove what it described."""
     return _switch(environment, {"enabled": False}, settings)
 
 
-def _switch(environment: str, values: Mapping[str, Any], settings: dict[str, Any]) -> tuple[Path, app.Outcome]:
+def _switch(environment: str, values: Mapping[str, Any], settings: dict[str, Any]) -> tuple[Path, Outcome]:
     file = environment_file(environment, settings.get("config_dir"))
     if is_shipped(file):
-        raise app.Refused(
+        raise Refused(
             f"{file} was shipped with the tool and is never written: copy it to a directory of your own and name that "
             "with --config-dir."
         )
@@ -54,7 +55,7 @@ def _switch(environment: str, values: Mapping[str, Any], settings: dict[str, Any
     parse_environment(text, environment, str(file))
     file.write_text(text)
     try:
-        return file, app.provision(environment, only=ADDRESSES, **settings)
+        return file, provision(environment, only=ADDRESSES, **settings)
     except BaseException:
         file.write_text(before)
         raise

@@ -1,0 +1,65 @@
+"""The composition root: configuration, steps, engine and state put together, for the command line and for Python.
+
+import reptiops
+outcome = reptiops.provision("dev", session=boto3.Session(...), state_dir=path)
+"""
+
+from reptiops.app.acceptance import accept
+from reptiops.app.office_hours import Parked, start, stop
+from reptiops.app.provisioning import OnFailure, Outcome, ProvisionFailed, plan, provision, steps_of
+from reptiops.app.recovery import RollbackIncomplete, in_doubt, roll_back
+from reptiops.app.removal import Teardown, teardown
+from reptiops.app.runs import Interrupted, Run, history
+from reptiops.app.site import (
+    Refused,
+    Settings,
+    Site,
+    UnknownSelection,
+    open_site,
+    owner_of,
+    plan_site,
+    select,
+    session_of,
+    state_root,
+)
+from reptiops.app.telling import notify
+from reptiops.app.upkeep import Reconciled, drift, drift_site, reconcile, who
+from reptiops.engine.apply import ApplyError
+
+__all__ = [
+    "ApplyError",
+    "Interrupted",
+    "OnFailure",
+    "Outcome",
+    "Parked",
+    "ProvisionFailed",
+    "Reconciled",
+    "Refused",
+    "RollbackIncomplete",
+    "Run",
+    "Settings",
+    "Site",
+    "Teardown",
+    "UnknownSelection",
+    "accept",
+    "drift",
+    "drift_site",
+    "history",
+    "in_doubt",
+    "notify",
+    "open_site",
+    "owner_of",
+    "plan",
+    "plan_site",
+    "provision",
+    "reconcile",
+    "roll_back",
+    "select",
+    "session_of",
+    "start",
+    "state_root",
+    "steps_of",
+    "stop",
+    "teardown",
+    "who",
+]

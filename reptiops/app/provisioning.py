@@ -1,0 +1,192 @@
+"""Making the environment exist: plan, refusal, apply, and what happens on failure."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from reptiops.app.recovery import undone_text
+from reptiops.app.runs import Interrupted, announce, interrupted, writing
+from reptiops.app.site import Refused, Settings, Site, open_site, plan_site, select
+from reptiops.config import load_environment
+from reptiops.engine.apply import Apply
+from reptiops.engine.calls import Work
+from reptiops.engine.events import Event, Sink
+from reptiops.engine.graph import PHASES, Graph
+from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, make, wanted_actions
+from reptiops.engine.remove import Doomed, Remove
+from reptiops.engine.resource import Live
+from reptiops.engine.rollback import Undone, inventory, rollback
+from reptiops.engine.scope import Scope
+from reptiops.errors import ReptiopsError
+from reptiops.facts import Facts
+from reptiops.playbook import Playbook, load_playbook
+from reptiops.steps import documented
+
+OnFailure = Literal["rollback", "keep"]
+
+
+class ProvisionFailed(ReptiopsError):
+    """A provision that failed: why, and whether it was undone."""
+
+    def __init__(self, error: BaseException, undone: Undone | None):
+        self.cause, self.undone = error, undone
+        super().__init__(f"{error}\n{undone_text(undone)}")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did: actions by address, and everything live afterwards."""
+
+    plan: Plan
+    live: Mapping[str, Live[Any]]
+    seconds: float
+    calls: int
+    facts: Facts
+    left: tuple[str, ...] = ()
+
+
+def steps_of(environment: str | None, config_dir: Path | None = None) -> tuple[Graph, dict[str, int] | None]:
+    """All steps, and for an environment how many resources each makes there. Calls no AWS."""
+    graph = documented()
+    if environment is None:
+        return graph, None
+    env = load_environment(environment, config_dir)
+    zone = "zone" if env.dns.enabled and not env.dns.create_zone else None
+    images = frozenset(service.name for service in env.services)
+    facts = Facts(env.account or "account", env.region, zone_id=zone, images=images)
+    actions = wanted_actions(graph, {"env": env, "facts": facts})
+    return graph, dict(Counter("/".join(a.address.split("/")[:2]) for a in actions))
+
+
+def plan(environment: str, *, phases: Iterable[str] = (), only: Iterable[str] = (), **settings: Any) -> Plan:
+    """What provision would do. Reads only: a write is refused by the gate on every client."""
+    return plan_site(open_site(Settings(environment, **settings)), select(phases, only))
+
+
+def provision(
+    environment: str,
+    *,
+    approve: Callable[[Plan], bool] = lambda _: True,
+    on_failure: OnFailure | None = None,
+    phases: Iterable[str] = (),
+    only: Iterable[str] = (),
+    strict_phases: bool = False,
+    allow_replace: bool = False,
+    stop: threading.Event | None = None,
+    playbook: str = "provision",
+    **settings: Any,
+) -> Outcome:
+    """Make the environment exist, as the playbook says where nothing is given here.
+
+    Raises Refused before any write, ProvisionFailed after a failure was handled.
+    """
+    started = time.monotonic()
+    options = Settings(environment, **settings)
+    book = load_playbook(playbook, options.playbook_dir)
+    selection = _selected(book, phases, only)
+    how = on_failure or ("keep" if book.on_failure == "keep" else "rollback")
+    site = open_site(options)
+    if site.facts.missing:
+        raise Refused("\n".join(("The environment cannot be made yet:", *(f"  {one}" for one in site.facts.missing))))
+    scope = site.scope()
+    made = make(site.graph, site.given, scope, site.state, selection)
+    _refuse(made, book, allow_replace)
+    if not made.changes:
+        _record(site, made, options.tell, scope)
+        return Outcome(made, made.live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts)
+    if not approve(made):
+        raise Refused("Nothing was changed.")
+    with writing(site, "provision", options.tell, scope, stop, book) as work:
+        before = inventory(scope, site.graph.kinds())
+        matcher = Matcher(scope, site.graph.kinds(), site.state)
+        run = Apply(site.graph, site.given, made, matcher, work, strict_phases or book.strict_phases, selection)
+        try:
+            run.run()
+            _remove_undeclared(site, made, work)
+            interrupted(work)
+        except (ReptiopsError, KeyboardInterrupt) as error:
+            announce(site, book, f"provision failed: {error}", options.tell)
+            handle_failure(site, run, work, before, error, how)
+        live, left = _verify(site, work, selection)
+    announce(site, book, f"provisioned, {len(made.changes)} changes", options.tell)
+    return Outcome(made, live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts, left)
+
+
+def _record(site: Site, made: Plan, tell: Sink, scope: Scope) -> None:
+    """Write down what is as wanted and in no state, after a state was lost. Nothing in AWS changes."""
+    entries = site.state.entries
+    found = [
+        (a.address, a.live)
+        for a in made.actions
+        if a.live is not None and not (a.address in entries and entries[a.address].id == a.live.id)
+    ]
+    if found:
+        with writing(site, "record", tell, scope) as work:
+            for address, live in found:
+                s = site.graph.step_of(address)
+                work.adopt(address, live, tuple(site.graph.steps[n].path for n in s.needs) if s else ())
+
+
+def _selected(playbook: Playbook, phases: Iterable[str], only: Iterable[str]) -> Selection:
+    """What the command says, else the playbook's phases."""
+    selection = select(phases, only)
+    if selection == EVERYTHING and set(playbook.phases) != set(PHASES):
+        return select(playbook.phases)
+    return selection
+
+
+def _refuse(made: Plan, playbook: Playbook, allow_replace: bool) -> None:
+    foreign = [a for a in made.actions if a.verb == "foreign"]
+    if foreign:
+        names = "\n".join(f"  {a.address}: {a.live.id if a.live else ''}" for a in foreign)
+        raise Refused(
+            f"These exist already and nothing says that reptiops made them:\n{names}\n"
+            "Rename them in the configuration, remove them, or give them the four tags to hand them over."
+        )
+    lost = [a for a in made.actions if a.verb in ("delete", "replace") and a.kind.holds_data]
+    if lost and playbook.brake.data and not allow_replace:
+        names = "\n".join(f"  {a.address}: {a.verb} {a.live.id if a.live else ''}" for a in lost)
+        raise Refused(f"This would lose what holds data:\n{names}\nAllow it with --allow-replace.")
+    replaced = [a for a in made.actions if a.verb == "replace" and not playbook.may_replace(a.address)]
+    if replaced and not allow_replace:
+        names = "\n".join(f"  {a.address}: {', '.join(c.path for c in a.changes) or 'failed'}" for a in replaced)
+        raise Refused(f"These would have to be deleted and made anew:\n{names}\nAllow it with --allow-replace.")
+
+
+def _remove_undeclared(site: Site, made: Plan, work: Work) -> None:
+    doomed = [
+        Doomed(a.address, a.live.has, a.live, "/".join(a.address.split("/")[:2]))
+        for a in made.actions
+        if a.verb == "delete" and a.live is not None
+    ]
+    if doomed and not work.stop.is_set():
+        Remove(site.graph, doomed, work).run()
+
+
+def handle_failure(
+    site: Site, run: Apply, work: Work, before: Any, error: BaseException, on_failure: OnFailure
+) -> None:
+    undone = None
+    if on_failure == "rollback":
+        work.stop.clear()
+        work.tell(Event("note", text="something failed: rolling back"))
+        undone = rollback(site.graph, run, work, before)
+        if undone.complete:
+            work.journal.write("undone")
+    failed = ProvisionFailed(error, undone)
+    failed.exit_code = 130 if isinstance(error, Interrupted | KeyboardInterrupt) else 1
+    raise failed from error
+
+
+def _verify(site: Site, work: Work, selection: Selection) -> tuple[Mapping[str, Live[Any]], tuple[str, ...]]:
+    """Look again: the plan must be empty now. What is not is told, never hidden."""
+    again = make(site.graph, site.given, work.scope.again(), site.state, selection)
+    return again.live, tuple(
+        f"{a.address}: {a.verb} {', '.join(c.path for c in a.changes)}".rstrip() for a in again.changes
+    )

@@ -1,0 +1,107 @@
+"""Teardown: everything of the environment, and another look at the end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from reptiops.app.runs import announce, interrupted, writing
+from reptiops.app.site import Refused, Settings, Site, open_site
+from reptiops.config import Environment
+from reptiops.engine.graph import Graph
+from reptiops.engine.plan import Action, Matcher, look, undeclared, walk
+from reptiops.engine.remove import Doomed, Remove
+from reptiops.engine.resource import Resource
+from reptiops.engine.scope import Scope
+from reptiops.playbook import load_playbook
+
+
+@dataclass(frozen=True)
+class Teardown:
+    """What a teardown will remove, or has removed, and what is left."""
+
+    doomed: tuple[Action, ...]
+    seconds: float = 0.0
+    calls: int = 0
+    left: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    """What stays on purpose: final snapshots, secrets that can still be brought back, what somebody else needs."""
+
+
+def teardown(
+    environment: str,
+    *,
+    approve: Callable[[Environment, tuple[Action, ...]], bool] = lambda *_: True,
+    allow_protected: bool = False,
+    stop: threading.Event | None = None,
+    playbook: str = "teardown",
+    **settings: Any,
+) -> Teardown:
+    """Remove everything of the environment, and look again. Raises ApplyError listing what would not go."""
+    started = time.monotonic()
+    options = Settings(environment, **settings)
+    site = open_site(options)
+    if site.env.protected and not allow_protected:
+        raise Refused(f"{site.env.name} is protected. If it really shall go, add --allow-protected.")
+    book = load_playbook(playbook, options.playbook_dir)
+    scope = site.scope()
+    look(scope, site.graph.kinds())
+    actions, doomed = _all_of_it(site, scope)
+    if not doomed:
+        return Teardown((), time.monotonic() - started, sum(site.aws.calls.values()))
+    if not approve(site.env, actions):
+        raise Refused("Nothing was changed.")
+    with writing(site, "teardown", options.tell, scope, stop, book) as work:
+        removal = Remove(site.graph, doomed, work)
+        removal.run()
+        interrupted(work)
+        again = scope.again()
+        look(again, site.graph.kinds())
+        still, _ = _all_of_it(site, again)
+        left = [a for a in still if not any(one.startswith(f"{a.address} (") for one in removal.kept)]
+        known = [a.address for a in left]
+        for address in [a for a in site.state.entries if a not in known]:
+            work.gone(address)
+    names = tuple(f"{a.address} {a.live.id if a.live else ''}" for a in left)
+    announce(site, book, f"torn down: {len(doomed)} resources removed, {len(left)} left", options.tell)
+    return Teardown(
+        actions, time.monotonic() - started, sum(site.aws.calls.values()), names, tuple(sorted(removal.kept))
+    )
+
+
+def _all_of_it(site: Site, scope: Scope) -> tuple[tuple[Action, ...], list[Doomed]]:
+    """Everything live that is ours: declared, recorded, tagged, or hanging on something of ours."""
+    matcher = Matcher(scope, site.graph.kinds(), site.state)
+    instances: dict[tuple[type[Resource], str], tuple[str, Resource, str]] = {}
+    for s, actions in walk(site.graph, site.given, matcher):
+        for a in actions:
+            if a.live is not None and a.want is not None and a.verb != "foreign":
+                instances[a.kind, a.live.id] = (a.address, a.want, s.path)
+    ours = {(a.kind, a.live.id): a.address for a in undeclared(site.graph, matcher, site.state) if a.live}
+    steps = {kind: s.path for s in site.graph.order for kind in s.kinds}
+    actions_out, doomed = [], []
+    for kind, lives in matcher.all.items():
+        for one in lives:
+            if kind.existing:
+                continue
+            known = instances.get((kind, one.id))
+            address = known[0] if known else ours.get((kind, one.id))
+            if address is None and kind.taggable and not kind.within:
+                continue
+            address = address or f"{steps[kind]}/{one.id}"
+            instance = known[1] if known else one.has
+            doomed.append(
+                Doomed(address, instance, one, known[2] if known else _path(address, steps[kind], site.graph))
+            )
+            actions_out.append(Action(address, "delete", kind, instance, one, phase=address.split("/")[0]))
+    rank = {s.path: index for index, s in enumerate(site.graph.order)}
+    actions_out.sort(key=lambda a: (-rank.get("/".join(a.address.split("/")[:2]), -1), a.address))
+    return tuple(actions_out), doomed
+
+
+def _path(address: str, fallback: str, graph: Graph) -> str:
+    s = graph.step_of(address)
+    return s.path if s else fallback

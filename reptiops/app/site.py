@@ -1,0 +1,178 @@
+"""One environment in one account, opened: configuration, credentials, state and facts; read only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import platformdirs
+
+from reptiops.aws import Aws
+from reptiops.config import Environment, load_environment
+from reptiops.engine.backend import Backend, LocalBackend
+from reptiops.engine.events import Sink, silent
+from reptiops.engine.graph import PHASES, Graph
+from reptiops.engine.plan import EVERYTHING, Plan, Selection, make, wanted
+from reptiops.engine.scope import Names, Scope
+from reptiops.engine.state import Belongs, Records, State
+from reptiops.errors import ReptiopsError
+from reptiops.facts import Facts
+from reptiops.operations.facts import gather
+from reptiops.operations.s3_backend import s3_backend
+from reptiops.steps import documented
+
+
+class Refused(ReptiopsError):
+    """Refused before anything was written."""
+
+    exit_code = 4
+
+
+class UnknownSelection(ReptiopsError):
+    """A phase or address that cannot exist."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a command was called; everything about the environment itself is in its configuration file."""
+
+    environment: str
+    config_dir: Path | None = None
+    state_dir: Path | None = None
+    profile: str | None = None
+    region: str | None = None
+    sandbox: bool = False
+    playbook_dir: Path | None = None
+    session: Any = None
+    """A boto3 session of the caller's own; it outranks profile and sandbox."""
+    tell: Sink = silent
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Site:
+    """One environment in one account: all that an operation needs, read only until a lock is held."""
+
+    env: Environment
+    aws: Aws
+    names: Names
+    facts: Facts
+    graph: Graph
+    records: Records
+    belongs: Belongs
+    state: State
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What steps get beside other steps' results, and what holds for all: accepted overrides, owners of fields."""
+        return {"env": self.env, "facts": self.facts, "overrides": self.env.overrides, "owned": owner_of(self.env)}
+
+    @property
+    def topic(self) -> str:
+        """The ARN of the environment's alarm topic, whether it is there or not."""
+        names = self.names
+        return f"arn:{self.facts.partition}:sns:{names.region}:{names.account}:{self.env.topic_name}"
+
+    def scope(self) -> Scope:
+        """A fresh look at AWS."""
+        return Scope(self.aws, self.names, wanted(self.graph, self.given, self.state))
+
+
+def owner_of(env: Environment) -> Callable[[str, str], str | None]:
+    """Who owns a field by configuration; a lease that has run out counts no longer."""
+    now = datetime.now(UTC)
+
+    def owner(address: str, path: str) -> str | None:
+        for name, owned in env.owners.get(address, {}).items():
+            dotted = name.replace("/", ".")
+            named = path == dotted or path.endswith(f".{dotted}") or path.startswith(f"{dotted}.")
+            if named and owned.active(now):
+                return owned.owner
+        return None
+
+    return owner
+
+
+def open_site(settings: Settings, *, blank: bool = False) -> Site:
+    """Read configuration, credentials, state and facts. Nothing is written, neither in AWS nor on the disk.
+
+    With `blank` the state that is kept is not read: it is about to be made anew.
+    """
+    env = load_environment(settings.environment, settings.config_dir)
+    if settings.overrides:
+        env = _overridden(env, settings.overrides)
+    session, endpoint, root = session_of(settings)
+    aws = Aws(session, settings.region or env.region, read_only=True)
+    account = aws.account()
+    if env.account and env.account != account and not settings.sandbox:
+        raise Refused(f"{env.name} belongs to account {env.account}, but these credentials are of account {account}.")
+    names = Names(env.project, env.name, account, aws.region)
+    belongs = Belongs(env.name, account, aws.region, endpoint or aws.endpoint)
+    records = Records(_backend(env, aws, root))
+    state = State(belongs) if blank else records.load(belongs)
+    return Site(env, aws, names, gather(aws, env, account), documented(), records, belongs, state)
+
+
+def _backend(env: Environment, aws: Aws, root: Path) -> Backend:
+    if env.state.bucket is None:
+        return LocalBackend(root / env.name)
+    return s3_backend(aws, env.state.bucket, env.state.prefix, env.name)
+
+
+def _overridden(env: Environment, overrides: Mapping[str, Any]) -> Environment:
+    for path, value in overrides.items():
+        section, name = path.split(".")
+        env = env.model_copy(update={section: getattr(env, section).model_copy(update={name: value})})
+    return env
+
+
+def default_state_dir() -> Path:
+    """Where states are kept unless `--state-dir` or REPTIOPS_STATE_DIR says otherwise."""
+    given = os.environ.get("REPTIOPS_STATE_DIR")
+    return Path(given) if given else Path(platformdirs.user_state_dir("reptiops")) / "environments"
+
+
+def state_root(sandbox: bool) -> Path:
+    """Where the states of environments are: the sandbox keeps its own apart from the real ones."""
+    if not sandbox:
+        return default_state_dir()
+    from reptiops.sandbox import control
+
+    return control.default_directory() / "environments" / str(control.status(control.default_directory()).instance)
+
+
+def session_of(settings: Settings) -> tuple[Any, str | None, Path]:
+    """The boto3 session, the name of its world where that is not the endpoint, and the root of its states."""
+    if settings.session is not None:
+        return settings.session, None, settings.state_dir or default_state_dir()
+    if settings.sandbox:
+        from reptiops.sandbox import control
+        from reptiops.sandbox.session import sandbox_session
+
+        status = control.ensure(control.default_directory())
+        root = settings.state_dir or control.default_directory() / "environments" / str(status.instance)
+        return sandbox_session(status), f"sandbox:{status.instance}", root
+    session = boto3.Session(profile_name=settings.profile, region_name=settings.region)
+    return session, None, settings.state_dir or default_state_dir()
+
+
+def plan_site(site: Site, selection: Selection = EVERYTHING) -> Plan:
+    """The plan of an opened site."""
+    return make(site.graph, site.given, site.scope(), site.state, selection)
+
+
+def select(phases: Iterable[str] = (), only: Iterable[str] = ()) -> Selection:
+    """What may be touched: some phases, some addresses; everything where neither is given. Raises UnknownSelection."""
+    selection = Selection(frozenset(phases), tuple(only))
+    wrong = [p for p in sorted(selection.phases) if p not in PHASES]
+    wrong += [a for a in selection.addresses if a.split("/")[0] not in PHASES]
+    if wrong:
+        raise UnknownSelection(f"{', '.join(wrong)}: no phase, and begins with none ({', '.join(PHASES)})")
+    return selection

@@ -1,0 +1,204 @@
+"""Drift and reconcile: what differs from what was last applied, and making it so again within what a playbook allows."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from reptiops.app.provisioning import handle_failure
+from reptiops.app.runs import run_id, writing
+from reptiops.app.site import Refused, Settings, Site, open_site, owner_of
+from reptiops.engine.apply import Apply
+from reptiops.engine.drift import Drift, Finding, find
+from reptiops.engine.plan import Matcher, NeedsMissing, Plan, Selection, look, make
+from reptiops.engine.remove import Doomed, Remove
+from reptiops.engine.rollback import inventory
+from reptiops.engine.scope import Scope
+from reptiops.errors import ReptiopsError
+from reptiops.operations.who import Deed, changed
+from reptiops.playbook import Playbook, Repair, load_playbook
+
+FLAPPING = 3
+"""After so many repairs of the same thing within a day it is reported instead: somebody else wants it otherwise."""
+
+
+def observed(site: Site) -> tuple[Scope, Matcher]:
+    """A fresh look at everything, matched to what the state knows."""
+    scope = site.scope()
+    look(scope, site.graph.kinds())
+    return scope, Matcher(scope, site.graph.kinds(), site.state)
+
+
+def drift(environment: str, **settings: Any) -> Drift:
+    """What differs from what was last applied. Reads only."""
+    site = open_site(Settings(environment, **settings))
+    return drift_site(site)
+
+
+def drift_site(site: Site, matcher: Matcher | None = None) -> Drift:
+    """The drift of an opened site."""
+    return find(site.graph, site.given, matcher or observed(site)[1], site.state, owner_of(site.env))
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """What a reconcile did: mended, left (with the reason), and what still differs."""
+
+    mended: tuple[Finding, ...]
+    left: tuple[tuple[Finding, str], ...]
+    braked: str = ""
+    seconds: float = 0.0
+
+    @property
+    def exit_code(self) -> int:
+        """3 when anything was reported, asked and unanswered, or braked; 0 otherwise."""
+        return 3 if self.left or self.braked else 0
+
+
+def reconcile(
+    environment: str,
+    *,
+    yes: bool = False,
+    max_changes: int | None = None,
+    phases: Iterable[str] = (),
+    ask: Callable[[Finding], bool] = lambda _: False,
+    stop: threading.Event | None = None,
+    playbook: str = "reconcile",
+    **settings: Any,
+) -> Reconciled:
+    """Make live what was applied, within what the playbook allows. Raises Refused while something is deploying."""
+    started = time.monotonic()
+    options = Settings(environment, **settings)
+    book = load_playbook(playbook, options.playbook_dir)
+    site = open_site(options)
+    scope, matcher = observed(site)
+    before = drift_site(site, matcher)
+    chosen = frozenset(phases) or frozenset(book.phases)
+    findings = [f for f in before.findings if f.address.split("/")[0] in chosen]
+    if before.busy and findings:
+        raise Refused("Something is in the middle of a change:\n  " + "\n  ".join(before.busy))
+    mend, left = _sort(findings, before, book, _history(site), yes, ask)
+    braked = _brake(mend, before, book, max_changes)
+    if braked or not mend:
+        return Reconciled((), tuple(left), braked, time.monotonic() - started)
+    made, selection, held = _repairs(site, scope, tuple(dict.fromkeys(f.address for f in mend if f.what != "extra")))
+    left += [(f, held[f.address]) for f in mend if f.address in held and f.what != "extra"]
+    mend = [f for f in mend if f.address not in held or f.what == "extra"]
+    if not mend:
+        return Reconciled((), tuple(left), "", time.monotonic() - started)
+    lost = [a.address for a in made.actions if a.verb == "replace" and a.kind.holds_data]
+    if lost and book.brake.data:
+        return Reconciled((), tuple(left), f"this would replace what holds data: {', '.join(lost)}")
+    with writing(site, "reconcile", options.tell, scope, stop, book) as work:
+        for finding in mend:
+            work.journal.write("repair", address=finding.address, key=finding.key)
+        if made.changes:
+            world = inventory(scope, site.graph.kinds())
+            run = Apply(site.graph, site.given, made, matcher, work, book.strict_phases, selection)
+            try:
+                run.run()
+            except ReptiopsError as error:
+                handle_failure(site, run, work, world, error, "keep" if book.on_failure == "keep" else "rollback")
+        gone = [before.extras[f.id] for f in mend if f.what == "extra"]
+        if gone:
+            Remove(site.graph, [Doomed(f"{path}/{one.id}", has, one, path) for has, one, path in gone], work).run()
+        again = work.scope.again()
+        look(again, site.graph.kinds())
+    after = drift_site(site, Matcher(again, site.graph.kinds(), site.state))
+    keys = {f.key for f in after.findings}
+    left += [(f, "still differs") for f in mend if f.key in keys]
+    return Reconciled(tuple(f for f in mend if f.key not in keys), tuple(left), "", time.monotonic() - started)
+
+
+def _repairs(site: Site, scope: Scope, addresses: tuple[str, ...]) -> tuple[Plan, Selection, Mapping[str, str]]:
+    """The plan for what is changed or missing, with what only has to follow; nothing is deleted by it.
+
+    Answers too which of the addresses cannot be mended, and why: they need what is missing and is left so.
+    """
+    held: dict[str, str] = {}
+    following = _followers(site, scope) - set(addresses) if addresses else set()
+    while True:
+        whole = tuple(a for a in (*addresses, *sorted(following)) if a not in held)
+        if not whole:
+            return Plan(()), Selection(addresses=("none",)), held
+        selection = Selection(addresses=whole)
+        try:
+            made = make(site.graph, site.given, scope, site.state, selection)
+        except NeedsMissing as error:
+            held[error.address] = f"it needs {error.missing}, which is missing and is not mended"
+            continue
+        return replace(made, actions=tuple(a for a in made.actions if a.verb != "delete")), selection, held
+
+
+def _followers(site: Site, scope: Scope) -> set[str]:
+    """Addresses that only have to follow what another resource becomes, such as a service its task definition."""
+    found = set()
+    for a in make(site.graph, site.given, scope, site.state).actions:
+        fields = {f.name for f in dataclasses.fields(a.kind) if f.metadata.get("follows")}
+        if a.verb == "update" and {c.field for c in a.changes} <= fields:
+            found.add(a.address)
+    return found
+
+
+def _history(site: Site) -> Mapping[str, int]:
+    """How often each finding was repaired within the last day, from the journals."""
+    since = run_id(datetime.now(UTC) - timedelta(days=1))
+    counts: dict[str, int] = {}
+    for run in site.records.runs():
+        for record in site.records.records(run) if run >= since else ():
+            if record["event"] == "repair":
+                counts[record["key"]] = counts.get(record["key"], 0) + 1
+    return counts
+
+
+def _sort(
+    findings: Iterable[Finding],
+    before: Drift,
+    book: Playbook,
+    history: Mapping[str, int],
+    yes: bool,
+    ask: Callable[[Finding], bool],
+) -> tuple[list[Finding], list[tuple[Finding, str]]]:
+    """What is mended, and what is left with the reason."""
+    waiting = {f.address for f in before.pending}
+    mend: list[Finding] = []
+    left: list[tuple[Finding, str]] = []
+    for finding in findings:
+        rule: Repair = book.repair.decide(finding.address.split("/")[0], finding.risk)  # type: ignore[arg-type]
+        times = history.get(finding.key, 0)
+        if times >= FLAPPING:
+            left.append((finding, f"it came back: mended {times} times within a day"))
+        elif finding.address in waiting and finding.what == "changed":
+            left.append((finding, "a change of the configuration is pending there: provision it"))
+        elif rule == "report":
+            left.append((finding, "the playbook only reports it"))
+        elif rule == "ask" and not yes and not ask(finding):
+            left.append((finding, "the playbook asks, and nobody answered yes"))
+        else:
+            mend.append(finding)
+    return mend, left
+
+
+def _brake(mend: Iterable[Finding], before: Drift, book: Playbook, max_changes: int | None) -> str:
+    listed = list(mend)
+    limit = max_changes if max_changes is not None else book.brake.max_changes
+    if limit is not None and len(listed) > limit:
+        return f"{len(listed)} changes would be made, and the brake is at {limit}"
+    data = [f.id for f in listed if f.what == "extra" and before.extras[f.id][0].holds_data]
+    if data and book.brake.data:
+        return f"this would delete what holds data: {', '.join(data)}"
+    return ""
+
+
+def who(environment: str, findings: Iterable[Finding], **settings: Any) -> dict[str, Deed | str]:
+    """By finding: who did it, or why that cannot be told. Looked up by the id and by what it hangs on."""
+    site = open_site(Settings(environment, **settings))
+    told: dict[str, Deed | str] = {}
+    for finding in findings:
+        told[finding.key] = changed(site.aws, dict.fromkeys([finding.id, finding.id.rsplit("/", 1)[-1]]))
+    return told
