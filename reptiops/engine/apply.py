@@ -52,6 +52,8 @@ class Task:
     made: bool = False
     seen: bool = False
     ready: bool = False
+    held: bool = False
+    """A one-way update that waits until everything else is done; who needs the resource takes it as it is."""
     next_look: float = 0.0
     told: str = ""
 
@@ -66,7 +68,7 @@ class Progress:
 
     def settled(self, early: bool) -> bool:
         """Whether those who need this step may start."""
-        return all(t.seen if early else t.ready for t in self.tasks)
+        return all(t.held or (t.seen if early else t.ready) for t in self.tasks)
 
 
 class Apply:
@@ -86,6 +88,8 @@ class Apply:
         self._selection = selection
         self._matcher = matcher
         self._planned = {a.address: a for a in plan.actions}
+        changing = [graph.step_of(a.address) for a in plan.changes if a.verb != "delete"]
+        self._changing = {s.name for s in changing if s is not None}
         self._progress: dict[str, Progress] = {}
         self._running: dict[Future[Any], Any] = {}
         self._polls: set[type[Resource]] = set()
@@ -102,6 +106,7 @@ class Apply:
             while True:
                 if not self._errors and not self._work.stop.is_set():
                     self._start(pool)
+                    self._release(pool)
                     self._poll(pool)
                 if not self._running and (self._errors or self._work.stop.is_set() or self._finished()):
                     break
@@ -110,7 +115,25 @@ class Apply:
             raise ApplyError(self._errors)
 
     def _finished(self) -> bool:
-        return len(self._progress) == len(self._graph.order) and all(p.settled(False) for p in self._progress.values())
+        return len(self._progress) == len(self._graph.order) and all(
+            p.settled(False) and not any(t.held for t in p.tasks) for p in self._progress.values()
+        )
+
+    def _release(self, pool: ThreadPoolExecutor) -> None:
+        """Begin the one-way updates once everything else is done: a failure before them leaves nothing that cannot be undone."""
+        whole = len(self._progress) == len(self._graph.order) and all(p.settled(False) for p in self._progress.values())
+        for task in [t for p in self._progress.values() for t in p.tasks if t.held] if whole else []:
+            task.held, task.started = False, time.monotonic()
+            self._submit(pool, task)
+
+    def _submit(self, pool: ThreadPoolExecutor, task: Task) -> None:
+        self._work.tell(Event("start", task.address, task.action.verb))
+        needs = tuple(self._graph.steps[n].path for n in task.step.needs)
+        self._running[pool.submit(self._do, task, needs)] = task
+
+    def _holds(self, action: Action, s: Step) -> bool:
+        """Whether an update is one-way and can come last: nobody who changes in this run needs the rest of it."""
+        return action.waits and not (action.mixed and any(n in self._changing for n in self._graph.dependants(s.name)))
 
     def wanted(self, address: str) -> Resource | None:
         """What this run wanted at an address, ids filled in."""
@@ -180,8 +203,11 @@ class Apply:
             task.made = True
             self._seen(task, found)
             return
-        self._work.tell(Event("start", address, action.verb))
-        self._running[pool.submit(self._do, task, needs)] = task
+        if found is not None and self._holds(action, progress.step):
+            task.held = True
+            self.live[address] = found
+            return
+        self._submit(pool, task)
 
     def _do(self, task: Task, needs: tuple[str, ...]) -> None:
         work, live = self._work, task.live

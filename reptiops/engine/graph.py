@@ -171,6 +171,14 @@ class Graph:
         """The phase in which a step runs, as a number."""
         return PHASES.index(s.brought_forward_to or s.phase)
 
+    def dependants(self, name: str) -> frozenset[str]:
+        """The names of all steps that need a step, directly or through others."""
+        found: set[str] = set()
+        for s in self.order:
+            if any(need == name or need in found for need in s.needs):
+                found.add(s.name)
+        return frozenset(found)
+
     def kinds(self) -> tuple[type[Resource], ...]:
         """Every kind that some configuration could make."""
         return tuple(dict.fromkeys(kind for s in self.order for kind in s.kinds))

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from reptiops.engine.codec import restore
 from reptiops.engine.graph import Graph, Step, results
-from reptiops.engine.resource import Change, Live, Resource, diff, yielded
+from reptiops.engine.resource import REVERSIBLE, UNDO, Change, Live, Resource, Undoing, diff, yielded
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import State
 from reptiops.errors import ReptiopsError
@@ -44,6 +44,38 @@ class Action:
     changes: tuple[Change, ...] = ()
     phase: str = ""
     brought_forward: bool = False
+
+    @property
+    def undoing(self) -> Undoing:
+        """How far it can be undone: the worst of its changes counts."""
+        if self.verb == "create" and self.kind.existing:
+            return Undoing("one-way", "it is shared with the account and is never removed")
+        if self.verb == "update":
+            return max((self.kind.undoing(c) for c in self.changes), key=_badness, default=REVERSIBLE)
+        return self._removal() if self.verb in ("delete", "replace") else REVERSIBLE
+
+    def _removal(self) -> Undoing:
+        remains = self.want.leaves(self.live) if self.want is not None and self.live is not None else ""
+        if remains:
+            return Undoing("reversible with data loss", remains)
+        if self.kind.holds_data:
+            return Undoing("one-way", "what is in it is lost")
+        return Undoing("one-way", "what is made anew is another one, with an id of its own")
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is a one-way update that can come last; see `mixed` for when it may not."""
+        ways = [u for c in self.changes if (u := self.kind.undoing(c)).undo == "one-way"]
+        return self.verb == "update" and not self.kind.renewed and bool(ways) and all(u.waits for u in ways)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether it changes something beside what is one-way, which others may be waiting for."""
+        return any(self.kind.undoing(c).undo != "one-way" for c in self.changes)
+
+
+def _badness(one: Undoing) -> int:
+    return UNDO.index(one.undo)
 
 
 @dataclass(frozen=True)

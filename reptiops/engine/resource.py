@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Phase = Literal["ready", "pending", "gone", "failed"]
 Risk = Literal["security", "availability", "data", "cost", "cosmetic"]
+Undo = Literal["reversible", "reversible with data loss", "one-way"]
+UNDO: tuple[Undo, ...] = ("reversible", "reversible with data loss", "one-way")
+"""From the best to the worst."""
 COSMETIC = frozenset({"name", "description", "comment"})
 """Fields of these names change nothing but what people read."""
 ADDRESS_TAG = "reptiops:address"
@@ -85,7 +88,17 @@ class Status:
     """AWS does not show all of it yet, so its fields cannot be compared."""
 
 
+@dataclass(frozen=True)
+class Undoing:
+    """How far a change can be undone, and why not wholly. `waits`: it can come after everything else of a run."""
+
+    undo: Undo = "reversible"
+    why: str = ""
+    waits: bool = True
+
+
 READY = Status()
+REVERSIBLE = Undoing()
 R = TypeVar("R", bound="Resource")
 
 
@@ -168,6 +181,11 @@ class Resource:
     def risk_of(cls, field: str) -> Risk:
         """What is at stake when a field differs."""
         return cls.risks.get(field) or ("cosmetic" if field in COSMETIC else cls.risk)
+
+    @classmethod
+    def undoing(cls, change: Change) -> Undoing:
+        """How far a change of one field can be undone: what AWS takes back, and what is lost on the way there."""
+        return REVERSIBLE
 
     def foreign(self, live: Live[Any]) -> bool:
         """Whether an untaggable one, found by its natural key and in no state, is somebody else's."""

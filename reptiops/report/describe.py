@@ -26,6 +26,8 @@ def plan(made: Plan) -> dict[str, Any]:
                 "action": a.verb,
                 "kind": a.kind.kind(),
                 "id": a.live.id if a.live else None,
+                "undo": a.undoing.undo,
+                "undo_why": a.undoing.why or None,
                 "fields": [{"field": c.path, "live": c.has, "wanted": c.want, "replaces": c.fixed} for c in a.changes],
             }
             for a in made.changes

@@ -81,11 +81,24 @@ def show_plan(console: Console, plan: Plan, verbose: bool = False) -> None:
         for action in changing:
             brought = " [dim](brought forward)[/]" if action.brought_forward else ""
             identifier = f" [dim]{escape(action.live.id)}[/]" if action.live else ""
-            console.print(f"  {MARKS[action.verb]} {escape(action.address)}{identifier}{brought}", highlight=False)
+            console.print(
+                f"  {MARKS[action.verb]} {escape(action.address)}{identifier}{brought}{_undo(action)}",
+                highlight=False,
+                soft_wrap=True,
+            )
             for change in action.changes if action.verb in ("update", "replace", "foreign") or verbose else ():
                 console.print(f"      {_change(change)}", highlight=False)
     show_notes(console, plan.notes)
     console.print(summary(plan))
+
+
+def _undo(action: Action) -> str:
+    """How far it can be undone. That a created thing can be removed again goes without saying."""
+    how = action.undoing
+    if action.verb in ("create", "foreign") and how.undo == "reversible":
+        return ""
+    colour = {"reversible": "dim", "reversible with data loss": "yellow", "one-way": "red"}[how.undo]
+    return f" [{colour}]{how.undo}{f': {escape(how.why)}' if how.why else ''}[/]"
 
 
 def _change(change: Change) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Identity, Live, Resource, Status, fixed
+from reptiops.engine.resource import Change, Identity, Live, Resource, Status, Undoing, fixed
 from reptiops.engine.scope import Scope
 
 KEYS = ["RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1", "EC_secp521r1"]
@@ -112,6 +112,11 @@ class SelfSignedCertificate(Resource):
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"ResourceInUseException"})
     limit: ClassVar[float] = 1200
+
+    @classmethod
+    def undoing(cls, change: Change) -> Undoing:
+        """A renewed one has another key, and the one before is kept nowhere."""
+        return Undoing("one-way", "the private key before is kept nowhere")
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code
-from reptiops.engine.resource import Identity, Live, Resource, Risk, fixed
+from reptiops.engine.resource import REVERSIBLE, Change, Identity, Live, Resource, Risk, Undoing, fixed
 from reptiops.engine.scope import Scope
 
 
@@ -33,6 +33,13 @@ class Repository(Resource):
     def key(self) -> str:
         """Names are unique in a registry."""
         return self.name
+
+    @classmethod
+    def undoing(cls, change: Change) -> Undoing:
+        """Images that have expired do not come back."""
+        if change.field == "untagged_days" and change.want:
+            return Undoing("reversible with data loss", "untagged images that expire meanwhile do not come back")
+        return REVERSIBLE
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:

@@ -9,7 +9,20 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code, message
-from reptiops.engine.resource import Identity, Live, NotYet, Resource, Risk, Status, fixed, local, satisfied
+from reptiops.engine.resource import (
+    REVERSIBLE,
+    Change,
+    Identity,
+    Live,
+    NotYet,
+    Resource,
+    Risk,
+    Status,
+    Undoing,
+    fixed,
+    local,
+    satisfied,
+)
 from reptiops.engine.scope import Scope
 from reptiops.resources.rds import newer_minor
 
@@ -116,6 +129,19 @@ class ReplicationGroup(Resource):
     typical: ClassVar[float] = 450
     typical_delete: ClassVar[float] = 400
     limit: ClassVar[float] = 3600
+
+    ONE_WAY: ClassVar[Mapping[str, Undoing]] = {
+        "version": Undoing("one-way", "AWS downgrades no engine"),
+        # Who uses the token starts anew with it, so this one cannot wait for them.
+        "token_version": Undoing("one-way", "nobody knows the token before", waits=False),
+    }
+
+    @classmethod
+    def undoing(cls, change: Change) -> Undoing:
+        """Fewer days of snapshots delete the older ones."""
+        if change.field == "snapshot_days" and int(str(change.want)) < int(str(change.has)):
+            return Undoing("reversible with data loss", f"snapshots older than {change.want} days are deleted")
+        return cls.ONE_WAY.get(change.field, REVERSIBLE)
 
     def key(self) -> str:
         """Ids are kept in lower case."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Identity, Live, Resource, Risk, fixed
+from reptiops.engine.resource import REVERSIBLE, Change, Identity, Live, Resource, Risk, Undoing, fixed
 from reptiops.engine.scope import Scope
 
 
@@ -27,6 +27,16 @@ class LogGroup(Resource):
     def key(self) -> str:
         """Names are unique in a region."""
         return self.name
+
+    @classmethod
+    def undoing(cls, change: Change) -> Undoing:
+        """A shorter retention deletes what is older."""
+        shorter = (
+            isinstance(change.want, int) and change.want and (not change.has or change.want < int(str(change.has)))
+        )
+        if shorter:
+            return Undoing("reversible with data loss", f"what is older than {change.want} days is deleted")
+        return REVERSIBLE
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:

@@ -11,7 +11,20 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code, message
-from reptiops.engine.resource import Identity, Live, NotYet, Resource, Risk, Status, fixed, local, satisfied
+from reptiops.engine.resource import (
+    REVERSIBLE,
+    Change,
+    Identity,
+    Live,
+    NotYet,
+    Resource,
+    Risk,
+    Status,
+    Undoing,
+    fixed,
+    local,
+    satisfied,
+)
 from reptiops.engine.scope import Scope
 
 PASSWORD_TAG = "reptiops:password-version"
@@ -251,6 +264,20 @@ class Instance(Resource):
     typical_delete: ClassVar[float] = 300
     limit: ClassVar[float] = 4800
     holds_data: ClassVar[bool] = True
+
+    ONE_WAY: ClassVar[Mapping[str, Undoing]] = {
+        "version": Undoing("one-way", "AWS downgrades no engine"),
+        "storage_gb": Undoing("one-way", "storage never shrinks"),
+        # Who uses the password starts anew with it, so this one cannot wait for them.
+        "password_version": Undoing("one-way", "nobody knows the password before", waits=False),
+    }
+
+    @classmethod
+    def undoing(cls, change: Change) -> Undoing:
+        """Fewer days of backups delete the older ones at once."""
+        if change.field == "backup_days" and int(str(change.want)) < int(str(change.has)):
+            return Undoing("reversible with data loss", f"backups older than {change.want} days are deleted")
+        return cls.ONE_WAY.get(change.field, REVERSIBLE)
 
     def key(self) -> str:
         """Identifiers are kept in lower case."""

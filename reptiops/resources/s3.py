@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code
-from reptiops.engine.resource import Identity, Live, Resource, Risk, fixed
+from reptiops.engine.resource import REVERSIBLE, Change, Identity, Live, Resource, Risk, Undoing, fixed
 from reptiops.engine.scope import Scope
 from reptiops.policy import Policy
 
@@ -51,6 +51,15 @@ class Bucket(Resource):
     def key(self) -> str:
         """Names are unique in the world."""
         return self.name
+
+    @classmethod
+    def undoing(cls, change: Change) -> Undoing:
+        """AWS takes versioning back only as far as suspending it; what a lifecycle rule has deleted stays deleted."""
+        if change.field == "versioning" and change.want:
+            return Undoing("one-way", "versioning can be suspended later, but never switched off")
+        if change.field == "lifecycle" and change.want:
+            return Undoing("reversible with data loss", "what the rules expire meanwhile does not come back")
+        return REVERSIBLE
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:

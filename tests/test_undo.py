@@ -1,0 +1,147 @@
+"""What can be undone is labelled in the plan, and what cannot is done last."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from reptiops import app
+from reptiops.aws import Aws
+from reptiops.config import environment_file
+from reptiops.engine.apply import Apply, ApplyError
+from reptiops.engine.backend import LocalBackend
+from reptiops.engine.calls import Work
+from reptiops.engine.events import silent
+from reptiops.engine.graph import Graph, Result, Step, step
+from reptiops.engine.plan import Action, Matcher, make, wanted
+from reptiops.engine.resource import Change, Live, Resource, Undoing
+from reptiops.engine.scope import Scope
+from reptiops.engine.state import Journal, Records
+from reptiops.report import describe
+from reptiops.resources import acm, ec2, ecr, elasticache, iam, logs, rds, s3, secretsmanager
+from reptiops.testing import mocked_aws, provision
+from tests.test_engine import BELONGS, NAMES, Note, live_notes
+
+
+class Seal(Note):
+    """A parameter that cannot be set back."""
+
+    @classmethod
+    def undoing(cls, change: Change) -> Undoing:
+        return Undoing("one-way", "it is a seal")
+
+
+def seal(env: dict[str, str]) -> Seal:
+    return Seal("/notes/seal", env["seal"])
+
+
+def letters(env: dict[str, str], seal: Result) -> dict[str, Note]:
+    return {k: Note(f"/notes/{k}", env["letters"]) for k in ("a", "b")}
+
+
+GRAPH = Graph(
+    [
+        Step("seal", "network", seal, ("env",), kinds=(Seal,)),
+        Step("letters", "network", step()(letters), ("env", "seal"), kinds=(Note,)),
+    ]
+)
+
+
+@pytest.fixture
+def aws() -> Iterator[Aws]:
+    with mock_aws():
+        yield Aws(boto3.Session("a", "b", region_name="us-east-1"), "us-east-1")
+
+
+def _apply(aws: Aws, root: Path, env: dict[str, str]) -> None:
+    given = {"env": env, "facts": None}
+    records = Records(LocalBackend(root))
+    records.backend.prepare()
+    state = records.load(BELONGS)
+    scope = Scope(aws, NAMES, wanted(GRAPH, given, state))
+    plan = make(GRAPH, given, scope, state)
+    work = Work(aws, scope, state, Journal(records, f"{time.time_ns()}"), silent)
+    Apply(GRAPH, given, plan, Matcher(scope, GRAPH.kinds(), state), work).run()
+
+
+def test_what_cannot_be_undone_comes_last(aws: Aws, tmp_path: Path) -> None:
+    _apply(aws, tmp_path, {"seal": "1", "letters": "1"})
+    sent: list[str] = []
+    aws.session.events.register("before-call.ssm.PutParameter", lambda params, **_: sent.append(params["body"]))
+    fresh = Aws(aws.session, "us-east-1")
+    _apply(fresh, tmp_path, {"seal": "2", "letters": "2"})
+    assert live_notes() == {"/notes/seal": "2", "/notes/a": "2", "/notes/b": "2"}
+    assert ["seal" in str(body) for body in sent] == [False, False, True], "although the letters need it"
+
+
+def test_a_failure_before_it_leaves_it_undone(aws: Aws, tmp_path: Path) -> None:
+    _apply(aws, tmp_path, {"seal": "1", "letters": "1"})
+
+    def refuse(params: Any, **_: Any) -> None:
+        if "/notes/b" in str(params["body"]):
+            raise ClientError({"Error": {"Code": "ValidationException", "Message": "no"}}, "PutParameter")
+
+    aws.session.events.register("before-call.ssm.PutParameter", refuse)
+    with pytest.raises(ApplyError):
+        _apply(Aws(aws.session, "us-east-1"), tmp_path, {"seal": "2", "letters": "2"})
+    assert live_notes()["/notes/seal"] == "1"
+
+
+CHANGES = [
+    (s3.Bucket, "versioning", False, True, "one-way"),
+    (s3.Bucket, "versioning", True, False, "reversible"),
+    (s3.Bucket, "lifecycle.old", None, {"expire_days": 3}, "reversible with data loss"),
+    (rds.Instance, "version", "15.13", "16.4", "one-way"),
+    (rds.Instance, "storage_gb", 20, 50, "one-way"),
+    (rds.Instance, "password_version", "1", "2", "one-way"),
+    (rds.Instance, "backup_days", 7, 1, "reversible with data loss"),
+    (rds.Instance, "backup_days", 1, 7, "reversible"),
+    (rds.Instance, "instance_class", "db.t4g.micro", "db.t4g.small", "reversible"),
+    (elasticache.ReplicationGroup, "version", "7.0", "7.1", "one-way"),
+    (elasticache.ReplicationGroup, "token_version", "1", "2", "one-way"),
+    (elasticache.ReplicationGroup, "snapshot_days", 7, 0, "reversible with data loss"),
+    (acm.SelfSignedCertificate, "renewal_due", True, False, "one-way"),
+    (logs.LogGroup, "retention_days", 0, 30, "reversible with data loss"),
+    (logs.LogGroup, "retention_days", 60, 30, "reversible with data loss"),
+    (logs.LogGroup, "retention_days", 30, 0, "reversible"),
+    (ecr.Repository, "untagged_days", 0, 14, "reversible with data loss"),
+    (iam.Role, "policies.x", None, {}, "reversible"),
+]
+
+
+@pytest.mark.parametrize(("kind", "path", "has", "want", "label"), CHANGES)
+def test_what_each_change_is(kind: type[Resource], path: str, has: Any, want: Any, label: str) -> None:
+    action = Action("storage/x", "update", kind, changes=(Change("name", "a", "b"), Change(path, has, want)))
+    assert action.undoing.undo == label
+    assert bool(action.undoing.why) == (label != "reversible")
+
+
+def test_what_goes_is_gone() -> None:
+    secret = secretsmanager.Secret("one", recovery_days=7)
+    for want, label in ((secret, "reversible with data loss"), (secret.unused(), "one-way")):
+        assert Action("database/s", "delete", type(want), want, Live("arn", want)).undoing.undo == label
+    address = ec2.ElasticIp("nat")
+    assert Action("network/a", "replace", type(address), address, Live("eip", address)).undoing.undo == "one-way"
+    assert Action("network/a", "create", type(address), address).undoing.undo == "reversible"
+    role = iam.ServiceLinkedRole("ecs.amazonaws.com")
+    assert Action("security/r", "create", type(role), role).undoing.undo == "one-way"
+
+
+def test_the_plan_says_it(tmp_path: Path) -> None:
+    text = environment_file("dev").read_text().replace("assets: {versioning: false}", "assets: {versioning: true}")
+    (tmp_path / "dev.yaml").write_text(text)
+    with mocked_aws() as session:
+        provision(session, tmp_path, "dev", only=("storage/bucket",))
+        where = {"session": session, "state_dir": tmp_path, "config_dir": tmp_path, "only": ("storage/bucket",)}
+        shown = describe.plan(app.plan("dev", **where))
+        told = {c["address"]: (c["action"], c["undo"]) for c in shown["changes"]}
+        assert told["storage/bucket/assets"] == ("update", "one-way")
+        app.provision("dev", **where)
+        assert app.plan("dev", **where).changes == ()
