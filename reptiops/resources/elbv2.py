@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
@@ -365,6 +366,11 @@ def _sent(action: Redirect | FixedResponse) -> dict[str, Any]:
     return {"Type": "fixed-response", "FixedResponseConfig": fixed_response}
 
 
+_ORDERING = threading.Lock()
+"""Held from reading the priorities to setting them: between two moves at once, a rule just put in its place by one would
+be moved away by the other, which still knows it where it was."""
+
+
 @dataclass(frozen=True)
 class HostRule(Resource):
     """Requests for these hosts go to that target group. Rules have no name: their condition is what finds them."""
@@ -436,10 +442,12 @@ class HostRule(Resource):
         except ClientError as error:
             if code(error) != "PriorityInUse":
                 raise
-            rules = self._rules(aws)
-            free = max(rules) + 1
-            aws.elbv2.set_rule_priorities(RulePriorities=[{"RuleArn": rules[self.priority], "Priority": free}])
-            answer = aws.elbv2.create_rule(**settings, Tags=identity.tag_list())
+            with _ORDERING:
+                rules = self._rules(aws)
+                if self.priority in rules:
+                    moved = {"RuleArn": rules[self.priority], "Priority": max(rules) + 1}
+                    aws.elbv2.set_rule_priorities(RulePriorities=[moved])
+                answer = aws.elbv2.create_rule(**settings, Tags=identity.tag_list())
         return str(answer["Rules"][0]["RuleArn"])
 
     def _rules(self, aws: Aws) -> dict[int, str]:
@@ -456,13 +464,14 @@ class HostRule(Resource):
 
     def _move(self, aws: Aws, live: Live[Any]) -> None:
         """To its priority; whoever has that gets this rule's in exchange, in one call."""
-        rules = self._rules(aws)
-        current = next((priority for priority, arn in rules.items() if arn == live.id), self.priority)
-        moves = [{"RuleArn": live.id, "Priority": self.priority}]
-        occupant = rules.get(self.priority, live.id)
-        if occupant != live.id:
-            moves.append({"RuleArn": occupant, "Priority": current})
-        aws.elbv2.set_rule_priorities(RulePriorities=moves)
+        with _ORDERING:
+            rules = self._rules(aws)
+            current = next((priority for priority, arn in rules.items() if arn == live.id), self.priority)
+            moves = [{"RuleArn": live.id, "Priority": self.priority}]
+            occupant = rules.get(self.priority, live.id)
+            if occupant != live.id:
+                moves.append({"RuleArn": occupant, "Priority": current})
+            aws.elbv2.set_rule_priorities(RulePriorities=moves)
 
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """At once."""
