@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from reptiops.app.recovery import undone_text
 from reptiops.app.runs import Interrupted, announce, interrupted, writing
-from reptiops.app.site import Refused, Settings, Site, open_site, plan_site, select
+from reptiops.app.site import Refused, Settings, Site, foretold, open_site, plan_site, select
 from reptiops.config import load_environment
 from reptiops.engine.apply import Apply
 from reptiops.engine.calls import Work
@@ -95,7 +95,7 @@ def provision(
     if site.facts.missing:
         raise Refused("\n".join(("The environment cannot be made yet:", *(f"  {one}" for one in site.facts.missing))))
     scope = site.scope()
-    made = make(site.graph, site.given, scope, site.state, selection)
+    made = foretold(site, make(site.graph, site.given, scope, site.state, selection))
     _refuse(made, book, allow_replace)
     if not made.changes:
         _record(site, made, options.tell, scope)

@@ -51,6 +51,7 @@ def writing(
         work = Work(site.aws, scope, site.state, journal, tell, stop or threading.Event())
         if playbook is not None:
             work.timeout = playbook.timeout_seconds
+        work.timings = site.timings()
         site.aws.before_write, site.aws.read_only = lock.check, False
         try:
             yield work
@@ -58,6 +59,7 @@ def writing(
         finally:
             site.aws.read_only, site.aws.before_write = True, None
             journal.close()
+            site.remember(work.timings)
             site.state.through = run
             site.records.save(site.state)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import platformdirs
 from reptiops.aws import Aws
 from reptiops.config import Environment, load_environment
 from reptiops.engine.backend import Backend, LocalBackend
+from reptiops.engine.eta import TIMINGS, Timings, forecast
 from reptiops.engine.events import Sink, silent
 from reptiops.engine.graph import PHASES, Graph
 from reptiops.engine.plan import EVERYTHING, Plan, Selection, make, wanted
@@ -79,6 +80,16 @@ class Site:
         """The ARN of the environment's alarm topic, whether it is there or not."""
         names = self.names
         return f"arn:{self.facts.partition}:sns:{names.region}:{names.account}:{self.env.topic_name}"
+
+    def timings(self) -> Timings:
+        """How long things took in this environment before."""
+        stored = self.records.backend.read(TIMINGS)
+        return Timings.of(stored.data if stored else None)
+
+    def remember(self, timings: Timings) -> None:
+        """Keep what a run has seen of how long things take."""
+        if timings.seen:
+            self.records.backend.write(TIMINGS, timings.document())
 
     def scope(self) -> Scope:
         """A fresh look at AWS."""
@@ -165,7 +176,12 @@ def session_of(settings: Settings) -> tuple[Any, str | None, Path]:
 
 def plan_site(site: Site, selection: Selection = EVERYTHING) -> Plan:
     """The plan of an opened site."""
-    return make(site.graph, site.given, site.scope(), site.state, selection)
+    return foretold(site, make(site.graph, site.given, site.scope(), site.state, selection))
+
+
+def foretold(site: Site, made: Plan) -> Plan:
+    """A plan with how long it is expected to take here."""
+    return replace(made, forecast=forecast(made, site.graph, site.timings())) if made.changes else made
 
 
 def select(phases: Iterable[str] = (), only: Iterable[str] = ()) -> Selection:

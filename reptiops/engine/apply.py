@@ -318,6 +318,8 @@ class Apply:
         if live.status.phase == "ready":
             task.ready = True
             if task.action.verb != "none":
+                if task.action.verb in ("create", "update"):
+                    self._work.timings.add(task.want, task.action.verb, waited)
                 self._work.tell(Event("done", task.address, task.action.verb, live.id, waited))
             return
         if live.status.phase == "failed" or waited > self._work.limit(task.address, kind):
@@ -326,7 +328,9 @@ class Apply:
             self._errors.append(ReptiopsError(f"{task.address} ({live.id}) is not ready{late}: {why}"))
             self._work.tell(Event("failed", task.address, text=why))
             return
-        if live.status.word != task.told:
-            task.told = live.status.word
-            self._work.tell(Event("wait", task.address, task.action.verb, live.status.word, waited))
+        overdue = waited > self._work.timings.late(task.want, "update" if task.action.verb == "update" else "create")
+        word = f"{live.status.word}, later than nine of ten: {live.status.reason}" if overdue else live.status.word
+        if word != task.told:
+            task.told = word
+            self._work.tell(Event("wait", task.address, task.action.verb, word.removesuffix(": "), waited))
         task.next_look = time.monotonic() + min(15.0, max(0.3, kind.typical / 12))

@@ -14,6 +14,7 @@ from typing import Any
 import tenacity
 
 from reptiops.aws import DENIED, THROTTLED, Aws, code, lost, message, request_id
+from reptiops.engine.eta import Timings
 from reptiops.engine.events import Event, Sink
 from reptiops.engine.resource import ADDRESS_TAG, Identity, Kept, Live, NotYet, Resource, carry, diff, plain
 from reptiops.engine.scope import Scope
@@ -53,6 +54,8 @@ class Work:
     generation: int = field(default_factory=time.time_ns)
     """Goes into idempotency tokens: the same within a run, another in the next, for AWS remembers some for ever."""
 
+    timings: Timings = field(default_factory=Timings)
+    """What this environment has seen of how long things take; what this run sees is added."""
     timeout: Callable[[str], float | None] = lambda _: None
     """The playbook's limit for an address in seconds, where it has one."""
 

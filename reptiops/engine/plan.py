@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from reptiops.engine.codec import restore
 from reptiops.engine.graph import Graph, Step, results
@@ -14,6 +14,9 @@ from reptiops.engine.resource import REVERSIBLE, UNDO, Change, Live, Resource, U
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import State
 from reptiops.errors import ReptiopsError
+
+if TYPE_CHECKING:
+    from reptiops.engine.eta import Forecast
 
 Verb = Literal["create", "update", "replace", "delete", "none", "foreign"]
 
@@ -85,6 +88,8 @@ class Plan:
     actions: tuple[Action, ...]
     notes: tuple[str, ...] = ()
     live: Mapping[str, Live[Any]] = field(default_factory=dict)
+    forecast: Forecast | None = None
+    """How long it is expected to take, where somebody has asked."""
 
     @property
     def changes(self) -> tuple[Action, ...]:

@@ -148,6 +148,7 @@ class Remove:
                 if remains:
                     self.kept.append(f"{d.address} ({d.live.id}): {remains}")
                 self._work.gone(d.address)
+                self._work.timings.add(d.instance, "delete", waited)
                 self._work.tell(Event("done", d.address, "delete", d.live.id, waited))
             elif waited > self._work.limit(d.address, kind):
                 self._stuck.add(d.address)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Phase = Literal["ready", "pending", "gone", "failed"]
 Risk = Literal["security", "availability", "data", "cost", "cosmetic"]
+Doing = Literal["create", "update", "delete"]
 Undo = Literal["reversible", "reversible with data loss", "one-way"]
 UNDO: tuple[Undo, ...] = ("reversible", "reversible with data loss", "one-way")
 """From the best to the worst."""
@@ -138,6 +139,8 @@ class Resource:
     """Seconds that AWS typically needs until a new one is ready."""
     typical_delete: ClassVar[float] = 2.0
     """Seconds that AWS typically needs until a deleted one is gone."""
+    nine_in_ten: ClassVar[float | None] = None
+    """Seconds within which nine of ten are ready; None: half as much again as `typical`. See docs/timings.md."""
     limit: ClassVar[float] = 600.0
     """Seconds after which waiting for it is given up."""
     risk: ClassVar[Risk] = "availability"
@@ -186,6 +189,15 @@ class Resource:
     def undoing(cls, change: Change) -> Undoing:
         """How far a change of one field can be undone: what AWS takes back, and what is lost on the way there."""
         return REVERSIBLE
+
+    def takes(self, verb: Doing = "create") -> float:
+        """Seconds that AWS typically needs for this one: until it is ready, or gone."""
+        return {"create": self.typical, "update": min(self.typical, 2.0), "delete": self.typical_delete}[verb]
+
+    def late(self, verb: Doing = "create") -> float:
+        """Seconds after which this one is later than nine of ten."""
+        spread = (self.nine_in_ten or 1.5 * self.typical) / self.typical if verb == "create" else 1.5
+        return spread * self.takes(verb)
 
     def foreign(self, live: Live[Any]) -> bool:
         """Whether an untaggable one, found by its natural key and in no state, is somebody else's."""

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from reptiops.engine.eta import Forecast
 from reptiops.engine.events import Event
 from reptiops.engine.graph import PHASES
 from reptiops.engine.plan import Action, Plan
@@ -90,6 +91,16 @@ def show_plan(console: Console, plan: Plan, verbose: bool = False) -> None:
                 console.print(f"      {_change(change)}", highlight=False)
     show_notes(console, plan.notes)
     console.print(summary(plan))
+    if plan.forecast is not None:
+        console.print(expected(plan.forecast))
+
+
+def expected(forecast: Forecast) -> str:
+    """How long it is expected to take, and what holds it up."""
+    if forecast.pole is None:
+        return ""
+    pole = f"{escape(forecast.pole.address)} ({duration(forecast.pole.seconds)})"
+    return f"Expected to take {duration(forecast.seconds)}; the longest wait in it is {pole}."
 
 
 def _undo(action: Action) -> str:

@@ -42,6 +42,7 @@ class Certificate(Resource):
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"ResourceInUseException", "RequestInProgressException"})
     typical: ClassVar[float] = 30
+    nine_in_ten: ClassVar[float | None] = 61
     typical_delete: ClassVar[float] = 30
     limit: ClassVar[float] = 4500
 

@@ -230,6 +230,7 @@ class NatGateway(Resource):
     absent: ClassVar[frozenset[str]] = frozenset({"NatGatewayNotFound", "InvalidNatGatewayID.NotFound"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidSubnetID.NotFound", "InvalidAllocationID.NotFound"})
     typical: ClassVar[float] = 105
+    nine_in_ten: ClassVar[float | None] = 126
     typical_delete: ClassVar[float] = 60
     limit: ClassVar[float] = 1200
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Identity, Live, Resource, Risk, Status, fixed
+from reptiops.engine.resource import Doing, Identity, Live, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.resources.ec2 import Vpc, named, rename, tags_of
 
@@ -188,6 +188,10 @@ class VpcEndpoint(Resource):
     typical: ClassVar[float] = 90
     typical_delete: ClassVar[float] = 90
     limit: ClassVar[float] = 900
+
+    def takes(self, verb: Doing = "create") -> float:
+        """A gateway is an entry in route tables; interfaces have to be made."""
+        return 6.0 if self.type == "Gateway" else super().takes(verb)
 
     def key(self) -> str:
         """A VPC has one endpoint with private names for a service."""

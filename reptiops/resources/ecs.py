@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Identity, Live, Resource, Risk, Status, fixed, follows, local
+from reptiops.engine.resource import Doing, Identity, Live, Resource, Risk, Status, fixed, follows, local
 from reptiops.engine.scope import Scope
 
 DESCRIBED_AT_ONCE = 10
@@ -124,8 +124,14 @@ class Service(Resource):
         ("InvalidParameterException", "deployments are active"),
     )
     typical: ClassVar[float] = 150
+    nine_in_ten: ClassVar[float | None] = 300
     typical_delete: ClassVar[float] = 60
     limit: ClassVar[float] = 1200
+
+    def takes(self, verb: Doing = "create") -> float:
+        """An update is a deployment too. Without tasks there is nothing to wait for."""
+        count = self.first_desired if self.desired is None else self.desired
+        return super().takes("create" if verb == "update" else verb) if count else 5.0
 
     def key(self) -> str:
         """Names are unique in a cluster."""

@@ -127,6 +127,7 @@ class ReplicationGroup(Resource):
     propagating: ClassVar[tuple[tuple[str, str], ...]] = (("InvalidParameterValue", "service linked role"),)
     within: ClassVar[bool] = True
     typical: ClassVar[float] = 450
+    nine_in_ten: ClassVar[float | None] = 555
     typical_delete: ClassVar[float] = 400
     limit: ClassVar[float] = 3600
 

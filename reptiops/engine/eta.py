@@ -1,0 +1,258 @@
+"""How long a run takes: the critical path over what AWS typically needs, and what is left of it while it goes on.
+
+Pure: no clock, no AWS. What is expected comes from the kinds (`Resource.takes`) and from what this environment has
+seen before (`Timings`). A plan's forecast is a lower bound made of AWS's own waiting; calls cost little beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from reptiops.engine.events import Event
+from reptiops.engine.graph import Graph
+from reptiops.engine.plan import Action, Plan
+from reptiops.engine.resource import Doing, Resource
+
+CALL = 1.0
+"""Seconds until a created resource is seen, where others need no more than that it exists."""
+TIMINGS = "timings.json"
+"""The document beside the state that holds `Timings`."""
+KEPT = 20
+"""How many durations of each kind are remembered."""
+WORTH = 5.0
+"""Seconds below which a duration says nothing about AWS."""
+WEIGHT = 3
+"""So many observations count as much as what is generally known of a kind."""
+FIRST_LATE = 20.0
+"""Seconds before which nothing is called late."""
+
+
+@dataclass
+class Timings:
+    """What this environment has seen: by kind and verb, how long things took against what was generally expected."""
+
+    seen: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    """`rds.Instance create` → (seconds, expected seconds), the newest last."""
+
+    @classmethod
+    def of(cls, data: bytes | None) -> Timings:
+        """From the document that is kept beside the state; anything unreadable counts as nothing seen."""
+        try:
+            raw = json.loads(data) if data else {}
+            return cls({str(k): [(float(a), float(b)) for a, b in v] for k, v in raw.items()})
+        except (ValueError, TypeError, AttributeError):
+            return cls()
+
+    def document(self) -> bytes:
+        """What `of` reads."""
+        return json.dumps(self.seen, sort_keys=True).encode()
+
+    def add(self, want: Resource, verb: Doing, seconds: float) -> None:
+        """Remember one duration, where AWS is waited for at all."""
+        if want.takes(verb) < WORTH:
+            return
+        listed = self.seen.setdefault(f"{want.kind()} {verb}", [])
+        listed.append((round(seconds, 1), want.takes(verb)))
+        del listed[:-KEPT]
+
+    def expected(self, want: Resource, verb: Doing) -> float:
+        """Seconds that this is expected to take: what is generally known, moved towards what was seen here."""
+        ratios = self._ratios(want, verb)
+        known = want.takes(verb)
+        return known * (WEIGHT + len(ratios) * median(ratios)) / (WEIGHT + len(ratios)) if ratios else known
+
+    def late(self, want: Resource, verb: Doing) -> float:
+        """Seconds in which nine of ten are done."""
+        ratios = sorted(self._ratios(want, verb))
+        known = want.late(verb)
+        if len(ratios) >= KEPT // 2:
+            known = max(known, want.takes(verb) * ratios[int(0.9 * len(ratios))])
+        return max(FIRST_LATE, known)
+
+    def _ratios(self, want: Resource, verb: Doing) -> list[float]:
+        return [took / known for took, known in self.seen.get(f"{want.kind()} {verb}", []) if known > 0]
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One resource's part in a forecast, in seconds from the beginning of the run."""
+
+    address: str
+    verb: str
+    starts: float
+    ends: float
+    after: str | None = None
+    """The address that it waits for last; None for one that starts at once."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it takes by itself."""
+        return self.ends - self.starts
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """How long a run is expected to take, and what holds it up: the critical path, first to last."""
+
+    seconds: float = 0.0
+    path: tuple[Leg, ...] = ()
+    legs: Mapping[str, Leg] = field(default_factory=dict)
+
+    @property
+    def pole(self) -> Leg | None:
+        """The long pole: what takes longest of the critical path."""
+        return max(self.path, key=lambda leg: leg.seconds, default=None)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a resource in a run that goes on: when it began, and when it was done."""
+
+    began: float
+    ended: float | None = None
+
+
+def forecast(
+    plan: Plan, graph: Graph, timings: Timings | None = None, known: Mapping[str, Known] | None = None, now: float = 0.0
+) -> Forecast:
+    """The forecast of a plan: steps start when what they need is there, what is removed or one-way comes last.
+
+    With `known` and `now` it is that of the rest of a run that is under way.
+    """
+    times, facts = timings or Timings(), known or {}
+    by_step: dict[str, list[Action]] = {}
+    last: list[Action] = []
+    for action in plan.changes:
+        s = graph.step_of(action.address)
+        if s is None or action.verb == "delete" or action.waits:
+            last.append(action)
+        else:
+            by_step.setdefault(s.name, []).append(action)
+    legs: dict[str, Leg] = {}
+    ready: dict[str, tuple[float, str | None]] = {}
+    seen: dict[str, tuple[float, str | None]] = {}
+    for s in graph.order:
+        begins = max((seen[n] if n in s.early else ready[n] for n in s.needs), key=lambda e: e[0], default=(0.0, None))
+        ready[s.name] = seen[s.name] = begins
+        for action in by_step.get(s.name, []):
+            leg = legs[action.address] = _leg(action, begins, times, facts.get(action.address), now)
+            ready[s.name] = max(ready[s.name], (leg.ends, leg.address), key=lambda e: e[0])
+            made = (min(leg.ends, leg.starts + CALL), leg.address)
+            seen[s.name] = max(seen[s.name], made, key=lambda e: e[0])
+    begins = max(ready.values(), key=lambda e: e[0], default=(0.0, None))
+    for action in last:
+        legs[action.address] = _leg(action, begins, times, facts.get(action.address), now)
+    return _forecast(legs)
+
+
+def removal(
+    graph: Graph,
+    doomed: Iterable[Action],
+    timings: Timings | None = None,
+    known: Mapping[str, Known] | None = None,
+    now: float = 0.0,
+) -> Forecast:
+    """The forecast of a teardown: what needs a thing goes before it; what has a first half of deletion begins at once."""
+    times, facts = timings or Timings(), known or {}
+    by_step: dict[str, list[Action]] = {}
+    for action in doomed:
+        s = graph.step_of(action.address)
+        by_step.setdefault(s.name if s else "", []).append(action)
+    gone: dict[str, tuple[float, str | None]] = {}
+    legs: dict[str, Leg] = {}
+    for s in reversed(graph.order):
+        users = (o for o in graph.order if s.name in o.needs and s.name not in o.outlives)
+        begins = max((gone[o.name] for o in users), key=lambda e: e[0], default=(0.0, None))
+        gone[s.name] = begins
+        for action in by_step.get(s.name, []):
+            early = action.want is not None and action.want.retires()
+            leg = legs[action.address] = _leg(action, begins, times, facts.get(action.address), now, early)
+            gone[s.name] = max(gone[s.name], (leg.ends, leg.address), key=lambda e: e[0])
+    return _forecast(legs)
+
+
+def _leg(
+    action: Action,
+    begins: tuple[float, str | None],
+    times: Timings,
+    known: Known | None,
+    now: float,
+    early: bool = False,
+) -> Leg:
+    starts, after = begins
+    seconds = _seconds(action, times)
+    if known is not None:
+        starts = known.began
+        ends = known.ended if known.ended is not None else max(now, starts + seconds)
+    elif early:
+        ends, starts = max(now, starts + CALL, seconds), 0.0
+        after = after if ends > seconds else None
+    else:
+        starts = max(starts, now)
+        ends = starts + seconds
+    return Leg(action.address, action.verb, starts, ends, after)
+
+
+def _seconds(action: Action, times: Timings) -> float:
+    want = action.want or (action.live.has if action.live is not None else None)
+    if want is None:
+        return 0.0
+    if action.verb == "replace":
+        return times.expected(want, "delete") + times.expected(want, "create")
+    return times.expected(want, action.verb) if action.verb in ("create", "update", "delete") else 0.0
+
+
+def _forecast(legs: Mapping[str, Leg]) -> Forecast:
+    leg = max(legs.values(), key=lambda one: one.ends, default=None)
+    if leg is None:
+        return Forecast()
+    path = [leg]
+    while path[-1].after is not None:
+        path.append(legs[path[-1].after])
+    return Forecast(leg.ends, tuple(reversed(path)), legs)
+
+
+class Countdown:
+    """What is left of a run, from its events. It is a sink; `remaining` and `late` may be asked at any time."""
+
+    def __init__(self, graph: Graph, doing: Plan | Iterable[Action], timings: Timings | None = None):
+        self._graph, self._timings = graph, timings or Timings()
+        self._plan = doing if isinstance(doing, Plan) else None
+        self._doomed = () if isinstance(doing, Plan) else tuple(doing)
+        self._wants = {a.address: a for a in (doing.changes if isinstance(doing, Plan) else self._doomed)}
+        self._known: dict[str, Known] = {}
+
+    def note(self, event: Event, now: float) -> None:
+        """Take in one event; `now` is seconds since the run began."""
+        if event.address not in self._wants:
+            return
+        if event.word == "start":
+            self._known[event.address] = Known(now)
+        elif event.word in ("done", "kept"):
+            began = self._known.get(event.address, Known(now)).began
+            self._known[event.address] = Known(began, now)
+
+    def forecast(self, now: float) -> Forecast:
+        """The whole run's forecast, as it looks now."""
+        if self._plan is not None:
+            return forecast(self._plan, self._graph, self._timings, self._known, now)
+        return removal(self._graph, self._doomed, self._timings, self._known, now)
+
+    def remaining(self, now: float) -> float:
+        """Seconds that are left."""
+        return max(0.0, self.forecast(now).seconds - now)
+
+    def late(self, now: float) -> list[str]:
+        """Addresses that take longer than nine of ten of their kind."""
+        found = []
+        for address, known in self._known.items():
+            action = self._wants[address]
+            want: Any = action.want or (action.live.has if action.live is not None else None)
+            verb = action.verb if action.verb in ("create", "update", "delete") else "create"
+            if known.ended is None and want is not None and now - known.began > self._timings.late(want, verb):
+                found.append(address)
+        return found
