@@ -44,7 +44,7 @@ __all__ = [
     "ConfigurationError", "Database", "Dns", "Ecr", "Environment", "FlowLogs", "FrozenMapping", "Group", "LoadBalancer",
     "Mistake", "Monitoring", "Network", "OfficeHours", "Owner", "Ownership", "PathBehaviour", "Redis", "Rule",
     "Scaling", "Schedule", "Secrets", "Security", "SecurityHeaders", "Service", "Sidecar", "State", "Storage", "Zone",
-    "duration_seconds", "environment_file", "environments", "load_environment", "parse_environment", "port_range",
+    "duration_seconds", "environment_file", "environment_schema", "environments", "load_environment", "parse_environment", "port_range",
 ]  # fmt: skip
 
 ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9-]{0,15}")
@@ -277,3 +277,11 @@ def load_environment(name: str, config_dir: Path | str | None = None) -> Environ
 def parse_environment(yaml_text: str, name: str, file: str = "<text>") -> Environment:
     """The environment `name` from YAML text; `file` is what mistakes call it. Raises ConfigurationError."""
     return load_model(Environment, parse_source(yaml_text, file), {"name": name}, _STAND_IN, check)
+
+
+def environment_schema() -> dict[str, Any]:
+    """The JSON Schema of an environment's file, for editors. The file's name gives `name`, so that is not required."""
+    schema = Environment.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["required"] = [key for key in schema["required"] if key != "name"]
+    return schema

@@ -6,7 +6,7 @@ outcome = reptiops.provision("dev", session=boto3.Session(...), state_dir=path)
 
 from reptiops.app.acceptance import accept
 from reptiops.app.office_hours import Parked, start, stop
-from reptiops.app.provisioning import OnFailure, Outcome, ProvisionFailed, plan, provision, steps_of
+from reptiops.app.provisioning import OnFailure, Outcome, ProvisionFailed, declared, plan, provision, steps_of
 from reptiops.app.recovery import RollbackIncomplete, in_doubt, roll_back
 from reptiops.app.removal import Teardown, teardown
 from reptiops.app.runs import Interrupted, Run, history
@@ -42,6 +42,7 @@ __all__ = [
     "Teardown",
     "UnknownSelection",
     "accept",
+    "declared",
     "drift",
     "drift_site",
     "history",

@@ -56,12 +56,16 @@ def steps_of(environment: str | None, config_dir: Path | None = None) -> tuple[G
     graph = documented()
     if environment is None:
         return graph, None
+    return graph, dict(Counter("/".join(address.split("/")[:2]) for address in declared(environment, config_dir)))
+
+
+def declared(environment: str, config_dir: Path | None = None) -> tuple[str, ...]:
+    """Every address that the configuration declares, in the documented order. Calls no AWS."""
     env = load_environment(environment, config_dir)
     zone = "zone" if env.dns.enabled and not env.dns.create_zone else None
     images = frozenset(service.name for service in env.services)
     facts = Facts(env.account or "account", env.region, zone_id=zone, images=images)
-    actions = wanted_actions(graph, {"env": env, "facts": facts})
-    return graph, dict(Counter("/".join(a.address.split("/")[:2]) for a in actions))
+    return tuple(a.address for a in wanted_actions(documented(), {"env": env, "facts": facts}))
 
 
 def plan(environment: str, *, phases: Iterable[str] = (), only: Iterable[str] = (), **settings: Any) -> Plan:

@@ -14,6 +14,7 @@ from reptiops import __version__
 from reptiops.errors import ReptiopsError
 
 COMMANDS = {
+    "init": "reptiops.cli.setup",
     "provision": "reptiops.cli.change",
     "teardown": "reptiops.cli.change",
     "rollback": "reptiops.cli.change",
@@ -33,6 +34,9 @@ COMMANDS = {
     "graph": "reptiops.cli.offline",
     "version": "reptiops.cli.offline",
     "sandbox": "reptiops.cli.sandbox",
+    "schema": "reptiops.cli.setup",
+    "completion": "reptiops.cli.completion",
+    "doctor": "reptiops.cli.setup",
 }
 
 
@@ -49,7 +53,19 @@ class Lazy(click.Group):
             return None
         module = __import__(COMMANDS[name], fromlist=[name])
         command: click.Command = getattr(module, name)
+        _finished(command, name)
         return command
+
+
+def _finished(command: click.Command, path: str) -> None:
+    """Give a command, and the commands inside it, its examples and its completion."""
+    from reptiops.cli.completion import completing
+    from reptiops.cli.examples import epilog
+
+    command.epilog = epilog(path)
+    completing(command)
+    for name, inner in command.commands.items() if isinstance(command, click.Group) else ():
+        _finished(inner, f"{path} {name}")
 
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 
 from reptiops import app
-from reptiops.cli.options import selectable, shared, show_json, site_settings
+from reptiops.cli.options import console_of, refuse_to_ask, selectable, shared, show_json, site_settings
 from reptiops.config import Environment, load_environment
 from reptiops.engine.plan import Action, Plan
 from reptiops.engine.recover import Unfinished
@@ -59,7 +59,8 @@ def provision(
     **given: Any,
 ) -> None:
     """Make ENV exist, or bring it back to its configuration."""
-    console = Console(stderr=given["as_json"], emoji=False)
+    refuse_to_ask(given, yes)
+    console = console_of(given)
     progress = terminal.Progress(console, given["verbose"])
 
     def approve(plan: Plan) -> bool:
@@ -116,8 +117,9 @@ def _show_outcome(
 @shared
 def teardown(env: str | None, yes: bool, allow_protected: bool, playbook: str = "teardown", **given: Any) -> None:
     """Remove everything of ENV; without ENV, of the only environment that has state."""
+    refuse_to_ask(given, yes)
     env = env or _only(given)
-    console = Console(stderr=given["as_json"], emoji=False)
+    console = console_of(given)
     progress = terminal.Progress(console, given["verbose"])
 
     def approve(configuration: Environment, actions: tuple[Action, ...]) -> bool:
@@ -169,7 +171,8 @@ def teardown(env: str | None, yes: bool, allow_protected: bool, playbook: str = 
 @shared
 def rollback(env: str, yes: bool, **given: Any) -> None:
     """Undo runs of ENV that did not end: killed, or failed and kept."""
-    console = Console(stderr=given["as_json"], emoji=False)
+    refuse_to_ask(given, yes)
+    console = console_of(given)
 
     def approve(what: Unfinished) -> bool:
         console.print(f"{len(what.runs)} runs without an end; undoing removes and sets back:")

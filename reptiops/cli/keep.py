@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import click
-from rich.console import Console
 
 from reptiops import app
-from reptiops.cli.options import shared, show_json, site_settings
+from reptiops.cli.options import console_of, paged, shared, show_json, site_settings
 from reptiops.engine.drift import Finding
 from reptiops.report import findings, terminal
 
@@ -26,7 +25,8 @@ def drift(env: str, who: bool = False, playbook: str | None = None, **given: Any
     if given["as_json"]:
         show_json(findings.drift(found, deeds))
     else:
-        findings.show_drift(Console(emoji=False), found, deeds)
+        with paged() as console:
+            findings.show_drift(console, found, deeds)
     if found.findings:
         raise SystemExit(3)
 
@@ -46,13 +46,13 @@ def reconcile(
     **given: Any,
 ) -> None:
     """Make ENV what was last applied, within what the playbook `reconcile` allows. Exits 3 when something was left."""
-    console = Console(stderr=given["as_json"], emoji=False)
+    console = console_of(given)
 
     def ask(one: Finding) -> bool:
         console.print(findings.line(one), highlight=False, soft_wrap=True)
         return click.confirm("Mend it?", default=False, err=given["as_json"])
 
-    answering = console.is_terminal and not given["as_json"]
+    answering = console.is_terminal and not given["as_json"] and not given["quiet"]
     done = app.reconcile(
         env,
         yes=yes,
@@ -84,7 +84,7 @@ def accept(env: str, address: str, **given: Any) -> None:
     if given["as_json"]:
         show_json({"file": str(file), "accepted": [findings.finding(one) for one in accepted]})
         return
-    console = Console(emoji=False)
+    console = console_of(given)
     for one in accepted:
         console.print(f"accepted  {findings.line(one)}", highlight=False, soft_wrap=True)
     console.print(f"{file}: overrides written. Commit it.", highlight=False, markup=False)
@@ -92,7 +92,7 @@ def accept(env: str, address: str, **given: Any) -> None:
 
 def office_hours(operation: str, env: str, playbook: str, given: dict[str, Any]) -> None:
     """Bring the services of an environment to 0, or back."""
-    console = Console(stderr=given["as_json"], emoji=False)
+    console = console_of(given)
     act = app.stop if operation == "stop" else app.start
     done = act(env, playbook=playbook, **site_settings(given))
     word = "stopped" if operation == "stop" else "started"

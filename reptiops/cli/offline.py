@@ -12,7 +12,9 @@ from reptiops import __version__
 
 @click.command()
 @click.argument("env")
-@click.option("--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR")
+@click.option(
+    "--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR", help="Where <env>.yaml is."
+)
 @click.option("--debug", is_flag=True, hidden=True)
 def validate(env: str, config_dir: Path | None, debug: bool) -> None:
     """Check the configuration of ENV without any AWS call."""
@@ -24,8 +26,17 @@ def validate(env: str, config_dir: Path | None, debug: bool) -> None:
 
 @click.command()
 @click.argument("env", required=False)
-@click.option("--format", "form", type=click.Choice(["text", "mermaid", "dot"]), default="text", show_default=True)
-@click.option("--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "mermaid", "dot"]),
+    default="text",
+    show_default=True,
+    help="Text, or a diagram to paste.",
+)
+@click.option(
+    "--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR", help="Where <env>.yaml is."
+)
 @click.option("--debug", is_flag=True, hidden=True)
 def graph(env: str | None, form: str, config_dir: Path | None, debug: bool) -> None:
     """Show the steps and what each of them needs; with ENV, those that make something there. Calls no AWS."""

@@ -1,17 +1,30 @@
-"""The options that commands share, and what they become."""
+"""The options that commands share, what they become, and the ways out: a console, a pager, data for machines."""
 
 from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-F = TypeVar("F", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from rich.console import Console
 
+F = TypeVar("F", bound=Callable[..., Any])
+FORMS = ("table", "json", "yaml")
+_FORM = "reptiops.form"
+_PAGER = "REPTIOPS_PAGER"
+
+_OUTPUT = [
+    click.option("--output", "form", type=click.Choice(FORMS), help="How the result is printed; default: table."),
+    click.option("--json", "as_json", is_flag=True, help="Short for --output json."),
+]
 _SHARED = [
     click.option(
         "--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR", help="Where <env>.yaml is."
@@ -28,7 +41,8 @@ _SHARED = [
     click.option("--profile", help="AWS profile."),
     click.option("--region", help="AWS region, instead of the configuration's."),
     click.option("--sandbox", is_flag=True, help="Use the embedded AWS; it is started when needed."),
-    click.option("--json", "as_json", is_flag=True, help="For machines: JSON on standard output."),
+    *_OUTPUT,
+    click.option("--quiet", "-q", is_flag=True, help="Only results and errors: no progress, notes or hints."),
     click.option("--verbose", "-v", is_flag=True, help="Show more."),
     click.option("--debug", is_flag=True, help="Show a traceback when something goes wrong."),
 ]
@@ -36,14 +50,27 @@ _SHARED = [
 
 def shared(command: F) -> F:
     """Add the options every command that speaks to AWS has."""
+    return _with(_SHARED, command)
 
+
+def printable(command: F) -> F:
+    """Add `--output` and `--json` to a command that calls no AWS but has a result that machines read."""
+    return _with(_OUTPUT, command)
+
+
+def _with(options: list[Any], command: F) -> F:
     @functools.wraps(command)
-    def without_debug(*args: Any, **kwargs: Any) -> Any:
+    def settled(*args: Any, **kwargs: Any) -> Any:
         kwargs.pop("debug", None)  # read from the command line by `main`
+        meta = click.get_current_context().meta
+        form = kwargs.pop("form", None)
+        if form is not None or kwargs.get("as_json"):
+            meta.setdefault(_FORM, form or "json")
+        kwargs["as_json"] = meta.get(_FORM, "table") != "table"
         return command(*args, **kwargs)
 
-    decorated: Any = without_debug
-    for option in reversed(_SHARED):
+    decorated: Any = settled
+    for option in reversed(options):
         decorated = option(decorated)
     return decorated  # type: ignore[no-any-return]
 
@@ -61,5 +88,52 @@ def site_settings(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def show_json(value: Any) -> None:
-    """JSON on standard output, stable order."""
-    click.echo(json.dumps(value, indent=2, sort_keys=True, default=str))
+    """A result for machines on standard output, stable order: JSON, or YAML where `--output yaml` was given."""
+    text = json.dumps(value, indent=2, sort_keys=True, default=str)
+    if click.get_current_context().meta.get(_FORM) == "yaml":
+        import yaml
+
+        text = yaml.safe_dump(json.loads(text), sort_keys=True, allow_unicode=True, width=1000).rstrip("\n")
+    click.echo(text)
+
+
+def console_of(given: dict[str, Any]) -> Console:
+    """Where a run speaks to a person: standard output, or standard error while a machine reads the former."""
+    from rich.console import Console
+
+    return Console(stderr=given["as_json"], emoji=False, highlight=False, quiet=bool(given.get("quiet")))
+
+
+@contextmanager
+def paged() -> Iterator[Console]:
+    """A console whose output goes through a pager where it is longer than the terminal is high.
+
+    The pager is REPTIOPS_PAGER or PAGER, else less; an empty REPTIOPS_PAGER means none.
+    """
+    from rich.console import Console
+
+    console = Console(emoji=False, highlight=False)
+    if not console.is_terminal or not sys.stdin.isatty() or os.environ.get(_PAGER) == "":
+        yield console
+        return
+    with console.capture() as captured:
+        yield console
+    text = captured.get()
+    if _height(text, console.width) < console.height:
+        click.echo(text, nl=False, color=True)
+        return
+    if os.environ.get(_PAGER):
+        os.environ["PAGER"] = os.environ[_PAGER]
+    os.environ.setdefault("LESS", "FRX")
+    click.echo_via_pager(text, color=True)
+
+
+def _height(text: str, width: int) -> int:
+    """How many lines of a terminal a text takes; one that is too wide takes several."""
+    return sum(max(1, -(-len(click.unstyle(line)) // max(1, width))) for line in text.splitlines())
+
+
+def refuse_to_ask(given: dict[str, Any], yes: bool) -> None:
+    """A quiet run shows no plan, so nobody could answer."""
+    if given.get("quiet") and not yes:
+        raise click.UsageError("--quiet shows no plan to answer to: add --yes")

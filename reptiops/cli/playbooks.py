@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from reptiops.cli.options import shared, show_json
+from reptiops.cli.options import printable, shared, show_json
 
 DIRECTORY = click.option(
     "--playbook-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_PLAYBOOK_DIR", help="Where <playbook>.yaml is."
@@ -22,32 +22,37 @@ def playbook() -> None:
 
 @playbook.command("list")
 @DIRECTORY
+@printable
 @DEBUG
-def listed(playbook_dir: Path | None, debug: bool) -> None:
+def listed(playbook_dir: Path | None, as_json: bool) -> None:
     """All playbooks, with what they are for."""
     from reptiops.playbook import load_playbook, playbooks
 
-    for name in playbooks(playbook_dir):
-        click.echo(f"{name:20} {load_playbook(name, playbook_dir).description}")
+    found = {name: load_playbook(name, playbook_dir) for name in playbooks(playbook_dir)}
+    if as_json:
+        show_json([{"name": n, "operation": b.operation, "description": b.description} for n, b in found.items()])
+        return
+    for name, book in found.items():
+        click.echo(f"{name:20} {book.description}")
 
 
 @playbook.command()
-@click.argument("name")
+@click.argument("name", metavar="PLAYBOOK")
 @DIRECTORY
 @DEBUG
 def show(name: str, playbook_dir: Path | None, debug: bool) -> None:
-    """The file of playbook NAME."""
+    """The file of PLAYBOOK."""
     from reptiops.playbook import playbook_file
 
     click.echo(playbook_file(name, playbook_dir).read_text(), nl=False)
 
 
 @playbook.command()
-@click.argument("name")
+@click.argument("name", metavar="PLAYBOOK")
 @DIRECTORY
 @DEBUG
 def check(name: str, playbook_dir: Path | None, debug: bool) -> None:
-    """Check playbook NAME: all mistakes at once, with file and line."""
+    """Check PLAYBOOK: all mistakes at once, with file and line."""
     from reptiops.playbook import load_playbook, playbook_file
 
     load_playbook(name, playbook_dir)

@@ -6,10 +6,9 @@ import time
 from typing import Any
 
 import click
-from rich.console import Console
 
 from reptiops import app
-from reptiops.cli.options import selectable, shared, show_json, site_settings
+from reptiops.cli.options import paged, selectable, shared, show_json, site_settings
 from reptiops.report import describe, terminal
 
 
@@ -24,7 +23,8 @@ def plan(env: str, detailed_exitcode: bool, phases: tuple[str, ...], only: tuple
     if given["as_json"]:
         show_json(describe.plan(made))
     else:
-        terminal.show_plan(Console(emoji=False), made, given["verbose"])
+        with paged() as console:
+            terminal.show_plan(console, made, given["verbose"])
     if detailed_exitcode and made.changes:
         raise SystemExit(3)
 
@@ -39,14 +39,14 @@ def status(env: str, **given: Any) -> None:
     if given["as_json"]:
         show_json(rows)
         return
-    console = Console(emoji=False)
-    terminal.show_status(console, rows)
     doubt = app.in_doubt(site)
-    if not doubt.empty:
-        begun = len(doubt.created) + len(doubt.updated) + len(doubt.deleted)
-        text = f"{len(doubt.runs)} runs did not end; {begun} changes were begun. Two ways out:"
-        console.print(f"[yellow]{text}[/]\n  reptiops provision {env}    goes on to what the configuration says")
-        console.print(f"  reptiops rollback {env}     goes back to how it was before")
+    with paged() as console:
+        terminal.show_status(console, rows)
+        if not doubt.empty:
+            begun = len(doubt.created) + len(doubt.updated) + len(doubt.deleted)
+            text = f"{len(doubt.runs)} runs did not end; {begun} changes were begun. Two ways out:"
+            console.print(f"[yellow]{text}[/]\n  reptiops provision {env}    goes on to what the configuration says")
+            console.print(f"  reptiops rollback {env}     goes back to how it was before")
 
 
 @click.command()
@@ -59,7 +59,8 @@ def outputs(env: str, **given: Any) -> None:
     if given["as_json"]:
         show_json(found)
     else:
-        terminal.show_outputs(Console(emoji=False), found)
+        with paged() as console:
+            terminal.show_outputs(console, found)
 
 
 @click.command()
@@ -71,12 +72,12 @@ def history(env: str, **given: Any) -> None:
     if given["as_json"]:
         show_json([{**vars(run), "changes": dict(run.changes)} for run in runs])
         return
-    console = Console(emoji=False)
-    for run in runs:
-        changes = ", ".join(f"{n} {verb}" for verb, n in sorted(run.changes.items())) or "no change"
-        commit = f" {run.git}" if run.git else ""
-        console.print(
-            f"{run.at[:19]}  {run.operation:10} {run.ending:12} {changes}{commit}", highlight=False, soft_wrap=True
-        )
-        for failure in run.failures:
-            console.print(f"    [red]failed[/] {failure}", highlight=False, soft_wrap=True)
+    with paged() as console:
+        for run in runs:
+            changes = ", ".join(f"{n} {verb}" for verb, n in sorted(run.changes.items())) or "no change"
+            commit = f" {run.git}" if run.git else ""
+            console.print(
+                f"{run.at[:19]}  {run.operation:10} {run.ending:12} {changes}{commit}", highlight=False, soft_wrap=True
+            )
+            for failure in run.failures:
+                console.print(f"    [red]failed[/] {failure}", highlight=False, soft_wrap=True)

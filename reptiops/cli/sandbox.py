@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from reptiops.cli.options import show_json
+from reptiops.cli.options import printable, show_json
 from reptiops.sandbox import control
 
 
@@ -28,28 +28,28 @@ def _show(status: Any, as_json: bool) -> None:
 
 
 @sandbox.command()
-@click.option("--json", "as_json", is_flag=True)
+@printable
 def start(as_json: bool) -> None:
     """Start it, or say that it runs already."""
     _show(control.start(control.default_directory()), as_json)
 
 
 @sandbox.command()
-@click.option("--json", "as_json", is_flag=True)
+@printable
 def stop(as_json: bool) -> None:
     """Stop it. Its world goes with it."""
     _show(control.stop(control.default_directory()), as_json)
 
 
 @sandbox.command()
-@click.option("--json", "as_json", is_flag=True)
+@printable
 def status(as_json: bool) -> None:
     """Say whether it runs, and where."""
     _show(control.status(control.default_directory()), as_json)
 
 
 @sandbox.command()
-@click.option("--json", "as_json", is_flag=True)
+@printable
 def reset(as_json: bool) -> None:
     """Stop it and start an empty one."""
     _show(control.reset(control.default_directory()), as_json)

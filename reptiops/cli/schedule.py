@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from reptiops.cli.options import shared, site_settings
+from reptiops.cli.options import console_of, shared, site_settings
 
 FORMS = ("cron", "systemd", "github", "eventbridge")
 
@@ -21,7 +21,9 @@ def schedule() -> None:
 @click.argument("env")
 @click.option("--form", type=click.Choice(FORMS), help="Only this one.")
 @click.option("--every", help="Such as 15m; default: as the configuration says.")
-@click.option("--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR")
+@click.option(
+    "--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR", help="Where <env>.yaml is."
+)
 @click.option("--debug", is_flag=True, hidden=True)
 def show(env: str, form: str | None, every: str | None, config_dir: Path | None, debug: bool) -> None:
     """Print ready-to-use definitions of a scheduled job for ENV."""
@@ -56,12 +58,10 @@ def uninstall(env: str, **given: Any) -> None:
 
 
 def _switch(env: str, word: str, values: dict[str, str | None], given: dict[str, Any]) -> None:
-    from rich.console import Console
-
     from reptiops.app import jobs
     from reptiops.report import terminal
 
-    progress = terminal.Progress(Console(stderr=given["as_json"], emoji=False), given["verbose"])
+    progress = terminal.Progress(console_of(given), given["verbose"])
     act = jobs.install if word == "installed" else jobs.uninstall
     file, outcome = act(env, **values, tell=progress, **site_settings(given))
     click.echo(f"{env}: the job is {word} ({len(outcome.plan.changes)} changes). Commit {file}.")

@@ -1,0 +1,124 @@
+"""`init`, `schema` and `doctor`: what a person meets before the first environment. None of them calls AWS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reptiops.cli.options import printable, show_json
+
+if TYPE_CHECKING:
+    from reptiops.starter import Answers
+
+DEBUG = click.option("--debug", is_flag=True, hidden=True)
+
+
+@click.command()
+@click.argument("name", metavar="ENV")
+@click.option("--like", type=click.Choice(["dev", "prod"]), help="Whose sizes and safeguards to begin with.")
+@click.option("--domain", help="The domain its hosts are under; default: the template's.")
+@click.option("--region", help="AWS region; default: the template's.")
+@click.option("--account", help="The 12 digits of the account it belongs to; any other is then refused.")
+@click.option("--cidr", help="The network's /16; default: the first 10.N.0.0/16 that no known environment uses.")
+@click.option("--nat-gateways", type=click.Choice(["per_az", "1", "0"]), help="One a zone, one, or endpoints instead.")
+@click.option("--create-zone", is_flag=True, help="Make the hosted zone, rather than find it.")
+@click.option("--email", "emails", multiple=True, help="Who hears the alarms; may be repeated.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask: defaults for what is not given.")
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@click.option("--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR", help="Default: ./config.")
+@DEBUG
+def init(name: str, yes: bool, force: bool, config_dir: Path | None, debug: bool, **given: Any) -> None:
+    """Write a commented configuration for a new environment ENV, asking the few questions that matter."""
+    from reptiops.starter import Answers, free_cidr, starter
+
+    file = (config_dir or Path("config")) / f"{name}.yaml"
+    if file.exists() and not force:
+        raise click.UsageError(f"{file} is there already; --force writes over it")
+    given["cidr"] = given["cidr"] or free_cidr(config_dir if config_dir and config_dir.is_dir() else None)
+    answers = Answers(name, **{**given, "like": given["like"] or "dev"})
+    if not yes:
+        answers = _asked(answers, given)
+    text = starter(answers)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    option = f" --config-dir {config_dir}" if config_dir and config_dir != Path("config") else ""
+    click.echo(f"{file}: written, no mistakes. Read it, then:")
+    click.echo(f"  reptiops plan {name} --sandbox{option}    try it without an account")
+    click.echo(f"  reptiops plan {name}{option}              what it would make in yours")
+
+
+def _asked(answers: Answers, given: dict[str, Any]) -> Answers:
+    """Ask what was not given; the answer in brackets is taken with Enter."""
+    from dataclasses import replace
+
+    from reptiops.starter import TEMPLATES
+
+    def ask(text: str, key: str, default: str) -> str:
+        return str(given[key] or click.prompt(text, default=default, err=True))
+
+    like = given["like"] or click.prompt(
+        "Like which environment: dev (small, one of each) or prod (spare ones, protected)",
+        type=click.Choice(TEMPLATES),
+        default="dev",
+        err=True,
+    )
+    domain = ask("Domain that its hosts are under", "domain", "reptidex.com")
+    region = ask("AWS region", "region", "us-east-1")
+    account = ask("AWS account, 12 digits (empty: any that you are signed in to)", "account", "")
+    nat = ask("NAT gateways: per_az, 1 (cheaper), or 0 (endpoints instead)", "nat_gateways", "per_az")
+    zone = given["create_zone"] or click.confirm(f"Make the hosted zone of {domain}? No: it is there", err=True)
+    emails = given["emails"] or tuple(click.prompt("E-mail for alarms (empty: none)", default="", err=True).split())
+    return replace(
+        answers,
+        like=like,
+        domain=domain,
+        region=region,
+        account=account or None,
+        nat_gateways=nat,
+        create_zone=zone,
+        emails=emails,
+    )
+
+
+@click.command()
+@click.argument("what", type=click.Choice(["environment", "playbook"]))
+@DEBUG
+def schema(what: str, debug: bool) -> None:
+    """Print a JSON Schema: of an environment's or a playbook's file, for editors."""
+    if what == "environment":
+        from reptiops.config import environment_schema
+
+        show_json(environment_schema())
+    else:
+        from reptiops.playbook import playbook_schema
+
+        show_json(playbook_schema())
+
+
+@click.command()
+@click.option(
+    "--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR", help="Where <env>.yaml is."
+)
+@click.option(
+    "--playbook-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_PLAYBOOK_DIR", help="Where <playbook>.yaml is."
+)
+@printable
+@DEBUG
+def doctor(config_dir: Path | None, playbook_dir: Path | None, as_json: bool) -> None:
+    """Look whether this installation is sound. Exits 1 when something has to be mended; calls no AWS."""
+    from reptiops.installation import examine
+
+    found = examine(config_dir, playbook_dir)
+    if as_json:
+        show_json([vars(check) for check in found])
+    else:
+        marks = {"good": ("✓", "green"), "note": ("·", "yellow"), "bad": ("✗", "red")}
+        for check in found:
+            mark, colour = marks[check.verdict]
+            click.echo(f"{click.style(mark, fg=colour)} {check.name:14} {check.what}")
+            if check.mend:
+                click.echo(f"  {'':14} → {check.mend}")
+    if any(check.verdict == "bad" for check in found):
+        raise SystemExit(1)

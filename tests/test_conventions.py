@@ -1,0 +1,188 @@
+"""What every command has in common: help with examples, completion, output for machines, silence when asked for."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import jsonschema
+import pytest
+import yaml
+from click.shell_completion import ShellComplete
+from click.testing import CliRunner, Result
+
+from reptiops.cli import cli
+from reptiops.cli.completion import PLACES, VARIABLE
+from reptiops.cli.examples import EXAMPLES
+from reptiops.config import parse_environment
+
+
+def commands(command: click.Command = cli, path: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Every command with its path, groups included."""
+    if path:
+        yield path, command
+    if isinstance(command, click.Group):
+        for name in command.list_commands(click.Context(command)):
+            inner = command.get_command(click.Context(command), name)
+            assert inner is not None
+            yield from commands(inner, f"{path} {name}".strip())
+
+
+def parsed(line: str) -> click.Context:
+    """The context that a command line makes, without running it; raises UsageError where it is no valid one."""
+    command: click.Command = cli
+    words = shlex.split(line, comments=True)[1:]
+    while isinstance(command, click.Group):
+        name = words.pop(0)
+        found = command.get_command(click.Context(command), name)
+        assert found is not None, f"{line}: there is no command {name}"
+        command = found
+    return command.make_context(command.name, words)
+
+
+def run(*words: str, env: dict[str, str] | None = None, answers: str | None = None) -> Result:
+    """A command run in this process, errors raised."""
+    return CliRunner().invoke(cli, words, env=env, input=answers, catch_exceptions=False)
+
+
+ALL = dict(commands())
+
+
+def test_every_command_has_an_example_and_no_example_is_of_nothing() -> None:
+    assert set(EXAMPLES) == set(ALL)
+
+
+@pytest.mark.parametrize("path", ALL)
+def test_help_says_what_it_does_and_shows_valid_examples(path: str) -> None:
+    text = run(*path.split(), "--help").output
+    first = text.split("\n\n")[1].strip()
+    assert re.match(r"[A-Z].*", first)
+    for line, what in EXAMPLES[path]:
+        assert f"$ {line}\n        {what}" in text
+        ctx = parsed(line)
+        assert ctx.command in {command for _, command in commands(ALL[path], path)}, line
+    for parameter in ALL[path].params:
+        hidden = getattr(parameter, "hidden", False) or isinstance(parameter, click.Argument)
+        assert hidden or getattr(parameter, "help", None), f"{path} {parameter.opts} says nothing of itself"
+
+
+@pytest.mark.parametrize("shell", PLACES)
+def test_the_completion_script_asks_the_tool(shell: str) -> None:
+    script = run("completion", shell).output
+    assert script.startswith("# Save as ~/")
+    assert VARIABLE in script
+    assert "reptiops" in script
+
+
+@pytest.mark.parametrize(
+    ("words", "incomplete", "expected"),
+    [
+        ([], "pro", {"provision"}),
+        (["plan"], "", {"dev", "prod"}),
+        (["plan", "prod", "--phase"], "n", {"network"}),
+        (["run"], "office", {"office-hours-start", "office-hours-stop"}),
+        (["accept", "dev"], "storage/bucket/u", {"storage/bucket/uploads"}),
+        (["plan", "dev", "--only"], "compute/service/repti-m", {"compute/service/repti-media"}),
+        (["plan", "nowhere", "--only"], "compute", set()),
+        (["state"], "re", {"rebuild"}),
+    ],
+)
+def test_completion(words: list[str], incomplete: str, expected: set[str], tmp_path: Path) -> None:
+    words = [*words, "--state-dir", str(tmp_path)] if "dev" in words and "--only" not in words else words
+    found = ShellComplete(cli, {}, "reptiops", VARIABLE).get_completions(words, incomplete)
+    assert {one.value for one in found} == expected
+
+
+def test_what_the_state_records_completes_without_reading_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev" / "state.json").write_text(json.dumps({"entries": {"network/vpc": {}, "network/old": {}}}))
+    words = ["state", "forget", "--state-dir", str(tmp_path), "dev"]
+    found = ShellComplete(cli, {}, "reptiops", VARIABLE).get_completions(words, "network/o")
+    assert [one.value for one in found] == ["network/old"]
+
+
+def test_json_and_yaml_say_the_same() -> None:
+    as_json = run("playbook", "list", "--json").output
+    assert as_json == run("playbook", "list", "--output", "json").output
+    as_yaml = run("playbook", "list", "--output", "yaml").output
+    assert json.loads(as_json) == yaml.safe_load(as_yaml)
+    assert "drift" in run("playbook", "list").output
+
+
+def test_a_quiet_run_does_not_ask() -> None:
+    result = CliRunner().invoke(cli, ["provision", "dev", "--quiet"])
+    assert result.exit_code == 2
+    assert "--yes" in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["staging"], "staging.reptidex.com"),
+        (["live", "--like", "prod"], "www-live.reptidex.com"),
+        (["staging", "--domain", "example.org", "--email", "ops@example.org"], "api-staging.example.org"),
+        (["europe", "--region", "eu-central-1", "--nat-gateways", "1", "--create-zone"], "eu-central-1a:"),
+        (["staging", "--account", "123456789012", "--cidr", "10.77.0.0/16"], "10.77.20.0/24"),
+    ],
+)
+def test_init_writes_a_valid_commented_configuration(words: list[str], expected: str, tmp_path: Path) -> None:
+    result = run("init", *words, "--yes", "--config-dir", str(tmp_path))
+    text = (tmp_path / f"{words[0]}.yaml").read_text()
+    made = parse_environment(text, words[0])
+    assert expected in text
+    assert text.count("#") > 30
+    assert made.network.cidr not in ("10.0.0.0/16", "10.1.0.0/16")
+    hosts = set(made.hosts)
+    for name in ("dev", "prod"):
+        others = set(parse_environment(Path(f"config/{name}.yaml").read_text(), name).hosts)
+        assert not hosts & others, "two environments never claim one host"
+    assert f"reptiops plan {words[0]}" in result.output
+    again = CliRunner().invoke(cli, ["init", *words, "--yes", "--config-dir", str(tmp_path)])
+    assert again.exit_code == 2
+    assert "--force" in again.output
+
+
+def test_init_asks_what_was_not_given(tmp_path: Path) -> None:
+    answers = "prod\nexample.org\n\n210987654321\n1\ny\nops@example.org\n"
+    run("init", "blue", "--config-dir", str(tmp_path), answers=answers)
+    made = parse_environment((tmp_path / "blue.yaml").read_text(), "blue")
+    assert (made.account, made.domain, made.dns.create_zone) == ("210987654321", "example.org", True)
+    assert made.database.multi_az
+    assert made.protected
+    assert made.monitoring.emails == ("ops@example.org",)
+
+
+def test_init_refuses_what_is_no_setting(tmp_path: Path) -> None:
+    result = CliRunner().invoke(
+        cli, ["init", "staging", "--domain", "No Domain", "--yes", "--config-dir", str(tmp_path)]
+    )
+    assert result.exit_code != 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_schemas_know_the_shipped_files_and_refuse_a_slip() -> None:
+    for what, folder in (("environment", "config"), ("playbook", "playbooks")):
+        schema = json.loads(run("schema", what).output)
+        for file in sorted(Path(folder).glob("*.yaml")):
+            document = yaml.safe_load(file.read_text())
+            jsonschema.validate(document, schema)
+            with pytest.raises(jsonschema.ValidationError):
+                jsonschema.validate({**document, "nettwork": {}}, schema)
+
+
+def test_doctor_finds_this_installation_sound_and_says_what_is_not(tmp_path: Path) -> None:
+    env = {"REPTIOPS_STATE_DIR": str(tmp_path / "states"), "AWS_EC2_METADATA_DISABLED": "true"}
+    found = {c["name"]: c for c in json.loads(run("doctor", "--json", env=env).output)}
+    assert found["packages"]["verdict"] == found["python"]["verdict"] == found["configuration"]["verdict"] == "good"
+    (tmp_path / "states" / "dev").mkdir(parents=True)
+    (tmp_path / "states" / "dev" / "state.json").write_text("{}")
+    (tmp_path / "states" / "dev" / "state.json").chmod(0o644)
+    (tmp_path / "dev.yaml").write_text("network: {cidr: nonsense}\n")
+    result = run("doctor", "--config-dir", str(tmp_path), env=env)
+    assert result.exit_code == 1
+    assert "dev.yaml:1" in result.output
+    assert "chmod 600" in result.output
