@@ -40,18 +40,19 @@ PLAYBOOK_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 CAUTION: tuple[Repair, ...] = ("repair", "ask", "report")
 """From the boldest to the most careful."""
 
+_RUNS = frozenset({"phases", "strict_phases", "max_parallel", "timeouts"})
 _KEYS: Mapping[Operation, frozenset[str]] = FrozenMapping(
     {
-        "provision": frozenset({"phases", "strict_phases", "on_failure", "max_parallel", "replace", "brake"}),
-        "teardown": frozenset({"phases", "strict_phases", "on_failure", "max_parallel"}),
-        "drift": frozenset({"phases", "max_parallel"}),
-        "reconcile": frozenset({"phases", "strict_phases", "on_failure", "max_parallel", "repair", "brake"}),
-        "stop": frozenset({"services", "max_parallel"}),
-        "start": frozenset({"services", "max_parallel"}),
+        "provision": _RUNS | {"on_failure", "replace", "brake"},
+        "teardown": _RUNS,
+        "drift": frozenset({"phases", "max_parallel", "notifications.only_new", "notifications.metrics"}),
+        "reconcile": _RUNS | {"on_failure", "repair", "brake", "notifications.only_new", "notifications.metrics"},
+        "stop": frozenset({"services"}),
+        "start": frozenset({"services"}),
     }
 )
 """What each operation takes besides the keys that all take; anything else would have no effect and is a mistake."""
-_COMMON = frozenset({"name", "operation", "description", "notifications", "timeouts"})
+_COMMON = frozenset({"name", "operation", "description", "notifications"})
 
 
 class Repairs(Settings):
@@ -142,9 +143,10 @@ def _order(playbook: Playbook) -> Iterator[Finding]:
 
 def _keys(playbook: Playbook) -> Iterator[Finding]:
     meant = _COMMON | _KEYS[playbook.operation]
-    for key in sorted(playbook.model_fields_set - meant):
+    given = {f"notifications.{key}" for key in playbook.notifications.model_fields_set & {"only_new", "metrics"}}
+    for key in sorted((playbook.model_fields_set | given) - meant):
         message = f"has no effect on {playbook.operation}"
-        yield Finding((key,), message, ", ".join(sorted(meant)), also=(("operation",),))
+        yield Finding(tuple(key.split(".")), message, ", ".join(sorted(meant)), also=(("operation",),))
 
 
 def _lists(playbook: Playbook) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ from reptiops.app.site import (
     session_of,
     state_root,
 )
-from reptiops.app.telling import notify
+from reptiops.app.telling import count_failure, notify
 from reptiops.app.upkeep import Reconciled, drift, drift_site, reconcile, who
 from reptiops.engine.apply import ApplyError
 
@@ -42,6 +42,7 @@ __all__ = [
     "Teardown",
     "UnknownSelection",
     "accept",
+    "count_failure",
     "declared",
     "drift",
     "drift_site",

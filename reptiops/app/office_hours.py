@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reptiops.app.provisioning import provision
-from reptiops.app.runs import writing
+from reptiops.app.runs import announce, writing
 from reptiops.app.site import Refused, Settings, Site, open_site, plan_site
 from reptiops.operations.parking import park, unpark
 from reptiops.playbook import load_playbook
@@ -35,6 +35,7 @@ def stop(environment: str, *, playbook: str = "office-hours-stop", **settings: A
         raise Refused(f"{environment} has no such services to stop.")
     with writing(site, "stop", options.tell, site.scope(), None, book):
         stopped = park(site.aws, site.env.cluster_name, there, _alarms(site))
+    announce(site, book, f"stopped: {', '.join(stopped)}", options.tell)
     return Parked(stopped, time.monotonic() - started)
 
 
@@ -56,4 +57,5 @@ def start(environment: str, *, playbook: str = "office-hours-start", **settings:
     only = [f"compute/{step}/{name}" for name in names for step in ("service", "scalable_target")]
     done = provision(environment, only=only, **settings)
     raised = [a.address.rsplit("/", 1)[1] for a in done.plan.changes if a.address.startswith("compute/service/")]
+    announce(site, book, f"started: {', '.join(raised) or 'nothing'}", options.tell)
     return Parked(tuple(raised), time.monotonic() - started)

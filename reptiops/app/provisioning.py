@@ -153,6 +153,11 @@ def _refuse(made: Plan, playbook: Playbook, allow_replace: bool) -> None:
             f"These exist already and nothing says that reptiops made them:\n{names}\n"
             "Rename them in the configuration, remove them, or give them the four tags to hand them over."
         )
+    if playbook.brake.max_changes is not None and len(made.changes) > playbook.brake.max_changes:
+        raise Refused(
+            f"{len(made.changes)} changes would be made, and the playbook {playbook.name} brakes at "
+            f"{playbook.brake.max_changes} (brake.max_changes)."
+        )
     lost = [a for a in made.actions if a.verb in ("delete", "replace") and a.kind.holds_data]
     if lost and playbook.brake.data and not allow_replace:
         names = "\n".join(f"  {a.address}: {a.verb} {a.live.id if a.live else ''}" for a in lost)

@@ -11,12 +11,12 @@ from typing import Any
 from reptiops.app.runs import announce, interrupted, writing
 from reptiops.app.site import Refused, Settings, Site, open_site
 from reptiops.config import Environment
-from reptiops.engine.graph import Graph
+from reptiops.engine.graph import PHASES, Graph
 from reptiops.engine.plan import Action, Matcher, look, undeclared, walk
-from reptiops.engine.remove import Doomed, Remove
+from reptiops.engine.remove import Doomed, Remove, blockers
 from reptiops.engine.resource import Resource
 from reptiops.engine.scope import Scope
-from reptiops.playbook import load_playbook
+from reptiops.playbook import Playbook, load_playbook
 
 
 @dataclass(frozen=True)
@@ -49,27 +49,51 @@ def teardown(
     book = load_playbook(playbook, options.playbook_dir)
     scope = site.scope()
     look(scope, site.graph.kinds())
-    actions, doomed = _all_of_it(site, scope)
+    actions, doomed = _chosen(site, book, *_all_of_it(site, scope))
     if not doomed:
         return Teardown((), time.monotonic() - started, sum(site.aws.calls.values()))
     if not approve(site.env, actions):
         raise Refused("Nothing was changed.")
     with writing(site, "teardown", options.tell, scope, stop, book) as work:
-        removal = Remove(site.graph, doomed, work)
+        removal = Remove(site.graph, doomed, work, book.strict_phases)
         removal.run()
         interrupted(work)
         again = scope.again()
         look(again, site.graph.kinds())
-        still, _ = _all_of_it(site, again)
+        still = [a for a in _all_of_it(site, again)[0] if _phase(site.graph, a.address) in book.phases]
         left = [a for a in still if not any(one.startswith(f"{a.address} (") for one in removal.kept)]
         known = [a.address for a in left]
-        for address in [a for a in site.state.entries if a not in known]:
-            work.gone(address)
+        for address in list(site.state.entries):
+            if address not in known and _phase(site.graph, address) in book.phases:
+                work.gone(address)
     names = tuple(f"{a.address} {a.live.id if a.live else ''}" for a in left)
     announce(site, book, f"torn down: {len(doomed)} resources removed, {len(left)} left", options.tell)
     return Teardown(
         actions, time.monotonic() - started, sum(site.aws.calls.values()), names, tuple(sorted(removal.kept))
     )
+
+
+def _chosen(
+    site: Site, book: Playbook, actions: tuple[Action, ...], doomed: list[Doomed]
+) -> tuple[tuple[Action, ...], list[Doomed]]:
+    """What lies in the playbook's phases. Raises Refused where something outside of them needs it."""
+    inside = [d for d in doomed if _phase(site.graph, d.address) in book.phases]
+    outside = {d.step for d in doomed} - {d.step for d in inside}
+    first = blockers(site.graph, {d.step for d in doomed})
+    needing = sorted({step for d in inside for step in first.get(d.step, set()) & outside})
+    if needing:
+        raise Refused(
+            f"The playbook {book.name} removes {', '.join(book.phases)} only, but these need something of it:\n"
+            + "\n".join(f"  {step}" for step in needing)
+            + "\nAdd their phases to the playbook."
+        )
+    return tuple(a for a in actions if _phase(site.graph, a.address) in book.phases), inside
+
+
+def _phase(graph: Graph, address: str) -> str:
+    """The phase in which an address is made and removed; one that is brought forward goes with that phase."""
+    s = graph.step_of(address)
+    return PHASES[graph.phase_index(s)] if s else address.split("/")[0]
 
 
 def _all_of_it(site: Site, scope: Scope) -> tuple[tuple[Action, ...], list[Doomed]]:

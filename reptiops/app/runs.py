@@ -50,7 +50,7 @@ def writing(
         journal.write("run", operation=operation, git=_commit(), account=site.names.account)
         work = Work(site.aws, scope, site.state, journal, tell, stop or threading.Event())
         if playbook is not None:
-            work.timeout = playbook.timeout_seconds
+            work.timeout, work.parallel = playbook.timeout_seconds, playbook.max_parallel
         work.timings = site.timings()
         site.aws.before_write, site.aws.read_only = lock.check, False
         try:

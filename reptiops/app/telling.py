@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reptiops.app.site import Settings, Site, open_site
@@ -50,6 +50,13 @@ def notify(
     return new
 
 
+def count_failure(environment: str, playbook: str, **settings: Any) -> None:
+    """Count a reconcile that failed, where the playbook counts."""
+    options = Settings(environment, **settings)
+    if load_playbook(playbook, options.playbook_dir).notifications.metrics:
+        _write(open_site(options), {"ReconcileFailed": 1})
+
+
 def _tell(site: Site, how: Notifications, new: Iterable[Finding], text: str) -> None:
     listed = list(new)
     if listed:
@@ -63,7 +70,11 @@ def _count(site: Site, listed: Iterable[Finding], mended: Iterable[Finding], fai
         "RepairedResources": len({f.address for f in mended}),
         "ReconcileFailed": int(failed),
     }
-    site.aws.read_only = False  # three numbers: the only writes of a run that otherwise reads
+    _write(site, counts)
+
+
+def _write(site: Site, counts: Mapping[str, float]) -> None:
+    site.aws.read_only = False  # some numbers: the only writes of a run that otherwise reads
     try:
         metrics(site.aws, site.env.metrics_namespace, counts)
     finally:

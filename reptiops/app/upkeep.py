@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from reptiops.app.provisioning import handle_failure
-from reptiops.app.runs import run_id, writing
+from reptiops.app.runs import interrupted, run_id, writing
 from reptiops.app.site import Refused, Settings, Site, open_site, owner_of
 from reptiops.engine.apply import Apply
 from reptiops.engine.drift import Drift, Finding, find
@@ -27,17 +27,29 @@ FLAPPING = 3
 """After so many repairs of the same thing within a day it is reported instead: somebody else wants it otherwise."""
 
 
-def observed(site: Site) -> tuple[Scope, Matcher]:
+def observed(site: Site, workers: int = 12) -> tuple[Scope, Matcher]:
     """A fresh look at everything, matched to what the state knows."""
     scope = site.scope()
-    look(scope, site.graph.kinds())
+    look(scope, site.graph.kinds(), workers)
     return scope, Matcher(scope, site.graph.kinds(), site.state)
 
 
-def drift(environment: str, **settings: Any) -> Drift:
-    """What differs from what was last applied. Reads only."""
-    site = open_site(Settings(environment, **settings))
-    return drift_site(site)
+def drift(environment: str, *, playbook: str = "drift", **settings: Any) -> Drift:
+    """What differs from what was last applied, in the playbook's phases. Reads only."""
+    options = Settings(environment, **settings)
+    book = load_playbook(playbook, options.playbook_dir)
+    site = open_site(options)
+    found = drift_site(site, observed(site, book.max_parallel)[1])
+
+    def inside(address: str) -> bool:
+        return address.split("/")[0] in book.phases
+
+    return replace(
+        found,
+        findings=tuple(f for f in found.findings if inside(f.address)),
+        pending=tuple(f for f in found.pending if inside(f.address)),
+        busy=tuple(line for line in found.busy if inside(line)),
+    )
 
 
 def drift_site(site: Site, matcher: Matcher | None = None) -> Drift:
@@ -76,7 +88,7 @@ def reconcile(
     options = Settings(environment, **settings)
     book = load_playbook(playbook, options.playbook_dir)
     site = open_site(options)
-    scope, matcher = observed(site)
+    scope, matcher = observed(site, book.max_parallel)
     before = drift_site(site, matcher)
     chosen = frozenset(phases) or frozenset(book.phases)
     findings = [f for f in before.findings if f.address.split("/")[0] in chosen]
@@ -102,6 +114,7 @@ def reconcile(
             run = Apply(site.graph, site.given, made, matcher, work, book.strict_phases, selection)
             try:
                 run.run()
+                interrupted(work)
             except ReptiopsError as error:
                 handle_failure(site, run, work, world, error, "keep" if book.on_failure == "keep" else "rollback")
         gone = [before.extras[f.id] for f in mend if f.what == "extra"]

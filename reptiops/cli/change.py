@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +10,11 @@ from rich.console import Console
 
 from reptiops import app
 from reptiops.cli.options import console_of, refuse_to_ask, selectable, shared, show_json, site_settings
+from reptiops.cli.signals import stoppable
 from reptiops.config import Environment, load_environment
 from reptiops.engine.plan import Action, Plan
 from reptiops.engine.recover import Unfinished
 from reptiops.report import describe, terminal
-
-
-@contextmanager
-def _stoppable(console: Console) -> Iterator[threading.Event]:
-    """Once Ctrl-C or SIGTERM: start nothing new. Twice: stop at once."""
-    stop = threading.Event()
-
-    def handle(number: int, _: Any) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        console.print("stopping: what is in flight may end; again to stop at once")
-        stop.set()
-
-    previous = {s: signal.signal(s, handle) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 @click.command()
@@ -67,7 +45,7 @@ def provision(
         terminal.show_plan(console, plan, given["verbose"])
         return yes or click.confirm("Do it?", default=False, err=given["as_json"])
 
-    with _stoppable(console) as stop:
+    with stoppable(console) as stop:
         outcome = app.provision(
             env,
             approve=approve,
@@ -132,7 +110,7 @@ def teardown(env: str | None, yes: bool, allow_protected: bool, playbook: str = 
             return True
         return bool(click.prompt("Type the environment's name to go on", err=given["as_json"]) == configuration.name)
 
-    with _stoppable(console) as stop:
+    with stoppable(console) as stop:
         done = app.teardown(
             env,
             approve=approve,
@@ -182,7 +160,7 @@ def rollback(env: str, yes: bool, **given: Any) -> None:
             console.print(f"  [yellow]~[/] {address}", highlight=False)
         return yes or click.confirm("Do it?", default=False, err=given["as_json"])
 
-    with _stoppable(console) as stop:
+    with stoppable(console) as stop:
         progress = terminal.Progress(console, given["verbose"])
         what, _ = app.roll_back(env, approve=approve, stop=stop, tell=progress, **site_settings(given))
     if given["as_json"]:

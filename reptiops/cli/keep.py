@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from reptiops import app
 from reptiops.cli.options import console_of, paged, shared, show_json, site_settings
+from reptiops.cli.signals import stoppable
 from reptiops.engine.drift import Finding
+from reptiops.errors import ReptiopsError
 from reptiops.report import findings, terminal
 
 
@@ -18,7 +22,7 @@ from reptiops.report import findings, terminal
 @shared
 def drift(env: str, who: bool = False, playbook: str | None = None, **given: Any) -> None:
     """Show what in AWS differs from what was last applied to ENV. Reads only; exits 3 when something does."""
-    found = app.drift(env, **site_settings(given))
+    found = app.drift(env, playbook=playbook or "drift", **site_settings(given))
     if playbook is not None:
         app.notify(env, playbook, found.findings, **site_settings(given))
     deeds = app.who(env, found.findings, **site_settings(given)) if who else {}
@@ -53,16 +57,18 @@ def reconcile(
         return click.confirm("Mend it?", default=False, err=given["as_json"])
 
     answering = console.is_terminal and not given["as_json"] and not given["quiet"]
-    done = app.reconcile(
-        env,
-        yes=yes,
-        max_changes=max_changes,
-        phases=phases,
-        tell=terminal.Progress(console, given["verbose"]),
-        playbook=playbook or "reconcile",
-        ask=ask if answering else lambda _: False,
-        **site_settings(given),
-    )
+    with stoppable(console) as stop, _counting_failure(env, playbook, given):
+        done = app.reconcile(
+            env,
+            yes=yes,
+            max_changes=max_changes,
+            phases=phases,
+            tell=terminal.Progress(console, given["verbose"]),
+            playbook=playbook or "reconcile",
+            ask=ask if answering else lambda _: False,
+            stop=stop,
+            **site_settings(given),
+        )
     if playbook is not None:
         left = [one for one, _ in done.left]
         app.notify(env, playbook, left, mended=done.mended, failed=bool(done.braked), **site_settings(given))
@@ -72,6 +78,17 @@ def reconcile(
         findings.show_reconciled(console, done)
     if done.exit_code:
         raise SystemExit(done.exit_code)
+
+
+@contextmanager
+def _counting_failure(env: str, playbook: str | None, given: dict[str, Any]) -> Iterator[None]:
+    """A scheduled reconcile that fails is counted in CloudWatch; one that was refused has not begun."""
+    try:
+        yield
+    except ReptiopsError as error:
+        if playbook is not None and error.exit_code == 1:
+            app.count_failure(env, playbook, **site_settings(given))
+        raise
 
 
 @click.command()

@@ -17,7 +17,6 @@ from reptiops.engine.plan import EVERYTHING, Action, Matcher, Plan, Selection, d
 from reptiops.engine.resource import Live, Resource, diff, is_unknown, plain
 from reptiops.errors import ReptiopsError
 
-WORKERS = 16
 UNSEEN = 90.0
 """Seconds that a created resource may stay out of AWS's lists (eventual consistency, aws-facts 1.4)."""
 
@@ -102,7 +101,7 @@ class Apply:
 
     def run(self) -> None:
         """Do it all. Raises ApplyError after everything in flight has settled."""
-        with ThreadPoolExecutor(WORKERS, thread_name_prefix="apply") as pool:
+        with ThreadPoolExecutor(self._work.parallel, thread_name_prefix="apply") as pool:
             while True:
                 if not self._errors and not self._work.stop.is_set():
                     self._start(pool)

@@ -56,6 +56,8 @@ class Work:
 
     timings: Timings = field(default_factory=Timings)
     """What this environment has seen of how long things take; what this run sees is added."""
+    parallel: int = 16
+    """AWS calls in flight at once."""
     timeout: Callable[[str], float | None] = lambda _: None
     """The playbook's limit for an address in seconds, where it has one."""
 

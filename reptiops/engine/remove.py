@@ -6,12 +6,12 @@ The same walk serves teardown, the removal of what is no longer declared, and th
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
-from reptiops.engine.apply import WORKERS, ApplyError
+from reptiops.engine.apply import ApplyError
 from reptiops.engine.calls import Work
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph
@@ -36,10 +36,12 @@ class Doomed:
 class Remove:
     """One removal. Independent branches go on when one fails, so that as little as possible is left."""
 
-    def __init__(self, graph: Graph, doomed: Iterable[Doomed], work: Work):
+    def __init__(self, graph: Graph, doomed: Iterable[Doomed], work: Work, strict: bool = False):
         self._work = work
         self._doomed = list(doomed)
-        self._blockers = _blockers(graph, {d.step for d in self._doomed})
+        self._blockers = blockers(graph, {d.step for d in self._doomed})
+        if strict:
+            self._blockers = _with_later_phases(graph, self._blockers, {d.step for d in self._doomed})
         self._running: dict[Future[Any], Any] = {}
         self._polls: set[type[Resource]] = set()
         self._stuck: set[str] = set()
@@ -49,7 +51,7 @@ class Remove:
 
     def run(self) -> None:
         """Remove all of it. Raises ApplyError with everything that would not go."""
-        with ThreadPoolExecutor(WORKERS, thread_name_prefix="remove") as pool:
+        with ThreadPoolExecutor(self._work.parallel, thread_name_prefix="remove") as pool:
             retiring = [
                 pool.submit(self._work.retire, d.address, d.instance, d.live)
                 for d in self._doomed
@@ -160,17 +162,24 @@ class Remove:
                 self._work.tell(Event("wait", d.address, "delete", one.status.word, waited))
 
 
-def _blockers(graph: Graph, steps: set[str]) -> dict[str, set[str]]:
+def _with_later_phases(graph: Graph, known: Mapping[str, set[str]], steps: set[str]) -> dict[str, set[str]]:
+    """The blockers, and every step of a later phase: a phase goes when all after it have gone."""
+    rank = {path: graph.phase_index(s) for path, s in graph.by_path.items()}
+    later = {path: {other for other in steps if rank[other] > rank[path]} for path in steps}
+    return {path: known.get(path, set()) | later[path] for path in steps}
+
+
+def blockers(graph: Graph, steps: set[str]) -> dict[str, set[str]]:
     """By step path: the steps whose resources must be gone before."""
-    blockers: dict[str, set[str]] = {}
+    found: dict[str, set[str]] = {}
     for s in graph.order:
         if s.path in steps:
             for need in s.needs:
                 if need not in s.outlives:
-                    blockers.setdefault(graph.steps[need].path, set()).add(s.path)
+                    found.setdefault(graph.steps[need].path, set()).add(s.path)
     # What stands between two doomed steps need not be doomed itself: follow the needs through it.
     for s in reversed(graph.order):
         for need in s.needs:
             if need not in s.outlives:
-                blockers.setdefault(graph.steps[need].path, set()).update(blockers.get(s.path, set()))
-    return blockers
+                found.setdefault(graph.steps[need].path, set()).update(found.get(s.path, set()))
+    return found

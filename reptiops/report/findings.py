@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -63,8 +64,18 @@ def line(one: Finding) -> str:
     if one.what == "missing":
         return f"{risk}  {where}  is missing"
     if one.what == "extra":
-        return f"{risk}  {where}  nobody declared this {escape(one.kind)}"
+        return f"{risk}  {where}  nobody declared this {escape(_in_words(one))}"
     return f"{risk}  {where}  {escape(one.field)}: {escape(_short(one.applied))} → {escape(_short(one.live))}"
+
+
+def _in_words(one: Finding) -> str:
+    """An extra as a person would name it: `security group rule: direction inbound, from port 22, …`."""
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", one.kind.rsplit(".", 1)[-1]).lower()
+    fields = one.live if isinstance(one.live, dict) else {}
+    told = [
+        f"{key.replace('_', ' ')} {_short(value)}" for key, value in fields.items() if value not in (None, "", [], {})
+    ]
+    return f"{name}: {', '.join(told)}" if told else name
 
 
 def _short(value: Any) -> str:
@@ -78,15 +89,22 @@ def show_drift(console: Console, found: Drift, deeds: Mapping[str, Deed | str] |
         console.print(line(one), highlight=False, soft_wrap=True)
         deed = (deeds or {}).get(one.key)
         if deed is not None:
-            text = deed if isinstance(deed, str) else f"{deed.who}, {deed.event} at {deed.at} from {deed.source}"
-            console.print(
-                f"    [dim]by {escape(text)}[/]" if deed is not text else f"    [dim]{escape(text)}[/]", highlight=False
-            )
+            console.print(f"    [dim]{escape(_told(deed))}[/]", highlight=False, soft_wrap=True)
     _counted(console, found.findings)
     if found.pending:
-        console.print(f"[dim]{len(found.pending)} fields of the configuration are pending: provision applies them[/]")
+        fields = counted(len(found.pending), "field")
+        console.print(f"[dim]pending, not drift: {fields} of the configuration that nobody has provisioned yet[/]")
     for busy in found.busy:
         console.print(f"[yellow]in the middle of a change:[/] {escape(busy)}", highlight=False, soft_wrap=True)
+
+
+def _told(deed: Deed | str) -> str:
+    return deed if isinstance(deed, str) else f"by {deed.who}: {deed.event} at {deed.at[:19]} UTC from {deed.source}"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 finding`, `2 findings`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _counted(console: Console, findings: Iterable[Finding]) -> None:
@@ -95,7 +113,7 @@ def _counted(console: Console, findings: Iterable[Finding]) -> None:
         console.print("[green]No drift.[/]")
         return
     risks = [f"{sum(f.risk == risk for f in listed)} {risk}" for risk in COLOURS if any(f.risk == risk for f in listed)]
-    console.print(f"{len(listed)} findings: {', '.join(risks)}")
+    console.print(f"{counted(len(listed), 'finding')}: {', '.join(risks)}")
 
 
 def show_reconciled(console: Console, done: Reconciled) -> None:
