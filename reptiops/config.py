@@ -30,6 +30,7 @@ from reptiops.settings.base import (
 )
 from reptiops.settings.checks import check
 from reptiops.settings.compute import Compute, Ecr, LoadBalancer, OfficeHours, Owner, Scaling, Service, Sidecar
+from reptiops.settings.cost import Cost
 from reptiops.settings.database import Database, Redis, Secrets
 from reptiops.settings.monitoring import Alarm, Alarms, Budget, Monitoring, Owned, Ownership, Schedule, State
 from reptiops.settings.network import FlowLogs, Network, Zone
@@ -41,7 +42,7 @@ from reptiops.yamlsource import parse_source, read_source
 
 __all__ = [
     "PHASES", "Alarm", "Alarms", "Behaviour", "Bucket", "Budget", "Cdn", "Certificate", "Cloudtrail", "Compute",
-    "ConfigurationError", "Database", "Dns", "Ecr", "Environment", "FlowLogs", "FrozenMapping", "Group", "LoadBalancer",
+    "ConfigurationError", "Cost", "Database", "Dns", "Ecr", "Environment", "FlowLogs", "FrozenMapping", "Group", "LoadBalancer",
     "Mistake", "Monitoring", "Network", "OfficeHours", "Owner", "Ownership", "PathBehaviour", "Redis", "Rule",
     "Scaling", "Schedule", "Secrets", "Security", "SecurityHeaders", "Service", "Sidecar", "State", "Storage", "Zone",
     "duration_seconds", "environment_file", "environment_schema", "environments", "load_environment", "parse_environment", "port_range",
@@ -86,6 +87,7 @@ class Environment(Settings):
     storage: Storage = Storage()
     monitoring: Monitoring = Monitoring()
     schedule: Schedule = Schedule()
+    cost: Cost = Cost()
     owners: Frozen[Address, Frozen[FieldName, Owned]] = Field(default_factory=dict, validate_default=True)
     overrides: Annotated[
         Mapping[Address, Mapping[FieldName, Any]], AfterValidator(frozen)

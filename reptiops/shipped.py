@@ -10,13 +10,17 @@ from typing import Literal
 
 from reptiops.errors import ConfigurationError, Mistake
 
-Shelf = Literal["config", "playbooks"]
+Shelf = Literal["config", "playbooks", "prices"]
 
 CONFIG_VARIABLE = "REPTIOPS_CONFIG_DIR"
 PLAYBOOK_VARIABLE = "REPTIOPS_PLAYBOOK_DIR"
 
-_VARIABLES: dict[Shelf, str] = {"config": CONFIG_VARIABLE, "playbooks": PLAYBOOK_VARIABLE}
-_WORDS: dict[Shelf, str] = {"config": "environment", "playbooks": "playbook"}
+_VARIABLES: dict[Shelf, str] = {
+    "config": CONFIG_VARIABLE,
+    "playbooks": PLAYBOOK_VARIABLE,
+    "prices": "REPTIOPS_PRICES_DIR",
+}
+_WORDS: dict[Shelf, str] = {"config": "environment", "playbooks": "playbook", "prices": "price"}
 
 
 def shipped_dir(shelf: Shelf) -> Path:

@@ -5,6 +5,7 @@ outcome = reptiops.provision("dev", session=boto3.Session(...), state_dir=path)
 """
 
 from reptiops.app.acceptance import accept
+from reptiops.app.costs import Cost, cost, cost_of_plan, estimate
 from reptiops.app.office_hours import Parked, start, stop
 from reptiops.app.provisioning import OnFailure, Outcome, ProvisionFailed, declared, plan, provision, steps_of
 from reptiops.app.recovery import RollbackIncomplete, in_doubt, roll_back
@@ -22,12 +23,16 @@ from reptiops.app.site import (
     session_of,
     state_root,
 )
+from reptiops.app.spending import actual_spend, refresh_prices
 from reptiops.app.telling import count_failure, notify
 from reptiops.app.upkeep import Reconciled, drift, drift_site, reconcile, who
 from reptiops.engine.apply import ApplyError
+from reptiops.errors import ConfigurationError
 
 __all__ = [
     "ApplyError",
+    "ConfigurationError",
+    "Cost",
     "Interrupted",
     "OnFailure",
     "Outcome",
@@ -42,10 +47,14 @@ __all__ = [
     "Teardown",
     "UnknownSelection",
     "accept",
+    "actual_spend",
+    "cost",
+    "cost_of_plan",
     "count_failure",
     "declared",
     "drift",
     "drift_site",
+    "estimate",
     "history",
     "in_doubt",
     "notify",
@@ -55,6 +64,7 @@ __all__ = [
     "plan_site",
     "provision",
     "reconcile",
+    "refresh_prices",
     "roll_back",
     "select",
     "session_of",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from reptiops.app.costs import configured
 from reptiops.app.recovery import undone_text
 from reptiops.app.runs import Interrupted, announce, interrupted, writing
 from reptiops.app.site import Refused, Settings, Site, foretold, open_site, plan_site, select
@@ -18,7 +19,7 @@ from reptiops.engine.apply import Apply
 from reptiops.engine.calls import Work
 from reptiops.engine.events import Event, Sink
 from reptiops.engine.graph import PHASES, Graph
-from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, make, wanted_actions
+from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, make
 from reptiops.engine.remove import Doomed, Remove
 from reptiops.engine.resource import Live
 from reptiops.engine.rollback import Undone, inventory, rollback
@@ -62,10 +63,7 @@ def steps_of(environment: str | None, config_dir: Path | None = None) -> tuple[G
 def declared(environment: str, config_dir: Path | None = None) -> tuple[str, ...]:
     """Every address that the configuration declares, in the documented order. Calls no AWS."""
     env = load_environment(environment, config_dir)
-    zone = "zone" if env.dns.enabled and not env.dns.create_zone else None
-    images = frozenset(service.name for service in env.services)
-    facts = Facts(env.account or "account", env.region, zone_id=zone, images=images)
-    return tuple(a.address for a in wanted_actions(documented(), {"env": env, "facts": facts}))
+    return tuple(configured(env))
 
 
 def plan(environment: str, *, phases: Iterable[str] = (), only: Iterable[str] = (), **settings: Any) -> Plan:

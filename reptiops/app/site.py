@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 import platformdirs
 
+from reptiops.app.costs import with_estimate
 from reptiops.aws import Aws
 from reptiops.config import Environment, load_environment
 from reptiops.engine.backend import Backend, LocalBackend
@@ -128,7 +129,8 @@ def open_site(settings: Settings, *, blank: bool = False) -> Site:
     belongs = Belongs(env.name, account, aws.region, endpoint or aws.endpoint)
     records = Records(_backend(env, aws, root))
     state = State(belongs) if blank else records.load(belongs)
-    return Site(env, aws, names, gather(aws, env, account), documented(), records, belongs, state)
+    facts = with_estimate(gather(aws, env, account), env)
+    return Site(env, aws, names, facts, documented(), records, belongs, state)
 
 
 def _backend(env: Environment, aws: Aws, root: Path) -> Backend:

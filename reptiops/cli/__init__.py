@@ -30,6 +30,7 @@ COMMANDS = {
     "unlock": "reptiops.cli.state",
     "run": "reptiops.cli.playbooks",
     "playbook": "reptiops.cli.playbooks",
+    "cost": "reptiops.cli.cost",
     "validate": "reptiops.cli.offline",
     "graph": "reptiops.cli.offline",
     "version": "reptiops.cli.offline",

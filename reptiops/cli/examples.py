@@ -52,6 +52,10 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "state rebuild": (("reptiops state rebuild dev --sandbox", "make it anew from AWS alone"),),
     "state forget": (("reptiops state forget dev storage/bucket/uploads --sandbox", "AWS is not touched"),),
     "unlock": (("reptiops unlock dev --sandbox", "who holds it; asks before taking the lock away"),),
+    "cost": (
+        ("reptiops cost dev", "what it costs in a month, with the guide's figures beside it; calls no AWS"),
+        ("reptiops cost dev --what-if single-nat --what-if office-hours", "what would be if"),
+    ),
     "graph": (("reptiops graph dev --format mermaid", "a diagram to paste"),),
     "schema": (("reptiops schema environment", "the JSON Schema of config/<env>.yaml, for editors"),),
     "sandbox": (("reptiops sandbox start", "the embedded AWS"),),

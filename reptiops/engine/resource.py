@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
 if TYPE_CHECKING:
     from reptiops.aws import Aws
     from reptiops.engine.scope import Scope
+    from reptiops.engine.usage import Around, Use
 
 Phase = Literal["ready", "pending", "gone", "failed"]
 Risk = Literal["security", "availability", "data", "cost", "cosmetic"]
@@ -153,6 +154,8 @@ class Resource:
     """True: shared with others and found rather than made; a found one is never written and never deleted."""
     renewed: ClassVar[bool] = False
     """True: an update gives it a new id, so who uses the id changes too."""
+    free: ClassVar[bool] = False
+    """True: AWS bills nothing for it. A kind says this or what it is billed for; one that says neither is told as unpriced."""
     within: ClassVar[bool] = False
     """True: it lives inside a resource that is ours, so one without our tags is ours all the same."""
 
@@ -206,6 +209,15 @@ class Resource:
     def leaves(self, live: Live[Any]) -> str:
         """What its deletion leaves behind on purpose, in a sentence; empty for nothing."""
         return ""
+
+    def billable(self, around: Around) -> Iterable[Use]:
+        """What AWS bills for it in a month, as items of the price list."""
+        return ()
+
+    @classmethod
+    def priced(cls) -> bool:
+        """Whether the kind says what it costs, be it nothing."""
+        return cls.free or cls.billable is not Resource.billable
 
     def unused(self) -> Self:
         """As it should be deleted if it was never in service: no final snapshot, no recovery window."""

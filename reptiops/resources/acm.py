@@ -39,6 +39,7 @@ class Certificate(Resource):
     names: frozenset[str] = fixed()
     key_algorithm: str = fixed(default="RSA_2048")
 
+    free: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"ResourceInUseException", "RequestInProgressException"})
     typical: ClassVar[float] = 30
@@ -110,6 +111,7 @@ class SelfSignedCertificate(Resource):
     renewal_due: bool = False
     """Whether fewer than RENEW_DAYS are left."""
 
+    free: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"ResourceInUseException"})
     limit: ClassVar[float] = 1200

@@ -34,6 +34,7 @@ class ScalableTarget(Resource):
     first_minimum: int = local(default=0)
     first_maximum: int = local(default=0)
 
+    free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "cost"
     absent: ClassVar[frozenset[str]] = frozenset({"ObjectNotFoundException"})
     not_yet: ClassVar[frozenset[str]] = BUSY
@@ -91,6 +92,7 @@ class ScalingPolicy(Resource):
     scale_in_seconds: int = 300
     scale_out_seconds: int = 60
 
+    free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "cost"
     absent: ClassVar[frozenset[str]] = frozenset({"ObjectNotFoundException"})
     not_yet: ClassVar[frozenset[str]] = BUSY | {"ObjectNotFoundException"}
@@ -161,6 +163,7 @@ class ScheduledAction(Resource):
     minimum: int = 0
     maximum: int = 0
 
+    free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "cost"
     absent: ClassVar[frozenset[str]] = frozenset({"ObjectNotFoundException"})
     not_yet: ClassVar[frozenset[str]] = BUSY | {"ObjectNotFoundException"}

@@ -26,6 +26,7 @@ class Budget(Resource):
     """`user:<key>$<value>`."""
     notifications: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
+    free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "cost"
     absent: ClassVar[frozenset[str]] = frozenset({"NotFoundException"})
     limit: ClassVar[float] = 120

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 from reptiops.aws import Aws
 from reptiops.engine.resource import Doing, Identity, Live, NotYet, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
+from reptiops.engine.usage import Around, Use
 
 ZONE = "Z2FDTNDATAQYW2"
 """The zone in which AWS keeps the names of all distributions."""
@@ -31,6 +32,7 @@ class HeadersPolicy(Resource):
     content_type_options: bool = True
     referrer_policy: str = "strict-origin-when-cross-origin"
 
+    free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset({"NoSuchResponseHeadersPolicy"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"ResponseHeadersPolicyInUse", "PreconditionFailed"})
@@ -164,6 +166,11 @@ class Distribution(Resource):
     nine_in_ten: ClassVar[float | None] = 220
     typical_delete: ClassVar[float] = 400
     limit: ClassVar[float] = 5400
+
+    def billable(self, around: Around) -> Iterable[Use]:
+        """What it sends and how often it is asked; fetching from an AWS origin is free."""
+        yield Use("cdn.gb", by="cdn_gb")
+        yield Use("cdn.requests", by="cdn_requests")
 
     def takes(self, verb: Doing = "create") -> float:
         """Every change goes out to all places, like a new one."""

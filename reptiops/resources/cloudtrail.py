@@ -22,6 +22,7 @@ class Trail(Resource):
     log_file_validation: bool = True
     logging: bool = True
 
+    free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset({"TrailNotFoundException"})
     not_yet: ClassVar[frozenset[str]] = frozenset(

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from reptiops.aws import Aws, code
 from reptiops.engine.resource import Identity, Live, Plain, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
+from reptiops.engine.usage import Around, Use
 from reptiops.errors import ReptiopsError
 
 
@@ -58,6 +59,10 @@ class Alarm(Resource):
     def key(self) -> str:
         """Names are unique in a region."""
         return self.name
+
+    def billable(self, around: Around) -> Iterable[Use]:
+        """By the metric: a calculation is billed for each metric in it."""
+        yield Use("alarm.metric", sum(query.metric is not None for query in self.metrics.values()) or 1)
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
@@ -204,6 +209,10 @@ class Dashboard(Resource):
     def key(self) -> str:
         """Names are unique in an account."""
         return self.name
+
+    def billable(self, around: Around) -> Iterable[Use]:
+        """By the dashboard."""
+        yield Use("dashboard.month")
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:

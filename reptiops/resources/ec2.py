@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from reptiops.aws import Aws
 from reptiops.engine.resource import Identity, Live, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
+from reptiops.engine.usage import HOURS, Around, Use
 
 
 def tags_of(one: Mapping[str, Any]) -> dict[str, str]:
@@ -35,6 +36,7 @@ class Vpc(Resource):
     dns_support: bool = True
     dns_hostnames: bool = True
 
+    free: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidVpcID.NotFound"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidVpcID.NotFound", "DependencyViolation"})
     typical: ClassVar[float] = 2
@@ -91,6 +93,7 @@ class Subnet(Resource):
     name: str = ""
     public: bool = False
 
+    free: ClassVar[bool] = True
     risks: ClassVar[Mapping[str, Risk]] = {"public": "security"}
     within: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidSubnetID.NotFound", "InvalidSubnetId.NotFound"})
@@ -151,6 +154,7 @@ class InternetGateway(Resource):
     vpc: str = ""
     name: str = ""
 
+    free: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidInternetGatewayID.NotFound"})
     not_yet: ClassVar[frozenset[str]] = absent | {"InvalidVpcID.NotFound", "DependencyViolation"}
     limit: ClassVar[float] = 1200
@@ -197,6 +201,10 @@ class ElasticIp(Resource):
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidAllocationID.NotFound", "InvalidAddress.NotFound"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidIPAddress.InUse"})
 
+    def billable(self, around: Around) -> Iterable[Use]:
+        """Every public address is billed by the hour, in use or not."""
+        yield Use("ipv4.hour", HOURS)
+
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """By tag; DescribeAddresses does not page."""
@@ -233,6 +241,11 @@ class NatGateway(Resource):
     nine_in_ten: ClassVar[float | None] = 126
     typical_delete: ClassVar[float] = 60
     limit: ClassVar[float] = 1200
+
+    def billable(self, around: Around) -> Iterable[Use]:
+        """The hour and every GB that goes through it; its address is billed by itself."""
+        yield Use("nat.hour", HOURS)
+        yield Use("nat.gb", by="nat_gb")
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
@@ -277,6 +290,7 @@ class RouteTable(Resource):
     routes: Mapping[str, str] = field(default_factory=dict)
     subnets: frozenset[str] = frozenset()
 
+    free: ClassVar[bool] = True
     risks: ClassVar[Mapping[str, Risk]] = {"routes": "security"}
     within: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidRouteTableID.NotFound", "InvalidRouteTableId.NotFound"})

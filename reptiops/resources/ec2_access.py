@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from reptiops.aws import Aws
 from reptiops.engine.resource import Doing, Identity, Live, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
+from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.resources.ec2 import Vpc, named, rename, tags_of
 
 EVERYTHING = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
@@ -33,6 +34,7 @@ class SecurityGroup(Resource):
     open_outbound: bool = False
     """Whether it still has the rule that lets everything out, which AWS puts into each new group."""
 
+    free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "security"
     within: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound"})
@@ -96,6 +98,7 @@ class SecurityGroupRule(Resource):
     to_port: int = 0
     peer: str = "0.0.0.0/0"
 
+    free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset(
         {"InvalidPermission.NotFound", "InvalidSecurityGroupRuleId.NotFound", "InvalidGroup.NotFound"}
@@ -197,6 +200,12 @@ class VpcEndpoint(Resource):
         """A VPC has one endpoint with private names for a service."""
         return f"{self.vpc}/{self.service}"
 
+    def billable(self, around: Around) -> Iterable[Use]:
+        """An interface costs in each zone; gateways cost nothing."""
+        if self.type == "Interface":
+            yield Use("endpoint.hour", HOURS * len(self.subnets))
+            yield Use("endpoint.gb", by="nat_gb")
+
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """Everything in our VPC; the state's case differs between documentation and practice."""
@@ -277,6 +286,7 @@ class FlowLog(Resource):
     aggregation_seconds: int = fixed(default=600)
     name: str = ""
 
+    free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidFlowLogId.NotFound"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidVpcID.NotFound"})

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from reptiops.aws import Aws, code
 from reptiops.engine.resource import REVERSIBLE, Change, Identity, Live, Resource, Risk, Undoing, fixed
 from reptiops.engine.scope import Scope
+from reptiops.engine.usage import Around, Use
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,10 @@ class Repository(Resource):
     def key(self) -> str:
         """Names are unique in a registry."""
         return self.name
+
+    def billable(self, around: Around) -> Iterable[Use]:
+        """The bytes of its images; pulls inside the region are free."""
+        yield Use("ecr.gb", by="image_gb")
 
     @classmethod
     def undoing(cls, change: Change) -> Undoing:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from reptiops.aws import Aws
 from reptiops.engine.resource import Doing, Identity, Live, Resource, Risk, Status, fixed, follows, local
 from reptiops.engine.scope import Scope
+from reptiops.engine.usage import Around, Use
 
 DESCRIBED_AT_ONCE = 10
 """DescribeServices takes so many names."""
@@ -19,6 +20,10 @@ SERVICE_LINKED_ROLE = (("InvalidParameterException", "service linked role"),)
 def lower_tags(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
     """ECS's tag list as a mapping."""
     return {t["key"]: t.get("value", "") for t in tags}
+
+
+INSIGHTS_METRICS = 10
+"""Custom metrics that Container Insights keeps of a cluster or service, roughly: AWS does not publish the number."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,11 @@ class Cluster(Resource):
     def key(self) -> str:
         """Names are unique in a region."""
         return self.name
+
+    def billable(self, around: Around) -> Iterable[Use]:
+        """The cluster itself is free; what Container Insights measures of it is not."""
+        if self.insights != "disabled":
+            yield Use(f"insights.{self.insights}", INSIGHTS_METRICS)
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
@@ -136,6 +146,19 @@ class Service(Resource):
     def key(self) -> str:
         """Names are unique in a cluster."""
         return f"{self.cluster}/{self.name}"
+
+    def billable(self, around: Around) -> Iterable[Use]:
+        """Its tasks, at the least scale and beyond it, and what Container Insights measures of it while they run."""
+        # Not at the top: autoscaling and task definitions are built on this module.
+        from reptiops.resources.fargate import service_hours, task_uses
+
+        task, cluster = around.of(self.task_definition), around.of(self.cluster)
+        count = self.first_desired if self.desired is None else self.desired
+        least, more = service_hours(self.name, count, around)
+        yield from task_uses(task, least)
+        yield from task_uses(task, more, by="scale_out")
+        if isinstance(cluster, Cluster) and cluster.insights != "disabled" and least:
+            yield Use(f"insights.{cluster.insights}", INSIGHTS_METRICS)
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:

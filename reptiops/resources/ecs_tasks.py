@@ -103,6 +103,7 @@ class TaskDefinition(Resource):
     containers: Mapping[str, Container] = field(default_factory=dict)
     other: str = ""
 
+    free: ClassVar[bool] = True
     risks: ClassVar[Mapping[str, Risk]] = {
         "execution_role": "security",
         "task_role": "security",

@@ -24,6 +24,7 @@ from reptiops.engine.resource import (
     satisfied,
 )
 from reptiops.engine.scope import Scope
+from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.resources.rds import newer_minor
 
 TOKEN_TAG = "reptiops:token-version"
@@ -48,6 +49,7 @@ class SubnetGroup(Resource):
     description: str = ""
     subnets: frozenset[str] = frozenset()
 
+    free: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"CacheSubnetGroupNotFoundFault"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"CacheSubnetGroupInUse", "InvalidSubnet"})
     limit: ClassVar[float] = 900
@@ -147,6 +149,12 @@ class ReplicationGroup(Resource):
     def key(self) -> str:
         """Ids are kept in lower case."""
         return self.name.lower()
+
+    def billable(self, around: Around) -> Iterable[Use]:
+        """Each node by the hour; snapshots beyond the first."""
+        yield Use(f"{self.engine}.{self.node_type.removeprefix('cache.')}", self.nodes * HOURS)
+        if self.snapshot_days:
+            yield Use("redis.backup", by="cache_backup_gb")
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:

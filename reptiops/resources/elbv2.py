@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from reptiops.aws import Aws, code
 from reptiops.engine.resource import Identity, Live, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
+from reptiops.engine.usage import HOURS, Around, Use
 
 TAGGED_AT_ONCE = 20
 """DescribeTags takes so many ARNs."""
@@ -63,6 +64,14 @@ class LoadBalancer(Resource):
     def key(self) -> str:
         """Names are unique in a region."""
         return self.name
+
+    def billable(self, around: Around) -> Iterable[Use]:
+        """The hour, capacity units, a public address in each zone at least, and what it sends to the internet."""
+        yield Use("alb.hour", HOURS)
+        yield Use("alb.lcu", HOURS, by="capacity_units")
+        if self.scheme == "internet-facing":
+            yield Use("ipv4.hour", HOURS * len(self.subnets))
+            yield Use("transfer.out", by="internet_gb")
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
@@ -162,6 +171,7 @@ class TargetGroup(Resource):
     health: HealthCheck = field(default_factory=lambda: HealthCheck("/"))
     attributes: Mapping[str, str] = field(default_factory=dict)
 
+    free: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"TargetGroupNotFound"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"ResourceInUse"})
     limit: ClassVar[float] = 600
@@ -276,6 +286,7 @@ class Listener(Resource):
     tls_policy: str | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
 
+    free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset({"ListenerNotFound", "LoadBalancerNotFound"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"LoadBalancerNotFound"})
@@ -383,6 +394,7 @@ class HostRule(Resource):
     other: str = ""
     """Conditions and actions that we never set, so that they show."""
 
+    free: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"RuleNotFound", "ListenerNotFound"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"PriorityInUse", "TargetGroupNotFound", "ListenerNotFound"})
     within: ClassVar[bool] = True

@@ -25,6 +25,7 @@ class Role(Resource):
     description: str = ""
     max_session_seconds: int = 3600
 
+    free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset({"NoSuchEntity"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"DeleteConflict", "ConcurrentModification"})
@@ -115,6 +116,7 @@ class ServiceLinkedRole(Resource):
 
     service: str = fixed()
 
+    free: ClassVar[bool] = True
     taggable: ClassVar[bool] = False
     existing: ClassVar[bool] = True
     limit: ClassVar[float] = 120

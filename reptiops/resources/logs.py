@@ -10,6 +10,10 @@ from typing import Any, ClassVar, Self
 from reptiops.aws import Aws
 from reptiops.engine.resource import REVERSIBLE, Change, Identity, Live, Resource, Risk, Undoing, fixed
 from reptiops.engine.scope import Scope
+from reptiops.engine.usage import Around, Use
+
+COMPRESSED = 0.15
+"""What compression leaves of a log, roughly: AWS bills the compressed bytes and promises no ratio."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,11 @@ class LogGroup(Resource):
     def key(self) -> str:
         """Names are unique in a region."""
         return self.name
+
+    def billable(self, around: Around) -> Iterable[Use]:
+        """What comes in, and what is kept of it, compressed; without a retention after a year."""
+        yield Use("logs.ingest", by="log_gb")
+        yield Use("logs.stored", (self.retention_days or 365) / 30 * COMPRESSED, by="log_gb")
 
     @classmethod
     def undoing(cls, change: Change) -> Undoing:

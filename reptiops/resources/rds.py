@@ -27,6 +27,7 @@ from reptiops.engine.resource import (
     satisfied,
 )
 from reptiops.engine.scope import Scope
+from reptiops.engine.usage import HOURS, Around, Use
 
 PASSWORD_TAG = "reptiops:password-version"
 """The tag that says from which version of the secret the master password was set."""
@@ -54,6 +55,7 @@ class SubnetGroup(Resource):
     description: str = ""
     subnets: frozenset[str] = frozenset()
 
+    free: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"DBSubnetGroupNotFoundFault"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidDBSubnetGroupStateFault", "InvalidSubnet"})
     limit: ClassVar[float] = 900
@@ -103,6 +105,7 @@ class ParameterGroup(Resource):
     description: str = fixed()
     parameters: Mapping[str, str] = field(default_factory=dict)
 
+    free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset({"DBParameterGroupNotFound"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidDBParameterGroupState"})
@@ -294,6 +297,16 @@ class Instance(Resource):
     def key(self) -> str:
         """Identifiers are kept in lower case."""
         return self.name.lower()
+
+    def billable(self, around: Around) -> Iterable[Use]:
+        """The class by the hour, the storage as provisioned; backups beyond that, zone crossings, enhanced monitoring's log."""
+        place = "multi" if self.multi_az else "single"
+        yield Use(f"rds.{self.instance_class.removeprefix('db.')}.{place}", HOURS)
+        yield Use(f"rds.{self.storage_type}.{place}", self.storage_gb)
+        yield Use("rds.backup", by="database_backup_gb")
+        yield Use("transfer.zone", 2, by="zone_gb")
+        if self.monitoring_interval:
+            yield Use("logs.ingest", by="enhanced_monitoring_gb")
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:

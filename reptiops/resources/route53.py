@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from reptiops.aws import Aws
 from reptiops.engine.resource import Identity, Kept, Live, Resource, fixed, is_unknown, local
 from reptiops.engine.scope import Scope
+from reptiops.engine.usage import Around, Use
 from reptiops.resources.acm import Certificate, listed
 from reptiops.resources.cloudfront import Distribution
 from reptiops.resources.elbv2 import LoadBalancer
@@ -47,6 +48,10 @@ class HostedZone(Resource):
     def key(self) -> str:
         """AWS allows several zones of one name; we do not."""
         return canonical(self.name)
+
+    def billable(self, around: Around) -> Iterable[Use]:
+        """By the zone; alias queries are free. A zone that was found is on somebody else's bill."""
+        yield Use("zone.month")
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
@@ -98,6 +103,7 @@ class ValidationRecord(Resource):
     certificate: str = local(default="")
     """The ARN of our own certificate, which does not count among those that still need the record."""
 
+    free: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"NoSuchHostedZone"})
     not_yet: ClassVar[frozenset[str]] = BUSY
     taggable: ClassVar[bool] = False
@@ -176,6 +182,7 @@ class AliasRecords(Resource):
     target: str = fixed()
     hosts: Mapping[str, Alias] = field(default_factory=dict)
 
+    free: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"NoSuchHostedZone"})
     not_yet: ClassVar[frozenset[str]] = BUSY
     taggable: ClassVar[bool] = False

@@ -11,10 +11,12 @@ from botocore.exceptions import ClientError
 from reptiops.aws import Aws, code
 from reptiops.engine.resource import REVERSIBLE, Change, Identity, Live, Resource, Risk, Undoing, fixed
 from reptiops.engine.scope import Scope
+from reptiops.engine.usage import Around, Use
 from reptiops.policy import Policy
 
 BATCH = 1000
 """DeleteObjects takes so many."""
+YEAR = 365
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,23 @@ class Bucket(Resource):
     def key(self) -> str:
         """Names are unique in the world."""
         return self.name
+
+    def billable(self, around: Around) -> Iterable[Use]:
+        """GB by storage class, requests, transitions. Objects are taken to come evenly over a year."""
+        for name, share in self._classes():
+            yield Use(f"s3.{name.lower()}", share, by="stored_gb")
+        yield Use("s3.put", by="bucket_writes")
+        yield Use("s3.get", by="bucket_reads")
+        for rule in self.lifecycle.values():
+            for _, name in rule.transitions:
+                yield Use(f"s3.transition.{name.lower()}", by="bucket_writes")
+
+    def _classes(self) -> Iterable[tuple[str, float]]:
+        moves = sorted(move for rule in self.lifecycle.values() for move in rule.transitions)
+        kept = min([rule.expire_days for rule in self.lifecycle.values() if rule.expire_days] or [YEAR])
+        places = [(0, "STANDARD"), *(move for move in moves if move[0] < kept)]
+        for (begin, name), end in zip(places, [*(day for day, _ in places[1:]), kept], strict=True):
+            yield name, (end - begin) / kept
 
     @classmethod
     def undoing(cls, change: Change) -> Undoing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -9,6 +10,8 @@ from typing import Any, ClassVar, Self
 from reptiops.aws import Aws
 from reptiops.engine.resource import Identity, Live, Resource, Risk, Status, fixed, follows
 from reptiops.engine.scope import Scope
+from reptiops.engine.usage import HOURS, Around, Use
+from reptiops.resources.fargate import task_uses
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,7 @@ class ScheduleGroup(Resource):
 
     name: str = fixed()
 
+    free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "cosmetic"
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"ConflictException"})
@@ -73,6 +77,12 @@ class Schedule(Resource):
     def key(self) -> str:
         """Unique within the group."""
         return f"{self.group}/{self.name}"
+
+    def billable(self, around: Around) -> Iterable[Use]:
+        """Invocations are free in these numbers; each run is a task for a minute at least."""
+        match = re.fullmatch(r"rate\((\d+) minutes?\)", self.expression)
+        runs = HOURS * 60 / int(match[1]) if match and self.enabled else 0
+        yield from task_uses(around.of(self.task_definition), runs / 60)
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:

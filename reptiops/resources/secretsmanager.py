@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from reptiops.aws import Aws, code, message
 from reptiops.engine.resource import Identity, Live, NotYet, Resource, Risk, fixed, local
 from reptiops.engine.scope import Scope
+from reptiops.engine.usage import Around, Use
 
 ALPHABET = string.ascii_letters + string.digits
 """Letters and digits only: RDS refuses / @ " and space, ElastiCache nearly everything else."""
@@ -52,6 +53,10 @@ class Secret(Resource):
     def key(self) -> str:
         """Names are unique in a region, also of those that can still be restored."""
         return self.name
+
+    def billable(self, around: Around) -> Iterable[Use]:
+        """By the secret, not by its length."""
+        yield Use("secret.month")
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:

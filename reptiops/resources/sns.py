@@ -24,6 +24,7 @@ class Topic(Resource):
     name: str = fixed()
     policy: Policy = field(default_factory=Policy.make)
 
+    free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset({"NotFound", "NotFoundException", "ResourceNotFound"})
     limit: ClassVar[float] = 120
@@ -73,6 +74,7 @@ class Subscription(Resource):
     protocol: str = fixed()
     endpoint: str = fixed()
 
+    free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset({"NotFound", "NotFoundException"})
     taggable: ClassVar[bool] = False

@@ -18,6 +18,7 @@ class Parameter(Resource):
     name: str = fixed()
     value: str = ""
 
+    free: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"ParameterNotFound", "InvalidResourceId"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"TooManyUpdates"})
     limit: ClassVar[float] = 180

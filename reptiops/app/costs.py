@@ -1,0 +1,206 @@
+"""What an environment costs as it is configured: the estimate, the guide beside it, what would be if, the first year."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from reptiops.config import Environment, environment_file, environments, load_environment, parse_environment
+from reptiops.cost import Difference, Estimate, difference, monthly, traffic_of
+from reptiops.engine.plan import Plan, wanted_actions
+from reptiops.engine.resource import Resource
+from reptiops.errors import ReptiopsError
+from reptiops.facts import Facts
+from reptiops.pricing import Guide, Period, Prices, load_guide, load_prices
+from reptiops.steps import documented
+
+ACCOUNT = "000000000000"
+"""Stands for the account where the configuration names none: no price depends on it."""
+
+
+class WhatIfError(ReptiopsError):
+    """A question that cannot be understood."""
+
+    exit_code = 2
+
+
+def configured(env: Environment) -> dict[str, Resource]:
+    """Everything that the configuration wants, by address, with every image there. Calls no AWS."""
+    zone = "zone" if env.dns.enabled and not env.dns.create_zone else None
+    images = frozenset(service.name for service in env.services)
+    facts = Facts(env.account or ACCOUNT, env.region, zone_id=zone, images=images, estimate=0.0)
+    actions = wanted_actions(documented(), {"env": env, "facts": facts, "overrides": env.overrides})
+    return {a.address: a.want for a in actions if a.want is not None}
+
+
+def prices_of(env: Environment, file: Path | None = None, free_tier: bool = False) -> Prices:
+    """The price list that counts for an environment: a given file, the configuration's, or the one that is shipped."""
+    own = file or (Path(env.cost.prices) if env.cost.prices else None)
+    prices = load_prices(own)
+    return prices.with_free_tier() if free_tier or env.cost.free_tier else prices
+
+
+def estimate(env: Environment, prices: Prices | None = None) -> Estimate:
+    """What the environment costs in a month as it is configured, every service running."""
+    return monthly(configured(env), prices or prices_of(env), traffic_of(env.name, env.cost.traffic))
+
+
+def cost_of_plan(env: Environment, plan: Plan, prices: Prices | None = None) -> Difference:
+    """What a plan changes in the monthly bill, by address and in sum."""
+    return difference(plan, prices or prices_of(env), traffic_of(env.name, env.cost.traffic))
+
+
+def with_estimate(facts: Facts, env: Environment) -> Facts:
+    """The facts with our own estimate, at typical traffic, and a note where it exceeds the budget."""
+    typical = round(estimate(env).total.typical, 2)
+    notes = (*facts.notes, *over_budget(env, typical))
+    return replace(facts, estimate=typical, notes=notes)
+
+
+def over_budget(env: Environment, typical: float) -> tuple[str, ...]:
+    """A sentence where the estimate exceeds the configured budget."""
+    budget = env.monitoring.budget
+    if not budget.enabled or budget.amount == "estimate" or typical <= float(budget.amount):
+        return ()
+    return (
+        f"the estimate at typical traffic, ${typical:,.0f} a month, exceeds the budget of ${float(budget.amount):,.0f}: "
+        f"`reptiops cost {env.name}` says why",
+    )
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What the estimate would be if something were configured otherwise."""
+
+    question: str
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
+class Months:
+    """A part of the first year: the guide's amount and ours, in dollars for the whole part."""
+
+    period: Period
+    ours: float
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Everything `reptiops cost` shows."""
+
+    env: Environment
+    prices: Prices
+    estimate: Estimate
+    scaled_out: Estimate
+    variants: tuple[Variant, ...]
+    guide: Guide
+    year: tuple[Months, ...]
+    year_lacks: tuple[str, ...]
+    """Environments of the guide's year that are not configured."""
+    warnings: tuple[str, ...]
+
+
+def cost(
+    environment: str,
+    *,
+    config_dir: Path | None = None,
+    prices: Path | None = None,
+    what_if: Iterable[str] = (),
+    free_tier: bool = False,
+) -> Cost:
+    """The estimate of an environment and everything beside it. Calls no AWS."""
+    env = load_environment(environment, config_dir)
+    listed = prices_of(env, prices, free_tier)
+    base = estimate(env, listed)
+    out = monthly(configured(env), listed, traffic_of(env.name, env.cost.traffic).scaled_out())
+    asked = list(what_if)
+    questions = [[one] for one in asked] + ([asked] if len(asked) > 1 else [])
+    variants = tuple(Variant(" + ".join(some), _supposed(environment, config_dir, listed, some)) for some in questions)
+    guide, known = load_guide(), environments(config_dir)
+    lacks = tuple(name for name in guide.year.environments if name not in known)
+    year = () if lacks else _year(guide, {n: load_environment(n, config_dir) for n in guide.year.environments}, listed)
+    warnings = list(over_budget(env, base.total.typical))
+    if env.region != listed.region:
+        warnings.append(f"the prices are those of {listed.region}, the environment is in {env.region}")
+    return Cost(env, listed, base, out, variants, guide, year, lacks, tuple(warnings))
+
+
+def _year(guide: Guide, envs: Mapping[str, Environment], prices: Prices) -> tuple[Months, ...]:
+    months = []
+    for period in guide.year.periods:
+        listed = prices.with_savings_plan() if period.savings_plan else prices
+        each = sum(estimate(env, listed).total.at(period.traffic) for env in envs.values())
+        months.append(Months(period, each * period.months))
+    return tuple(months)
+
+
+# --- what if ------------------------------------------------------------------------------------------------------
+
+NAMED: Mapping[str, tuple[str, Any]] = {
+    "office-hours": ("office_hours.enabled", True),
+    "single-nat": ("network.nat_gateways", 1),
+    "no-nat": ("network.nat_gateways", 0),
+}
+"""Questions with a name: the setting they change. `savings-plan` changes the prices instead."""
+SAVINGS = "savings-plan"
+
+
+def _supposed(environment: str, config_dir: Path | None, prices: Prices, questions: Iterable[str]) -> Estimate:
+    file = environment_file(environment, config_dir)
+    settings: dict[str, Any] = yaml.safe_load(file.read_text())
+    for question in questions:
+        if question.partition("=")[0] == SAVINGS:
+            prices = prices.with_savings_plan(_rate(question))
+            continue
+        for path, value in _changes(question, settings):
+            _set(settings, path.split("."), value)
+    env = parse_environment(yaml.safe_dump(settings, sort_keys=False), environment, "what-if")
+    return estimate(env, prices)
+
+
+def _rate(question: str) -> float | None:
+    """`savings-plan` at the price list's own rate, `savings-plan=30` at 30 %."""
+    _, given, value = question.partition("=")
+    try:
+        rate = float(value.rstrip("%")) / 100 if given else None
+    except ValueError:
+        rate = -1.0
+    if rate is not None and not 0 <= rate <= 1:
+        raise WhatIfError(f"{question}: the rate of a Savings Plan is a percentage, such as savings-plan=30")
+    return rate
+
+
+def _changes(question: str, settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The settings that a question changes: a named one, `service.cpu=…` for all services, `repti-core.cpu=…` for one,
+    `backend.memory=…` for a kind, or any setting of the configuration by its path.
+    """
+    path, given, value = question.partition("=")
+    if not given:
+        if path not in NAMED:
+            raise WhatIfError(
+                f"--what-if {question}: not understood. It is {', '.join([*NAMED, SAVINGS])}, or a setting and its value, "
+                "such as backend.cpu=512 or database.instance_class=db.t4g.medium"
+            )
+        return [NAMED[path]]
+    parsed = yaml.safe_load(value)
+    first, _, rest = path.partition(".")
+    services = settings.get("compute", {}).get("services", {})
+    if first == "service":
+        return [(f"compute.services.{name}.{rest}", parsed) for name in services]
+    if first in services:
+        return [(f"compute.services.{path}", parsed)]
+    if first in ("frontend", "backend"):
+        return [(f"compute.{path}", parsed)]
+    return [(path, parsed)]
+
+
+def _set(settings: dict[str, Any], path: list[str], value: Any) -> None:
+    for part in path[:-1]:
+        inner = settings.get(part)
+        settings[part] = dict(inner) if isinstance(inner, dict) else {}
+        settings = settings[part]
+    settings[path[-1]] = value
