@@ -94,7 +94,7 @@ class Site:
 
     def scope(self) -> Scope:
         """A fresh look at AWS."""
-        return Scope(self.aws, self.names, wanted(self.graph, self.given, self.state))
+        return Scope(self.aws, self.names, wanted(self.graph, self.given, self.state), self.state.entries)
 
 
 def owner_of(env: Environment) -> Callable[[str, str], str | None]:

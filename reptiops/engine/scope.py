@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code
+from reptiops.engine.codec import restore
 from reptiops.engine.resource import ADDRESS_TAG, Live, Resource
+from reptiops.engine.state import Entry
 
 R = TypeVar("R", bound=Resource)
+T = TypeVar("T")
 VANISHING = 4
 """How often a list is read anew because something on it vanished before its details were read."""
 
@@ -37,21 +40,69 @@ class Names:
         return {"Project": self.project, "Environment": self.environment, "ManagedBy": "reptiops"}
 
 
+class Recorded(Generic[R]):
+    """What the state records of one kind, by id."""
+
+    def __init__(self, kind: type[R], entries: Mapping[str, Entry]):
+        self._kind, self._entries = kind, entries
+
+    def __contains__(self, identifier: str) -> bool:
+        return identifier in self._entries
+
+    def address(self, identifier: str) -> str | None:
+        """The address that an id is recorded under."""
+        entry = self._entries.get(identifier)
+        return entry.address if entry else None
+
+    def live(self, identifier: str) -> Live[R] | None:
+        """What was made under an id, as if it had been read: only for kinds of which AWS never changes one."""
+        entry = self._entries.get(identifier)
+        return Live(identifier, restore(self._kind, entry.applied), entry.address) if entry else None
+
+
 class Scope:
     """One coherent look at AWS. Kinds that hang on another kind ask `live` for the parents: each kind is read once."""
 
-    def __init__(self, aws: Aws, names: Names, wanted: Iterable[Resource] = ()):
+    def __init__(
+        self, aws: Aws, names: Names, wanted: Iterable[Resource] = (), known: Mapping[str, Entry] | None = None
+    ):
+        """`known`: what the state records, by address; it may grow while the scope is in use."""
         self.aws = aws
         self.names = names
-        self._wanted = tuple(wanted)
+        self._wanted: dict[type[Resource], list[Resource]] = {}
+        for want in wanted:
+            self._wanted.setdefault(type(want), []).append(want)
+        self._known: Mapping[str, Entry] = known if known is not None else {}
+        self._shared: dict[str, Any] = {}
+        self._writes = 0
         self._seen: dict[type[Resource], list[Live[Any]]] = {}
         self._changes: dict[type[Resource], int] = {}
-        self._locks: dict[type[Resource], threading.Lock] = {}
+        self._locks: dict[type[Resource] | str, threading.Lock] = {}
         self._guard = threading.Lock()
 
     def wanted(self, kind: type[R]) -> tuple[R, ...]:
         """What the configuration wants of a kind; ids in it may be unknown."""
-        return tuple(w for w in self._wanted if isinstance(w, kind))
+        return tuple(w for k, some in self._wanted.items() if issubclass(k, kind) for w in cast("list[R]", some))
+
+    def recorded(self, kind: type[R]) -> Recorded[R]:
+        """What the state records of a kind: ours, whatever AWS's tag indexes say of it by now."""
+        name = kind.kind()
+        return Recorded(kind, {entry.id: entry for entry in list(self._known.values()) if entry.kind == name})
+
+    def once(self, name: str, read: Callable[[], T], *, lasting: bool = False) -> T:
+        """A read that several kinds share: done once, and again after any write unless it is `lasting`."""
+        with self._guard:
+            lock = self._locks.setdefault(name, threading.Lock())
+        with lock:
+            with self._guard:
+                before = self._writes
+                if name in self._shared:
+                    return cast("T", self._shared[name][0])
+            found = read()
+            with self._guard:
+                if self._writes == before or lasting:
+                    self._shared[name] = (found, lasting)
+            return found
 
     def live(self, kind: type[R]) -> list[Live[R]]:
         """Everything of a kind that belongs to the environment, read once per scope."""
@@ -83,11 +134,13 @@ class Scope:
         """Read this kind anew at the next `live`: something of it was written."""
         with self._guard:
             self._changes[kind] = self._changes.get(kind, 0) + 1
+            self._writes += 1
+            self._shared = {name: kept for name, kept in self._shared.items() if kept[1]}
             self._seen.pop(kind, None)
 
     def again(self) -> Scope:
         """A fresh look with the same question."""
-        return Scope(self.aws, self.names, self._wanted)
+        return Scope(self.aws, self.names, [w for some in self._wanted.values() for w in some], self._known)
 
     # -- what every observation needs --
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 from reptiops.aws import Aws
 from reptiops.engine.resource import Change, Identity, Live, Resource, Status, Undoing, fixed
 from reptiops.engine.scope import Scope
+from reptiops.resources.tagging import singly, tags_of
 
 KEYS = ["RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1", "EC_secp521r1"]
 """ListCertificates leaves out every key type but two unless all are named (aws-facts 4.1)."""
@@ -20,6 +21,25 @@ RENEW_DAYS = 30
 def listed(aws: Aws) -> list[dict[str, Any]]:
     """The summaries of all certificates of the region, whatever their key and state."""
     return aws.acm.pages("list_certificates", "CertificateSummaryList", Includes={"keyTypes": KEYS})
+
+
+def _ours(
+    scope: Scope, kind: type[Resource], domains: set[str], imported: bool
+) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    """The certificates for a wanted domain that carry our tags, in detail: (address, certificate)."""
+    aws = scope.aws
+    arns = [
+        one["CertificateArn"]
+        for one in scope.once("certificates", lambda: listed(aws))
+        if (one.get("Type") == "IMPORTED") is imported and one.get("DomainName") in domains
+    ]
+    names = {arn: arn for arn in arns}
+    tags = tags_of(scope, kind, names, singly(lambda arn: _tags(aws, arn)), names)
+    recorded = scope.recorded(kind)
+    for arn in arns:
+        address = scope.address(tags.get(arn, {})) or recorded.address(arn)
+        if address is not None:
+            yield address, aws.acm.describe_certificate(CertificateArn=arn)["Certificate"]
 
 
 def _tags(aws: Aws, arn: str) -> dict[str, str]:
@@ -51,13 +71,7 @@ class Certificate(Resource):
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """Those for a wanted domain that carry our tags; names are not unique, so tags are what counts."""
         domains = {want.domain for want in scope.wanted(cls)}
-        for summary in listed(aws):
-            if summary.get("Type") == "IMPORTED" or summary.get("DomainName") not in domains:
-                continue
-            address = scope.address(_tags(aws, summary["CertificateArn"]))
-            if address is None:
-                continue
-            one = aws.acm.describe_certificate(CertificateArn=summary["CertificateArn"])["Certificate"]
+        for address, one in _ours(scope, cls, domains, imported=False):
             has = cls(
                 domain=one["DomainName"],
                 names=frozenset(one["SubjectAlternativeNames"]),
@@ -125,13 +139,7 @@ class SelfSignedCertificate(Resource):
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """Imported ones for a wanted domain that carry our tags."""
         domains = {want.domain for want in scope.wanted(cls)}
-        for summary in listed(aws):
-            if summary.get("Type") != "IMPORTED" or summary.get("DomainName") not in domains:
-                continue
-            address = scope.address(_tags(aws, summary["CertificateArn"]))
-            if address is None:
-                continue
-            one = aws.acm.describe_certificate(CertificateArn=summary["CertificateArn"])["Certificate"]
+        for address, one in _ours(scope, cls, domains, imported=True):
             begins, ends = one["NotBefore"], one["NotAfter"]
             has = cls(
                 domain=one["DomainName"],

@@ -13,6 +13,7 @@ from reptiops.aws import Aws, code
 from reptiops.engine.resource import REVERSIBLE, Change, Identity, Live, Resource, Risk, Undoing, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
+from reptiops.resources.tagging import singly, tags_of
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,19 @@ class Repository(Resource):
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
-        """All of the registry in pages; tags and lifecycle policy cost a call each."""
+        """All of the registry in pages; the lifecycle policy costs a call each."""
         wanted = {want.name for want in scope.wanted(cls)}
         prefix = f"{scope.names.project}/{scope.names.environment}/"
-        for one in aws.ecr.pages("describe_repositories", "repositories"):
+        repositories = [
+            one
+            for one in aws.ecr.pages("describe_repositories", "repositories")
+            if one["repositoryName"] in wanted or one["repositoryName"].startswith(prefix)
+        ]
+        names = {one["repositoryArn"]: one["repositoryName"] for one in repositories}
+        tags = tags_of(scope, Repository, names, singly(lambda arn: _tags(aws, arn)), wanted)
+        for one in repositories:
             name, arn = one["repositoryName"], one["repositoryArn"]
-            if name not in wanted and not name.startswith(prefix):
-                continue
-            tags = aws.ecr.list_tags_for_resource(resourceArn=arn)["tags"]
-            address = scope.address({t["Key"]: t["Value"] for t in tags})
+            address = scope.address(tags.get(arn, {}))
             if name not in wanted and address is None:
                 continue
             has = cls(
@@ -114,6 +119,10 @@ class Repository(Resource):
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """With all its images."""
         aws.ecr.delete_repository(repositoryName=live.id, force=True)
+
+
+def _tags(aws: Aws, arn: str) -> dict[str, str]:
+    return {t["Key"]: t["Value"] for t in aws.ecr.list_tags_for_resource(resourceArn=arn)["tags"]}
 
 
 def _untagged_days(aws: Aws, name: str) -> int:

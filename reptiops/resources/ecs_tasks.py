@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
 from reptiops.engine.resource import Identity, Live, Resource, Risk, carry, fixed, initial, plain
-from reptiops.engine.scope import Scope
+from reptiops.engine.scope import Recorded, Scope
 from reptiops.resources.ecs import Service, lower_tags
 
 ADDED = frozenset(
@@ -129,24 +129,29 @@ class TaskDefinition(Resource):
             mine = name in wanted or name.startswith(f"{scope.names.prefix}-")
             if mine and (name not in newest or _revision(arn) > _revision(newest[name])):
                 newest[name] = arn
+        recorded = scope.recorded(cls)
         running = {_family(one.has.task_definition): one.has.task_definition for one in scope.live(Service)}
         for name in sorted(newest.keys() - wanted):  # no longer wanted: still ours, if it carries our tags
-            one = cls._read(aws, scope, newest[name])
+            one = cls._read(aws, scope, newest[name], recorded)
             if one.address is not None:
                 yield one
         for name in sorted(wanted & (newest.keys() | running.keys())):
             current = running.get(name)
-            live = cls._read(aws, scope, current) if current else None
+            live = cls._read(aws, scope, current, recorded) if current else None
             latest = newest.get(name)
             if latest and (current is None or _revision(latest) > _revision(current)):
-                waiting = cls._read(aws, scope, latest)
+                waiting = cls._read(aws, scope, latest, recorded)
                 if live is None or _supersedes(waiting, live):
                     live = waiting
             if live is not None:
                 yield live
 
     @classmethod
-    def _read(cls, aws: Aws, scope: Scope, arn: str) -> Live[Self]:
+    def _read(cls, aws: Aws, scope: Scope, arn: str, recorded: Recorded[Self]) -> Live[Self]:
+        """One revision. AWS never changes one and reads none in bulk, so what the state records of it is not read again."""
+        known = recorded.live(arn)
+        if known is not None:
+            return replace(known, out={"arn": arn})
         answer = aws.ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
         one = answer["taskDefinition"]
         has = cls(

@@ -26,6 +26,7 @@ from reptiops.engine.resource import (
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.resources.rds import newer_minor
+from reptiops.resources.tagging import singly, tags_of
 
 TOKEN_TAG = "reptiops:token-version"
 """The tag that says from which version of the secret the auth token was set."""
@@ -62,12 +63,18 @@ class SubnetGroup(Resource):
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """All of the region in pages; those with a wanted name."""
         wanted = {want.key() for want in scope.wanted(cls)}
-        for one in aws.elasticache.pages("describe_cache_subnet_groups", "CacheSubnetGroups"):
-            name, arn = one["CacheSubnetGroupName"], one["ARN"]
-            if name in wanted:
-                subnets = frozenset(s["SubnetIdentifier"] for s in one["Subnets"])
-                has = cls(name, one["CacheSubnetGroupDescription"], subnets)
-                yield Live(name, has, scope.address(_tags(aws, arn)), out={"arn": arn})
+        groups = {
+            one["ARN"]: one
+            for one in aws.elasticache.pages("describe_cache_subnet_groups", "CacheSubnetGroups")
+            if one["CacheSubnetGroupName"] in wanted
+        }
+        names = {arn: one["CacheSubnetGroupName"] for arn, one in groups.items()}
+        tags = tags_of(scope, cls, names, singly(lambda arn: _tags(aws, arn)), wanted)
+        for arn, one in groups.items():
+            has = cls(
+                names[arn], one["CacheSubnetGroupDescription"], frozenset(s["SubnetIdentifier"] for s in one["Subnets"])
+            )
+            yield Live(names[arn], has, scope.address(tags.get(arn, {})), out={"arn": arn})
 
     def create(self, aws: Aws, identity: Identity) -> str:
         """Found again by name and tag."""

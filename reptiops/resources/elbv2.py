@@ -13,15 +13,22 @@ from reptiops.aws import Aws, code
 from reptiops.engine.resource import Identity, Live, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
+from reptiops.resources.tagging import tags_of
 
 TAGGED_AT_ONCE = 20
 """DescribeTags takes so many ARNs."""
 PROTECTED = "deletion_protection.enabled"
 
 
-def tags_of(aws: Aws, arns: Iterable[str]) -> dict[str, dict[str, str]]:
+def _tags(scope: Scope, kind: type[Resource], arns: Iterable[str]) -> dict[str, Mapping[str, str]]:
+    names = {arn: arn for arn in arns}
+    return tags_of(scope, kind, names, lambda missing: _described(scope.aws, missing), names)
+
+
+def _described(aws: Aws, arns: Iterable[str]) -> dict[str, Mapping[str, str]]:
     """The tags of load balancers, target groups, listeners or rules, twenty a call."""
-    listed, found = list(arns), {}
+    found: dict[str, Mapping[str, str]] = {}
+    listed = list(arns)
     for start in range(0, len(listed), TAGGED_AT_ONCE):
         answer = aws.elbv2.describe_tags(ResourceArns=listed[start : start + TAGGED_AT_ONCE])
         for one in answer["TagDescriptions"]:
@@ -82,7 +89,7 @@ class LoadBalancer(Resource):
             for one in aws.elbv2.pages("describe_load_balancers", "LoadBalancers")
             if one["LoadBalancerName"] in wanted or one["LoadBalancerName"].startswith(f"{scope.names.prefix}-")
         ]
-        tags = tags_of(aws, [one["LoadBalancerArn"] for one in balancers])
+        tags = _tags(scope, cls, [one["LoadBalancerArn"] for one in balancers])
         for one in balancers:
             arn, name = one["LoadBalancerArn"], one["LoadBalancerName"]
             address = scope.address(tags.get(arn, {}))
@@ -189,7 +196,7 @@ class TargetGroup(Resource):
             for one in aws.elbv2.pages("describe_target_groups", "TargetGroups")
             if one["TargetGroupName"] in wanted or one["TargetGroupName"].startswith(f"{scope.names.prefix}-")
         ]
-        tags = tags_of(aws, [one["TargetGroupArn"] for one in groups])
+        tags = _tags(scope, cls, [one["TargetGroupArn"] for one in groups])
         for one in groups:
             arn, name = one["TargetGroupArn"], one["TargetGroupName"]
             address = scope.address(tags.get(arn, {}))
@@ -307,7 +314,7 @@ class Listener(Resource):
         ports = {want.port: want for want in scope.wanted(cls)}
         for balancer in scope.live(LoadBalancer):
             listeners = aws.elbv2.pages("describe_listeners", "Listeners", LoadBalancerArn=balancer.id)
-            tags = tags_of(aws, [one["ListenerArn"] for one in listeners])
+            tags = _tags(scope, cls, [one["ListenerArn"] for one in listeners])
             for one in listeners:
                 arn = one["ListenerArn"]
                 names = ports[one["Port"]].attributes if one["Port"] in ports else {}
@@ -413,7 +420,7 @@ class HostRule(Resource):
                 for one in aws.elbv2.pages("describe_rules", "Rules", ListenerArn=listener.id)
                 if not one["IsDefault"]
             ]
-            tags = tags_of(aws, [one["RuleArn"] for one in rules])
+            tags = _tags(scope, cls, [one["RuleArn"] for one in rules])
             for one in rules:
                 arn = one["RuleArn"]
                 yield Live(arn, cls._has(listener.id, one), scope.address(tags.get(arn, {})), out={"arn": arn})

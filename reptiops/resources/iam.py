@@ -14,6 +14,11 @@ from reptiops.engine.scope import Scope
 from reptiops.policy import Policy
 
 
+def _roles(scope: Scope) -> list[dict[str, Any]]:
+    """All roles of the account, without policies and tags."""
+    return scope.once("roles", lambda: scope.aws.iam.pages("list_roles", "Roles"))
+
+
 @dataclass(frozen=True)
 class Role(Resource):
     """A role with everything attached to it; what a person attached by hand shows as a difference."""
@@ -41,18 +46,20 @@ class Role(Resource):
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
-        """All roles of the account in pages; those with our tags, or with a name that we want."""
+        """All roles of the account in pages; those with our tags, or with a name that we want.
+
+        Two bulk reads: one has the policies and tags, the other description and session length.
+        """
         names = {want.key() for want in scope.wanted(Role)}
-        for one in aws.iam.pages("get_account_authorization_details", "RoleDetailList", Filter=["Role"]):
+        details = aws.iam.pages("get_account_authorization_details", "RoleDetailList", Filter=["Role"])
+        listed = {one["RoleName"]: one for one in _roles(scope)}
+        for one in details:
             name = one["RoleName"]
+            address = scope.address({t["Key"]: t["Value"] for t in one.get("Tags", [])})
             prefixed = name.lower().startswith(f"{scope.names.prefix}-")
-            if not prefixed and name.lower() not in names:
+            if name.lower() not in names and (address is None or not prefixed):
                 continue
-            role = aws.iam.get_role(RoleName=name)["Role"]  # the bulk answer has neither description nor session length
-            tags = {t["Key"]: t["Value"] for t in role.get("Tags", [])}
-            address = scope.address(tags)
-            if address is None and name.lower() not in names:
-                continue
+            role = listed.get(name) or aws.iam.get_role(RoleName=name)["Role"]  # made between the two reads
             has = cls(
                 name=name,
                 trust=Policy.of(one["AssumeRolePolicyDocument"]),
@@ -129,9 +136,9 @@ class ServiceLinkedRole(Resource):
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """By path: `/aws-service-role/<service>/`."""
         wanted = {want.service for want in scope.wanted(cls)}
-        for one in aws.iam.pages("list_roles", "Roles", PathPrefix="/aws-service-role/"):
+        for one in _roles(scope):
             service = one["Path"].strip("/").rsplit("/", 1)[-1]
-            if service in wanted:
+            if one["Path"].startswith("/aws-service-role/") and service in wanted:
                 yield Live(one["RoleName"], cls(service), out={"arn": one["Arn"]}, created=one.get("CreateDate"))
 
     def create(self, aws: Aws, identity: Identity) -> str:

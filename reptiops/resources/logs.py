@@ -11,6 +11,7 @@ from reptiops.aws import Aws
 from reptiops.engine.resource import REVERSIBLE, Change, Identity, Live, Resource, Risk, Undoing, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
+from reptiops.resources.tagging import singly, tags_of
 
 COMPRESSED = 0.15
 """What compression leaves of a log, roughly: AWS bills the compressed bytes and promises no ratio."""
@@ -49,22 +50,23 @@ class LogGroup(Resource):
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
-        """The wanted groups by name, and those beside them that carry our tags: what is no longer wanted is still ours.
-
-        Tags cost a call each, so only groups under the same paths are asked for theirs.
-        """
+        """The wanted groups by name, and those beside them that carry our tags: what is no longer wanted is still ours."""
         names = {want.name for want in scope.wanted(LogGroup)}
         paths = {name.rpartition("/")[0] for name in names}
-        for one in aws.logs.pages("describe_log_groups", "logGroups"):
-            if one["logGroupName"].rpartition("/")[0] not in paths:
-                continue
-            arn = one["arn"].removesuffix(":*")
-            tags = aws.logs.list_tags_for_resource(resourceArn=arn)["tags"]
-            if one["logGroupName"] not in names and scope.address(tags) is None:
+        groups = {
+            one["arn"].removesuffix(":*"): one
+            for one in aws.logs.pages("describe_log_groups", "logGroups")
+            if one["logGroupName"].rpartition("/")[0] in paths
+        }
+        read = singly(lambda arn: aws.logs.list_tags_for_resource(resourceArn=arn)["tags"])
+        tags = tags_of(scope, LogGroup, {arn: one["logGroupName"] for arn, one in groups.items()}, read, names)
+        for arn, one in groups.items():
+            address = scope.address(tags.get(arn, {}))
+            if one["logGroupName"] not in names and address is None:
                 continue
             has = cls(one["logGroupName"], one.get("retentionInDays", 0))
             created = datetime.fromtimestamp(one["creationTime"] / 1000, UTC)
-            yield Live(one["logGroupName"], has, scope.address(tags), out={"arn": arn}, created=created)
+            yield Live(one["logGroupName"], has, address, out={"arn": arn}, created=created)
 
     def create(self, aws: Aws, identity: Identity) -> str:
         """The retention is a second call."""

@@ -28,6 +28,7 @@ from reptiops.engine.resource import (
 )
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
+from reptiops.resources.tagging import singly, tags_of
 
 PASSWORD_TAG = "reptiops:password-version"
 """The tag that says from which version of the secret the master password was set."""
@@ -68,12 +69,17 @@ class SubnetGroup(Resource):
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """All of the region in pages; tags are read for wanted names and those under our prefix."""
         wanted = {want.key() for want in scope.wanted(cls)}
-        for one in aws.rds.pages("describe_db_subnet_groups", "DBSubnetGroups"):
-            name, arn = one["DBSubnetGroupName"], one["DBSubnetGroupArn"]
-            if name not in wanted and name != scope.names.prefix:
-                continue
-            has = cls(name, one["DBSubnetGroupDescription"], frozenset(s["SubnetIdentifier"] for s in one["Subnets"]))
-            yield Live(name, has, scope.address(_listed_tags(aws, arn)), out={"arn": arn})
+        groups = {
+            one["DBSubnetGroupArn"]: one
+            for one in aws.rds.pages("describe_db_subnet_groups", "DBSubnetGroups")
+            if one["DBSubnetGroupName"] in wanted or one["DBSubnetGroupName"] == scope.names.prefix
+        }
+        names = {arn: one["DBSubnetGroupName"] for arn, one in groups.items()}
+        tags = tags_of(scope, cls, names, singly(lambda arn: _listed_tags(aws, arn)), wanted)
+        for arn, one in groups.items():
+            subnets = frozenset(s["SubnetIdentifier"] for s in one["Subnets"])
+            has = cls(names[arn], one["DBSubnetGroupDescription"], subnets)
+            yield Live(names[arn], has, scope.address(tags.get(arn, {})), out={"arn": arn})
 
     def create(self, aws: Aws, identity: Identity) -> str:
         """Found again by name and tag."""
@@ -119,17 +125,22 @@ class ParameterGroup(Resource):
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """By name. Of AWS's hundreds of parameters only the wanted ones and those that a person set are read."""
         wanted = {want.key(): want for want in scope.wanted(cls)}
-        for one in aws.rds.pages("describe_db_parameter_groups", "DBParameterGroups"):
-            name, arn = one["DBParameterGroupName"], one["DBParameterGroupArn"]
-            if name not in wanted:
-                continue
+        groups = {
+            one["DBParameterGroupArn"]: one
+            for one in aws.rds.pages("describe_db_parameter_groups", "DBParameterGroups")
+            if one["DBParameterGroupName"] in wanted
+        }
+        names = {arn: one["DBParameterGroupName"] for arn, one in groups.items()}
+        tags = tags_of(scope, cls, names, singly(lambda arn: _listed_tags(aws, arn)), wanted)
+        for arn, one in groups.items():
+            name = names[arn]
             parameters = {
                 p["ParameterName"]: p.get("ParameterValue", "")
                 for p in aws.rds.pages("describe_db_parameters", "Parameters", DBParameterGroupName=name)
                 if p.get("Source") == "user" or p["ParameterName"] in wanted[name].parameters
             }
             has = cls(name, one["DBParameterGroupFamily"], one["Description"], parameters)
-            yield Live(name, has, scope.address(_listed_tags(aws, arn)), out={"arn": arn})
+            yield Live(name, has, scope.address(tags.get(arn, {})), out={"arn": arn})
 
     def create(self, aws: Aws, identity: Identity) -> str:
         """The group, then its parameters."""

@@ -29,6 +29,11 @@ def record_sets(aws: Aws, zone: str) -> list[dict[str, Any]]:
     return aws.route53.pages("list_resource_record_sets", "ResourceRecordSets", HostedZoneId=zone)
 
 
+def _observed(scope: Scope, zone: str) -> list[dict[str, Any]]:
+    """All record sets of a zone, read once in a look."""
+    return scope.once(f"records of {zone}", lambda: record_sets(scope.aws, zone))
+
+
 def change(aws: Aws, zone: str, changes: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
     """Send one batch; Route 53 takes all of it or nothing."""
     batch = [{"Action": action, "ResourceRecordSet": dict(record)} for action, record in changes]
@@ -128,7 +133,7 @@ class ValidationRecord(Resource):
         if not ours:
             return
         for zone in sorted(_zones(scope.wanted(cls), scope)):
-            for one in record_sets(aws, zone):
+            for one in _observed(scope, zone):
                 name = canonical(one["Name"])
                 if one["Type"] == "CNAME" and name in ours:
                     value = canonical(one["ResourceRecords"][0]["Value"])
@@ -211,7 +216,7 @@ class AliasRecords(Resource):
         for zone in sorted(_zones(wanted, scope)):
             claimed = {host for want in wanted for host in want.hosts}
             aliases = {}
-            for record in record_sets(aws, zone):
+            for record in _observed(scope, zone):
                 host, ours = canonical(record["Name"]), record["Type"] in ("A", "CNAME")
                 if ours or (host in claimed and record["Type"] not in KEPT_TYPES):
                     aliases[host if ours else f"{host} {record['Type']}"] = _alias(record)

@@ -13,6 +13,7 @@ from reptiops.engine.resource import REVERSIBLE, Change, Identity, Live, Resourc
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 from reptiops.policy import Policy
+from reptiops.resources.tagging import singly, tags_of
 
 BATCH = 1000
 """DeleteObjects takes so many."""
@@ -84,13 +85,17 @@ class Bucket(Resource):
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """Our account's buckets with a wanted name, and those under our prefix that carry our tags."""
         names = {want.name for want in scope.wanted(cls)}
-        for one in aws.s3.pages("list_buckets", "Buckets"):
-            name = one["Name"]
-            if name not in names and not name.startswith(f"{scope.names.prefix}-"):
-                continue
-            address = scope.address(_tags(aws, name))
+        buckets = {
+            f"arn:aws:s3:::{one['Name']}": one
+            for one in aws.s3.pages("list_buckets", "Buckets")
+            if one["Name"] in names or one["Name"].startswith(f"{scope.names.prefix}-")
+        }
+        called = {arn: one["Name"] for arn, one in buckets.items()}
+        tags = tags_of(scope, cls, called, singly(lambda arn: _tags(aws, called[arn])), names)
+        for arn, one in buckets.items():
+            name, address = one["Name"], scope.address(tags.get(arn, {}))
             if name in names or address is not None:
-                out = {"arn": f"arn:aws:s3:::{name}", "domain": f"{name}.s3.amazonaws.com"}
+                out = {"arn": arn, "domain": f"{name}.s3.amazonaws.com"}
                 yield Live(name, cls._read(aws, name), address, out=out, created=one.get("CreationDate"))
 
     @classmethod

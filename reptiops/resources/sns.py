@@ -12,6 +12,7 @@ from reptiops.aws import Aws, code
 from reptiops.engine.resource import Identity, Kept, Live, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.policy import Policy
+from reptiops.resources.tagging import singly, tags_of
 
 PENDING = "PendingConfirmation"
 """What AWS lists in the place of an ARN until the addressee has confirmed."""
@@ -44,9 +45,9 @@ class Topic(Resource):
                 if code(error) not in cls.absent:
                     raise
                 continue
-            tags = {t["Key"]: t["Value"] for t in aws.sns.list_tags_for_resource(ResourceArn=arn)["Tags"]}
+            tags = tags_of(scope, cls, {arn: arn}, singly(lambda arn: _tags(aws, arn)), {arn})
             has = cls(want.name, Policy.of(attributes["Policy"]))
-            yield Live(arn, has, scope.address(tags), out={"arn": arn})
+            yield Live(arn, has, scope.address(tags.get(arn, {})), out={"arn": arn})
 
     def create(self, aws: Aws, identity: Identity) -> str:
         """The same name again answers the same topic, but other tags are an error. The policy is a second call."""
@@ -64,6 +65,10 @@ class Topic(Resource):
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """Its subscriptions go with it."""
         aws.sns.delete_topic(TopicArn=live.id)
+
+
+def _tags(aws: Aws, arn: str) -> dict[str, str]:
+    return {t["Key"]: t["Value"] for t in aws.sns.list_tags_for_resource(ResourceArn=arn)["Tags"]}
 
 
 @dataclass(frozen=True)

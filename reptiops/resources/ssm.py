@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from reptiops.aws import Aws
 from reptiops.engine.resource import Identity, Live, Resource, fixed
 from reptiops.engine.scope import Scope
+from reptiops.resources.tagging import singly, tags_of
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,16 @@ class Parameter(Resource):
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
-        """Everything under our path in pages; tags cost a call each."""
+        """Everything under our path in pages."""
         path = f"/{scope.names.project}/{scope.names.environment}"
         wanted = {want.name for want in scope.wanted(cls)}
-        for one in aws.ssm.pages("get_parameters_by_path", "Parameters", Path=path, Recursive=True):
-            tags = aws.ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=one["Name"])["TagList"]
-            address = scope.address({t["Key"]: t["Value"] for t in tags})
+        found = {
+            one["ARN"]: one for one in aws.ssm.pages("get_parameters_by_path", "Parameters", Path=path, Recursive=True)
+        }
+        names = {arn: one["Name"] for arn, one in found.items()}
+        tags = tags_of(scope, cls, names, singly(lambda arn: _tags(aws, names[arn])), wanted)
+        for arn, one in found.items():
+            address = scope.address(tags.get(arn, {}))
             if one["Name"] in wanted or address is not None:
                 yield Live(one["Name"], cls(one["Name"], one["Value"]), address, out={"arn": one["ARN"]})
 
@@ -50,3 +55,8 @@ class Parameter(Resource):
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """At once."""
         aws.ssm.delete_parameter(Name=live.id)
+
+
+def _tags(aws: Aws, name: str) -> dict[str, str]:
+    answer = aws.ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)
+    return {t["Key"]: t["Value"] for t in answer["TagList"]}
