@@ -38,14 +38,18 @@ def is_shipped(file: Path) -> bool:
 def directories(shelf: Shelf, explicit: Path | str | None) -> tuple[Path, ...]:
     """The directories that are searched, the first that has a file winning.
 
-    A directory that was asked for, by argument or by variable, is the only one.
+    A directory that was asked for, by argument or by variable, is the only one for configurations; of playbooks a team
+    copies the one that it changes, and the others stay those that come with the tool.
     """
-    if explicit is not None:
-        return (Path(explicit),)
-    from_variable = os.environ.get(_VARIABLES[shelf])
-    if from_variable:
-        return (Path(from_variable),)
-    return Path(shelf), shipped_dir(shelf)
+    asked_for = _asked_for(shelf, explicit)
+    if asked_for is None:
+        return Path(shelf), shipped_dir(shelf)
+    return (asked_for,) if shelf == "config" else (asked_for, shipped_dir(shelf))
+
+
+def _asked_for(shelf: Shelf, explicit: Path | str | None) -> Path | None:
+    given = explicit or os.environ.get(_VARIABLES[shelf])
+    return Path(given) if given else None
 
 
 def known_names(shelf: Shelf, explicit: Path | str | None, pattern: re.Pattern[str]) -> tuple[str, ...]:
@@ -59,11 +63,10 @@ def find_file(shelf: Shelf, name: str, explicit: Path | str | None, pattern: re.
 
     Names follow `pattern`, which has no dot and no slash: no name leads out of the directories.
     """
-    folders = directories(shelf, explicit)
-    asked_for = len(folders) == 1
-    if asked_for and not folders[0].is_dir():
+    folders, asked_for = directories(shelf, explicit), _asked_for(shelf, explicit)
+    if asked_for is not None and not asked_for.is_dir():
         what = f"this directory of {_WORDS[shelf]} files does not exist"
-        raise ConfigurationError([Mistake(str(folders[0]), 0, "", what)])
+        raise ConfigurationError([Mistake(str(asked_for), 0, "", what)])
     if pattern.fullmatch(name):
         for folder in folders:
             if (folder / f"{name}.yaml").is_file():

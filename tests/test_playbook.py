@@ -137,7 +137,9 @@ def test_own_playbooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_playbook("nightly").name == "nightly"
     assert "provision" in playbooks()
     monkeypatch.setenv("REPTIOPS_PLAYBOOK_DIR", str(tmp_path / "playbooks"))
-    assert playbooks() == ("nightly",)
+    assert {"nightly", "provision", "reconcile"} <= set(playbooks()), "the shipped ones stay"
+    assert playbook_file("nightly").parent == tmp_path / "playbooks"
+    assert playbook_file("provision").parent != tmp_path / "playbooks"
     with pytest.raises(ConfigurationError, match="there is no playbook called 'nightl'; did you mean nightly"):
         playbook_file("nightl")
 
