@@ -24,7 +24,6 @@ from reptiops.engine.plan import Action, Matcher, make, wanted
 from reptiops.engine.resource import Change, Live, Resource, Undoing
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Journal, Records
-from reptiops.report import describe
 from reptiops.resources import acm, ec2, ecr, elasticache, iam, logs, rds, s3, secretsmanager
 from reptiops.testing import mocked_aws, provision
 from tests.test_engine import BELONGS, NAMES, Note, live_notes
@@ -140,8 +139,8 @@ def test_the_plan_says_it(tmp_path: Path) -> None:
     with mocked_aws() as session:
         provision(session, tmp_path, "dev", only=("storage/bucket",))
         where = {"session": session, "state_dir": tmp_path, "config_dir": tmp_path, "only": ("storage/bucket",)}
-        shown = describe.plan(app.plan("dev", **where))
-        told = {c["address"]: (c["action"], c["undo"]) for c in shown["changes"]}
+        _, shown = app.documented_plan("dev", **where)
+        told = {c.address: (c.action, c.undo) for c in shown.changes}
         assert told["storage/bucket/assets"] == ("update", "one-way")
         app.provision("dev", **where)
         assert app.plan("dev", **where).changes == ()

@@ -7,6 +7,7 @@ outcome = reptiops.provision("dev", session=boto3.Session(...), state_dir=path)
 from reptiops.app.acceptance import accept
 from reptiops.app.costs import Cost, cost, cost_of_plan, estimate
 from reptiops.app.office_hours import Parked, start, stop
+from reptiops.app.planned import PlanMoved, documented_plan
 from reptiops.app.provisioning import OnFailure, Outcome, ProvisionFailed, declared, plan, provision, steps_of
 from reptiops.app.recovery import RollbackIncomplete, in_doubt, roll_back
 from reptiops.app.removal import Teardown, teardown
@@ -37,6 +38,7 @@ __all__ = [
     "OnFailure",
     "Outcome",
     "Parked",
+    "PlanMoved",
     "ProvisionFailed",
     "Reconciled",
     "Refused",
@@ -52,6 +54,7 @@ __all__ = [
     "cost_of_plan",
     "count_failure",
     "declared",
+    "documented_plan",
     "drift",
     "drift_site",
     "estimate",

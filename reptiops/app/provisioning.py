@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from reptiops.app.costs import configured
+from reptiops.app.planned import hold_to
 from reptiops.app.recovery import undone_text
 from reptiops.app.runs import Interrupted, announce, interrupted, writing
 from reptiops.app.site import Refused, Settings, Site, foretold, open_site, plan_site, select
@@ -26,6 +27,7 @@ from reptiops.engine.rollback import Undone, inventory, rollback
 from reptiops.engine.scope import Scope
 from reptiops.errors import ReptiopsError
 from reptiops.facts import Facts
+from reptiops.plandocument import PlanDocument
 from reptiops.playbook import Playbook, load_playbook
 from reptiops.steps import documented
 
@@ -82,22 +84,27 @@ def provision(
     allow_replace: bool = False,
     stop: threading.Event | None = None,
     playbook: str = "provision",
+    kept: PlanDocument | None = None,
     **settings: Any,
 ) -> Outcome:
     """Make the environment exist, as the playbook says where nothing is given here.
 
-    Raises Refused before any write, ProvisionFailed after a failure was handled.
+    With `kept`, a plan that was kept before, it does what that says, or raises PlanMoved. Raises Refused before any
+    write, ProvisionFailed after a failure was handled.
     """
     started = time.monotonic()
     options = Settings(environment, **settings)
     book = load_playbook(playbook, options.playbook_dir)
-    selection = _selected(book, phases, only)
+    chosen = kept.selection if kept else None
+    selection = select(chosen.phases, chosen.addresses) if chosen else _selected(book, phases, only)
     how = on_failure or ("keep" if book.on_failure == "keep" else "rollback")
     site = open_site(options)
     if site.facts.missing:
         raise Refused("\n".join(("The environment cannot be made yet:", *(f"  {one}" for one in site.facts.missing))))
     scope = site.scope()
     made = foretold(site, make(site.graph, site.given, scope, site.state, selection))
+    if kept is not None:
+        hold_to(kept, site, made, selection)
     _refuse(made, book, allow_replace)
     if not made.changes:
         _record(site, made, options.tell, scope)

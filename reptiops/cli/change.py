@@ -14,7 +14,8 @@ from reptiops.cli.signals import stoppable
 from reptiops.config import Environment, load_environment
 from reptiops.engine.plan import Action, Plan
 from reptiops.engine.recover import Unfinished
-from reptiops.report import describe, terminal
+from reptiops.plandocument import read_plan
+from reptiops.report import describe, plans, terminal
 
 
 @click.command()
@@ -23,6 +24,12 @@ from reptiops.report import describe, terminal
 @click.option("--on-failure", type=click.Choice(["rollback", "keep"]), help="Default: as the playbook says.")
 @click.option("--strict-phases", is_flag=True, help="Finish each phase before the next starts.")
 @click.option("--allow-replace", is_flag=True, help="Allow deleting and making anew what cannot change in place.")
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Do exactly what `plan --out` kept, unasked; refuse when AWS or the configuration has moved.",
+)
 @selectable
 @shared
 def provision(
@@ -31,19 +38,24 @@ def provision(
     on_failure: Any,
     strict_phases: bool,
     allow_replace: bool,
+    plan_file: Path | None,
     phases: tuple[str, ...],
     only: tuple[str, ...],
     playbook: str = "provision",
     **given: Any,
 ) -> None:
     """Make ENV exist, or bring it back to its configuration."""
-    refuse_to_ask(given, yes)
+    refuse_to_ask(given, yes or plan_file is not None)
+    if plan_file is not None and (phases or only):
+        raise click.UsageError("--plan says itself what it touches: leave out --phase and --only")
+    kept = read_plan(plan_file) if plan_file else None
     console = console_of(given)
     progress = terminal.Progress(console, given["verbose"])
+    configuration = load_environment(env, given["config_dir"])
 
     def approve(plan: Plan) -> bool:
-        terminal.show_plan(console, plan, given["verbose"])
-        return yes or click.confirm("Do it?", default=False, err=given["as_json"])
+        plans.show_plan(console, plan, given["verbose"], app.cost_of_plan(configuration, plan))
+        return kept is not None or yes or click.confirm("Do it?", default=False, err=given["as_json"])
 
     with stoppable(console) as stop:
         outcome = app.provision(
@@ -57,6 +69,7 @@ def provision(
             stop=stop,
             tell=progress,
             playbook=playbook,
+            kept=kept,
             **site_settings(given),
         )
     if given["as_json"]:
@@ -71,11 +84,11 @@ def _show_outcome(
     console: Console, env: str, outcome: app.Outcome, progress: terminal.Progress, given: dict[str, Any]
 ) -> None:
     if not outcome.plan.changes:
-        terminal.show_notes(console, outcome.plan.notes)
-        console.print(terminal.summary(outcome.plan))
+        plans.show_notes(console, outcome.plan.notes)
+        console.print(plans.summary(outcome.plan))
     counts = ", ".join(f"{n} {word}" for word, n in progress.counts.items()) or "no change"
     console.print(
-        f"\n[bold]{env}[/]: {counts} in {terminal.duration(outcome.seconds)}, {outcome.calls} calls", highlight=False
+        f"\n[bold]{env}[/]: {counts} in {plans.duration(outcome.seconds)}, {outcome.calls} calls", highlight=False
     )
     for line in outcome.left:
         console.print(f"[red]not as wanted:[/] {line}")
@@ -133,7 +146,7 @@ def teardown(env: str | None, yes: bool, allow_protected: bool, playbook: str = 
         console.print(f"Nothing of {env} is there.")
     else:
         console.print(
-            f"\n[bold]{env}[/]: {len(done.doomed)} resources removed in {terminal.duration(done.seconds)}, {done.calls} calls",
+            f"\n[bold]{env}[/]: {len(done.doomed)} resources removed in {plans.duration(done.seconds)}, {done.calls} calls",
             highlight=False,
         )
         for line in done.kept:

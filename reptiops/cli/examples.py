@@ -13,10 +13,12 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "plan": (
         ("reptiops plan dev --sandbox", "what provision would do; changes nothing"),
         ("reptiops plan dev --sandbox --phase network", "only that phase"),
+        ("reptiops plan dev --sandbox --out dev.plan", "keep it, for provision --plan"),
     ),
     "provision": (
         ("reptiops provision dev --sandbox", "show the plan, ask, make it so"),
         ("reptiops provision dev --sandbox --yes --only compute/service/repti-core", "one address, unasked"),
+        ("reptiops provision dev --sandbox --plan dev.plan", "exactly what was planned, or nothing"),
     ),
     "status": (("reptiops status dev --sandbox", "every resource: address, status, age, id"),),
     "outputs": (("reptiops outputs dev --sandbox --json", "endpoints and ARNs for a script"),),

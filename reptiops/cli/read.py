@@ -2,31 +2,53 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 from typing import Any
 
 import click
 
-from reptiops import app
+from reptiops import app, plandocument
 from reptiops.cli.options import paged, selectable, shared, show_json, site_settings
-from reptiops.report import describe, terminal
+from reptiops.config import load_environment
+from reptiops.report import describe, plans, terminal
 
 
 @click.command()
 @click.argument("env")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 3 when there are changes.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Keep the plan, for provision --plan.")
 @selectable
 @shared
-def plan(env: str, detailed_exitcode: bool, phases: tuple[str, ...], only: tuple[str, ...], **given: Any) -> None:
+def plan(
+    env: str, detailed_exitcode: bool, out: Path | None, phases: tuple[str, ...], only: tuple[str, ...], **given: Any
+) -> None:
     """Show what provision would do to ENV."""
-    made = app.plan(env, phases=phases, only=only, **site_settings(given))
+    made, document = app.documented_plan(env, phases=phases, only=only, **site_settings(given))
     if given["as_json"]:
-        show_json(describe.plan(made))
+        show_json(document.model_dump(mode="json", by_alias=True))
+    elif given["quiet"]:
+        for change in document.changes:
+            click.echo(f"{change.action} {change.address}")
     else:
+        configuration = load_environment(env, given["config_dir"])
         with paged() as console:
-            terminal.show_plan(console, made, given["verbose"])
+            plans.show_plan(console, made, given["verbose"], app.cost_of_plan(configuration, made))
+    if out is not None:
+        _keep(out, plandocument.text(document))
+        if not given["as_json"] and not given["quiet"]:
+            click.echo(f"{out}: kept. `reptiops provision {env} --plan {out}` does exactly this, or nothing.")
     if detailed_exitcode and made.changes:
         raise SystemExit(3)
+
+
+def _keep(file: Path, text: str) -> None:
+    """Write a file that only its owner can read: a plan tells a lot about an account."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as handle:
+        handle.write(text)
+    file.chmod(0o600)
 
 
 @click.command()

@@ -83,18 +83,22 @@ def _asked(answers: Answers, given: dict[str, Any]) -> Answers:
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["environment", "playbook"]))
+@click.argument("what", type=click.Choice(["environment", "playbook", "plan"]))
 @DEBUG
 def schema(what: str, debug: bool) -> None:
-    """Print a JSON Schema: of an environment's or a playbook's file, for editors."""
+    """Print a JSON Schema: of an environment's or a playbook's file, for editors, or of `plan --json`."""
     if what == "environment":
         from reptiops.config import environment_schema
 
         show_json(environment_schema())
-    else:
+    elif what == "playbook":
         from reptiops.playbook import playbook_schema
 
         show_json(playbook_schema())
+    else:
+        from reptiops.plandocument import plan_schema
+
+        show_json(plan_schema())
 
 
 @click.command()

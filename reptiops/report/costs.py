@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from reptiops.app import Cost
 from reptiops.cost import Component, Estimate, Money
-from reptiops.report.terminal import show_notes
+from reptiops.report.plans import show_notes
 
 SCHEMA = 1
 CLOSE = 0.05

@@ -1,44 +1,25 @@
-"""Plans, outcomes and status as plain data: what `--json` prints and what the terminal renders."""
+"""Outcomes and status as plain data: what `--json` prints and what the terminal renders."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from reptiops import plandocument
 from reptiops.app import Outcome
 from reptiops.config import Environment
 from reptiops.engine.plan import Plan
 from reptiops.engine.resource import Live
 from reptiops.report.terminal import age
 
-SCHEMA = 1
-
-
-def plan(made: Plan) -> dict[str, Any]:
-    """A plan: one object for each address that changes."""
-    return {
-        "schema": SCHEMA,
-        "notes": list(made.notes),
-        "unchanged": made.count("none"),
-        "changes": [
-            {
-                "address": a.address,
-                "action": a.verb,
-                "kind": a.kind.kind(),
-                "id": a.live.id if a.live else None,
-                "undo": a.undoing.undo,
-                "undo_why": a.undoing.why or None,
-                "fields": [{"field": c.path, "live": c.has, "wanted": c.want, "replaces": c.fixed} for c in a.changes],
-            }
-            for a in made.changes
-        ],
-    }
-
 
 def outcome(done: Outcome) -> dict[str, Any]:
-    """A finished provision."""
+    """A finished provision: what was planned, and what came of it."""
     return {
-        **plan(done.plan),
+        "schema": plandocument.FORM,
+        "notes": list(done.plan.notes),
+        "counts": plandocument.counts(done.plan).model_dump(),
+        "changes": [change.model_dump(mode="json") for change in plandocument.changes(done.plan)],
         "seconds": round(done.seconds, 1),
         "calls": done.calls,
         "left": list(done.left),

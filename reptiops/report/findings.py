@@ -13,7 +13,7 @@ from rich.markup import escape
 from reptiops.app.upkeep import Reconciled
 from reptiops.engine.drift import Drift, Finding
 from reptiops.operations.who import Deed
-from reptiops.report.terminal import duration
+from reptiops.report.plans import duration
 
 SCHEMA = 1
 COLOURS = {"security": "red", "data": "red", "availability": "yellow", "cost": "cyan", "cosmetic": "dim"}

@@ -1,0 +1,39 @@
+"""A plan as a document that can be kept, and a run that does exactly what was kept or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from reptiops.app.costs import cost_of_plan
+from reptiops.app.site import Refused, Settings, Site, open_site, plan_site, select
+from reptiops.engine.plan import Plan, Selection
+from reptiops.plandocument import PlanDocument, document, moved
+
+
+class PlanMoved(Refused):
+    """AWS or the configuration is no longer as it was when the plan was made."""
+
+
+def documented_plan(
+    environment: str, *, phases: Iterable[str] = (), only: Iterable[str] = (), **settings: Any
+) -> tuple[Plan, PlanDocument]:
+    """What provision would do, and the same as a document. Reads only."""
+    site, selection = open_site(Settings(environment, **settings)), select(phases, only)
+    made = plan_site(site, selection)
+    return made, document_of(site, made, selection)
+
+
+def document_of(site: Site, made: Plan, selection: Selection) -> PlanDocument:
+    """A plan of an opened site, with its cost."""
+    return document(site.env, site.belongs, made, selection, cost_of_plan(site.env, made))
+
+
+def hold_to(kept: PlanDocument, site: Site, made: Plan, selection: Selection) -> None:
+    """Raise PlanMoved unless this plan is the one that was kept."""
+    found = moved(kept, document_of(site, made, selection))
+    if found:
+        lines = "\n".join(f"  {line}" for line in found)
+        raise PlanMoved(
+            f"The plan of {kept.made} no longer holds:\n{lines}\nNothing was changed. Plan again, read it, and keep it."
+        )

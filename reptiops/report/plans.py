@@ -1,0 +1,198 @@
+"""A plan for a person: by phase in the documented order, a line a resource, what differs inside it by meaning.
+
+Colours are the terminal's own sixteen, so that they can be read on light and on dark; every mark is told by its sign
+as well, so that nothing is lost without colour.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.text import Text
+
+from reptiops.cost import Difference
+from reptiops.engine.eta import Forecast
+from reptiops.engine.graph import PHASES
+from reptiops.engine.plan import Action, Plan, Verb
+from reptiops.engine.resource import Change, plain
+from reptiops.report import fields
+from reptiops.report.fields import differences, known, short, words
+
+MARKS = {
+    "create": "[green]+[/]",
+    "update": "[yellow]~[/]",
+    "replace": "[magenta]±[/]",
+    "delete": "[red]-[/]",
+    "foreign": "[red]![/]",
+}
+VERBS: tuple[Verb, ...] = ("create", "update", "replace", "delete", "foreign")
+SLOW = 20.0
+"""Seconds from which the expected time of one resource is worth a word."""
+_SIGNS = {"added": "[green]+[/]", "removed": "[red]-[/]"}
+
+
+def duration(seconds: float) -> str:
+    """`4.2 s`, `45 s`, `3 min 10 s`, `1 h 5 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def say(console: Console, markup: str, indent: int = 0) -> None:
+    """One line. On a terminal it is wrapped under its own beginning; in a log it stays one line, to be searched."""
+    text = Text.from_markup(markup)
+    if console.is_terminal:
+        console.print(Padding(text, (0, 0, 0, indent)), highlight=False)
+    else:
+        console.print(Text(" " * indent).append(text), highlight=False, soft_wrap=True)
+
+
+def show_plan(console: Console, plan: Plan, verbose: bool = False, cost: Difference | None = None) -> None:
+    """All of it; with `cost`, what it does to the monthly bill. A quiet console shows nothing."""
+    for phase, actions in _by_phase(plan).items():
+        counts = Counter(a.verb for a in actions)
+        counted = ", ".join(f"{counts[v]} {_to(v)}" for v in VERBS if counts[v])
+        say(console, f"[bold]{phase}[/]  [dim]{counted}[/]")
+        for action in actions:
+            _show_action(console, action, [*_remarks(action, plan.forecast, cost)], verbose)
+    if plan.changes:
+        console.print()
+    show_notes(console, plan.notes)
+    say(console, summary(plan))
+    for line in outlook(plan, cost):
+        say(console, line)
+
+
+def _to(verb: str) -> str:
+    return "in the way" if verb == "foreign" else f"to {verb}"
+
+
+def _by_phase(plan: Plan) -> dict[str, list[Action]]:
+    found: dict[str, list[Action]] = {phase: [] for phase in PHASES}
+    for action in plan.changes:
+        found.setdefault(action.phase, []).append(action)
+    return {phase: actions for phase, actions in found.items() if actions}
+
+
+def _show_action(console: Console, action: Action, remarks: list[str], verbose: bool) -> None:
+    head = f"  {MARKS[action.verb]} {escape(action.address)}"
+    line = "  ".join([head, *remarks])
+    if not console.is_terminal or Text.from_markup(line).cell_len <= console.width:
+        say(console, line)
+    else:
+        say(console, head)
+        say(console, "  ".join(remarks), 6)
+    if action.verb in ("update", "replace", "foreign"):
+        for change in action.changes:
+            _show_change(console, change)
+    elif verbose and action.verb == "create" and action.want is not None:
+        for path, value in _settings(action):
+            say(console, f"{escape(path)}: {escape(value)}", 6)
+
+
+def _remarks(action: Action, forecast: Forecast | None, cost: Difference | None) -> Iterator[str]:
+    """The id, and what is worth a word: how long, how much, how far it can be undone."""
+    if action.live is not None:
+        yield f"[dim]{escape(brief(action.live.id))}[/]"
+    leg = forecast.legs.get(action.address) if forecast else None
+    if leg is not None and leg.seconds >= SLOW:
+        yield f"[dim]~{duration(leg.seconds)}[/]"
+    amount = cost.by_address.get(action.address, 0.0) if cost else 0.0
+    if abs(amount) >= 0.5:
+        yield f"[dim]{_dollars(amount)} a month[/]"
+    if action.brought_forward:
+        yield "[dim](brought forward)[/]"
+    undo = _undo(action)
+    if undo:
+        yield undo
+
+
+def brief(identifier: str) -> str:
+    """The part of an id by which a person knows the thing; of an ARN that is what follows its kind."""
+    return identifier.rsplit("/" if "/" in identifier else ":", 1)[-1] if identifier.startswith("arn:") else identifier
+
+
+def _dollars(amount: float) -> str:
+    """`+$32.85`, `-$12.41`: a change, so always with its sign."""
+    return f"{'+' if amount >= 0 else '-'}${abs(amount):,.2f}"
+
+
+def _undo(action: Action) -> str:
+    """How far it can be undone. That a created thing can be removed again goes without saying."""
+    how = action.undoing
+    if action.verb in ("create", "foreign") and how.undo == "reversible":
+        return ""
+    colour = {"reversible": "dim", "reversible with data loss": "yellow", "one-way": "red"}[how.undo]
+    return f"[{colour}]{how.undo}{f': {escape(how.why)}' if how.why else ''}[/]"
+
+
+def _settings(action: Action) -> Iterator[tuple[str, str]]:
+    """What will be set on a new resource, a line a field; what is empty or not set goes without saying."""
+    whole = plain(action.want)
+    if isinstance(whole, dict):
+        for name, value in whole.items():
+            if value not in (None, "", [], {}):
+                yield name, short(words(value))
+
+
+def _show_change(console: Console, change: Change) -> None:
+    forced = "  [magenta](forces a replacement)[/]" if change.fixed else ""
+    found = differences(change.path, change.has, change.want)
+    come_and_go = [d for d in found if d.what != "changed" and d.path == change.path]
+    if come_and_go and len(come_and_go) == len(found) and (len(found) > 1 or isinstance(change.want, list)):
+        say(console, f"{escape(change.path)}{forced}", 6)
+        for one in found:
+            value = one.want if one.what == "added" else one.has
+            say(console, f"{_SIGNS[one.what]} {escape(short(words(value)))}", 8)
+        return
+    for one in found:
+        say(console, f"{_difference(one)}{forced}", 6)
+
+
+def _difference(one: fields.Difference) -> str:
+    if one.what in _SIGNS and one.path.find("[") >= 0:
+        value = one.want if one.what == "added" else one.has
+        return f"{escape(one.path)}: {_SIGNS[one.what]} {escape(short(words(value)))}"
+    want = "(known after apply)" if isinstance(one.want, str) and known(one.want) != one.want else words(one.want)
+    return f"{escape(one.path)}: {escape(short(words(one.has)))} → {escape(short(want))}"
+
+
+def summary(plan: Plan) -> str:
+    """`Plan: 12 to create, …` or that nothing needs doing."""
+    if not plan.changes:
+        return f"[green]Nothing to do:[/] {len(plan.actions)} resources are as they should be."
+    parts = [f"{plan.count(v)} {_to(v)}" for v in VERBS if plan.count(v)]
+    return f"[bold]Plan:[/] {', '.join(parts)}; {plan.count('none')} unchanged."
+
+
+def outlook(plan: Plan, cost: Difference | None = None) -> Iterator[str]:
+    """How long it is expected to take and what holds it up, what it costs, and what cannot be undone."""
+    if plan.forecast is not None and plan.forecast.pole is not None:
+        pole = plan.forecast.pole
+        alone = f"; the long pole is {escape(pole.address)} ({duration(pole.seconds)})" if pole.seconds >= SLOW else ""
+        yield f"[bold]Time:[/] about {duration(plan.forecast.seconds)}{alone}."
+    if cost is not None and plan.changes:
+        before, after = cost.before.total.typical, cost.after.total.typical
+        yield (
+            f"[bold]Cost:[/] {_dollars(cost.typical)} a month at typical traffic (${before:,.2f} → ${after:,.2f}), "
+            f"{_dollars(cost.fixed)} of it fixed."
+        )
+    ways = Counter(a.undoing.undo for a in plan.changes)
+    hard = [f"{ways[w]} {w}" for w in ("one-way", "reversible with data loss") if ways[w]]
+    if hard:
+        yield f"[bold]Undo:[/] {', '.join(hard)}; the rest can be undone."
+
+
+def show_notes(console: Console, notes: Iterable[str]) -> None:
+    """What a person should know, one line each."""
+    for note in notes:
+        say(console, f"[yellow]note:[/] {escape(note)}")
