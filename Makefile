@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test proof crash drift-table lint clean
+.PHONY: demo test report-check proof crash drift-table lint clean
 
 $(BIN)/.installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -19,7 +19,11 @@ lint: $(BIN)/.installed
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not proof"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not proof and not browser"
+
+# The report in headless Chromium (Debian: apt-get install chromium); skips without it.
+report-check: $(BIN)/.installed
+	$(BIN)/python -m pytest -s -rs -m browser tests/test_report.py
 
 # The whole of what `make test` samples: hours. It goes on where it stopped; REPTIOPS_SHARD=1/4 takes a part.
 proof: $(BIN)/.installed

@@ -7,6 +7,7 @@ outcome = reptiops.provision("dev", session=boto3.Session(...), state_dir=path)
 from reptiops.app.acceptance import accept
 from reptiops.app.costs import Cost, cost, cost_of_plan, estimate
 from reptiops.app.office_hours import Parked, start, stop
+from reptiops.app.overview import Overview, overview
 from reptiops.app.planned import PlanMoved, documented_plan
 from reptiops.app.provisioning import OnFailure, Outcome, ProvisionFailed, declared, plan, provision, steps_of
 from reptiops.app.recovery import RollbackIncomplete, in_doubt, roll_back
@@ -37,6 +38,7 @@ __all__ = [
     "Interrupted",
     "OnFailure",
     "Outcome",
+    "Overview",
     "Parked",
     "PlanMoved",
     "ProvisionFailed",
@@ -62,6 +64,7 @@ __all__ = [
     "in_doubt",
     "notify",
     "open_site",
+    "overview",
     "owner_of",
     "plan",
     "plan_site",

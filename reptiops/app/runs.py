@@ -102,7 +102,11 @@ class Run:
 
 def history(environment: str, **settings: Any) -> tuple[Run, ...]:
     """All runs that wrote something, newest first. Calls AWS only to learn whose state it is."""
-    site = open_site(Settings(environment, **settings))
+    return runs_of(open_site(Settings(environment, **settings)))
+
+
+def runs_of(site: Site) -> tuple[Run, ...]:
+    """All runs of an opened site that wrote something, newest first."""
     runs = []
     for run in reversed(site.records.runs()):
         records = list(site.records.records(run))

@@ -31,6 +31,7 @@ COMMANDS = {
     "run": "reptiops.cli.playbooks",
     "playbook": "reptiops.cli.playbooks",
     "cost": "reptiops.cli.cost",
+    "report": "reptiops.cli.report",
     "validate": "reptiops.cli.offline",
     "graph": "reptiops.cli.offline",
     "version": "reptiops.cli.offline",

@@ -58,6 +58,9 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("reptiops cost dev", "what it costs in a month, with the guide's figures beside it; calls no AWS"),
         ("reptiops cost dev --what-if single-nat --what-if office-hours", "what would be if"),
     ),
+    "report": (
+        ("reptiops report dev --sandbox -o report.html", "architecture, drift, last run, cost; open it in a browser"),
+    ),
     "graph": (("reptiops graph dev --format mermaid", "a diagram to paste"),),
     "schema": (("reptiops schema environment", "the JSON Schema of config/<env>.yaml, for editors"),),
     "sandbox": (("reptiops sandbox start", "the embedded AWS"),),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reptiops.engine.calls import Work
+from reptiops.engine.eta import WORTH
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step, results
 from reptiops.engine.plan import EVERYTHING, Action, Matcher, Plan, Selection, decide, nobody
@@ -319,6 +320,8 @@ class Apply:
             if task.action.verb != "none":
                 if task.action.verb in ("create", "update"):
                     self._work.timings.add(task.want, task.action.verb, waited)
+                if waited >= WORTH:
+                    self._work.journal.write("ready", address=task.address, verb=task.action.verb)
                 self._work.tell(Event("done", task.address, task.action.verb, live.id, waited))
             return
         if live.status.phase == "failed" or waited > self._work.limit(task.address, kind):

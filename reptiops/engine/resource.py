@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Phase = Literal["ready", "pending", "gone", "failed"]
 Risk = Literal["security", "availability", "data", "cost", "cosmetic"]
+Drawn = Literal["", "network", "subnet", "edge", "entry", "gate", "service", "data", "store"]
+"""Where a picture of the environment has it: around everything, around a part, in front, the way in or out, what runs,
+what it keeps its data in, what lies beside; or nowhere."""
 Doing = Literal["create", "update", "delete"]
 Undo = Literal["reversible", "reversible with data loss", "one-way"]
 UNDO: tuple[Undo, ...] = ("reversible", "reversible with data loss", "one-way")
@@ -156,6 +159,7 @@ class Resource:
     """True: an update gives it a new id, so who uses the id changes too."""
     free: ClassVar[bool] = False
     """True: AWS bills nothing for it. A kind says this or what it is billed for; one that says neither is told as unpriced."""
+    drawn: ClassVar[Drawn] = ""
     within: ClassVar[bool] = False
     """True: it lives inside a resource that is ours, so one without our tags is ours all the same."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Doing, Identity, Live, NotYet, Resource, Risk, Status, fixed
+from reptiops.engine.resource import Doing, Drawn, Identity, Live, NotYet, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 
@@ -155,6 +155,7 @@ class Distribution(Resource):
     behaviours: tuple[PathBehaviour, ...] = ()
     enabled: bool = True
 
+    drawn: ClassVar[Drawn] = "edge"
     risks: ClassVar[Mapping[str, Risk]] = {"minimum_tls": "security", "certificate": "security", "price_class": "cost"}
     absent: ClassVar[frozenset[str]] = frozenset({"NoSuchDistribution"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"DistributionNotDisabled", "PreconditionFailed", "ResourceInUse"})

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Identity, Live, Resource, Risk, Status, fixed
+from reptiops.engine.resource import Drawn, Identity, Live, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
 
@@ -36,6 +36,7 @@ class Vpc(Resource):
     dns_support: bool = True
     dns_hostnames: bool = True
 
+    drawn: ClassVar[Drawn] = "network"
     free: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidVpcID.NotFound"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidVpcID.NotFound", "DependencyViolation"})
@@ -93,6 +94,7 @@ class Subnet(Resource):
     name: str = ""
     public: bool = False
 
+    drawn: ClassVar[Drawn] = "subnet"
     free: ClassVar[bool] = True
     risks: ClassVar[Mapping[str, Risk]] = {"public": "security"}
     within: ClassVar[bool] = True
@@ -235,6 +237,7 @@ class NatGateway(Resource):
     address: str = fixed()
     name: str = ""
 
+    drawn: ClassVar[Drawn] = "gate"
     absent: ClassVar[frozenset[str]] = frozenset({"NatGatewayNotFound", "InvalidNatGatewayID.NotFound"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidSubnetID.NotFound", "InvalidAllocationID.NotFound"})
     typical: ClassVar[float] = 105

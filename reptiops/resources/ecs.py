@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Doing, Identity, Live, Resource, Risk, Status, fixed, follows, local
+from reptiops.engine.resource import Doing, Drawn, Identity, Live, Resource, Risk, Status, fixed, follows, local
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 
@@ -116,6 +116,7 @@ class Service(Resource):
     platform_version: str = "LATEST"
     execute_command: bool = False
 
+    drawn: ClassVar[Drawn] = "service"
     risks: ClassVar[Mapping[str, Risk]] = {
         "public_ip": "security",
         "security_groups": "security",

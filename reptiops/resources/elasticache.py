@@ -12,6 +12,7 @@ from reptiops.aws import Aws, code, message
 from reptiops.engine.resource import (
     REVERSIBLE,
     Change,
+    Drawn,
     Identity,
     Live,
     NotYet,
@@ -125,6 +126,7 @@ class ReplicationGroup(Resource):
     """ARN of the secret whose value is the token."""
     token_version: str | None = None
 
+    drawn: ClassVar[Drawn] = "data"
     risks: ClassVar[Mapping[str, Risk]] = {
         "node_type": "cost",
         "snapshot_days": "data",

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code
-from reptiops.engine.resource import Identity, Live, Resource, Risk, Status, fixed
+from reptiops.engine.resource import Drawn, Identity, Live, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.resources.tagging import tags_of
@@ -56,6 +56,7 @@ class LoadBalancer(Resource):
     security_groups: frozenset[str] = frozenset()
     attributes: Mapping[str, str] = field(default_factory=dict)
 
+    drawn: ClassVar[Drawn] = "entry"
     risks: ClassVar[Mapping[str, Risk]] = {"security_groups": "security", "attributes": "security"}
     absent: ClassVar[frozenset[str]] = frozenset({"LoadBalancerNotFound"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"SubnetNotFound", "ResourceInUse"})

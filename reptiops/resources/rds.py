@@ -15,6 +15,7 @@ from reptiops.engine.resource import (
     REVERSIBLE,
     Change,
     Doing,
+    Drawn,
     Identity,
     Live,
     NotYet,
@@ -259,6 +260,7 @@ class Instance(Resource):
     """The secret's version that the password was set from; kept as a tag, for AWS tells nothing of a password."""
     final_snapshot: bool = local(default=False)
 
+    drawn: ClassVar[Drawn] = "data"
     risks: ClassVar[Mapping[str, Risk]] = {
         "instance_class": "cost",
         "storage_gb": "cost",

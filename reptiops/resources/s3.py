@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code
-from reptiops.engine.resource import REVERSIBLE, Change, Identity, Live, Resource, Risk, Undoing, fixed
+from reptiops.engine.resource import REVERSIBLE, Change, Drawn, Identity, Live, Resource, Risk, Undoing, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 from reptiops.policy import Policy
@@ -43,6 +43,7 @@ class Bucket(Resource):
     policy: Policy = field(default_factory=Policy.make)
     lifecycle: Mapping[str, LifecycleRule] = field(default_factory=dict)
 
+    drawn: ClassVar[Drawn] = "store"
     risk: ClassVar[Risk] = "security"
     risks: ClassVar[Mapping[str, Risk]] = {"versioning": "data", "lifecycle": "cost"}
     absent: ClassVar[frozenset[str]] = frozenset({"NoSuchBucket", "404"})

@@ -1,0 +1,197 @@
+"""Everything about an environment in one look: resources with their state, drift, plan, bill, the last run, all runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from reptiops.app.costs import Cost, configured, cost, cost_of_plan
+from reptiops.app.runs import Run, runs_of
+from reptiops.app.site import Settings, open_site
+from reptiops.app.upkeep import drift_site
+from reptiops.cost import Difference, Money
+from reptiops.engine.drift import Drift, Finding
+from reptiops.engine.graph import Graph
+from reptiops.engine.plan import Action, Matcher, Plan, make
+from reptiops.engine.references import references
+from reptiops.engine.resource import Drawn, Resource
+
+State = Literal["ok", "busy", "pending", "absent", "drift", "extra", "missing", "failed"]
+"""From good to bad: as it should be, AWS is at it, the configuration wants something else, not made yet, not as it was
+applied, nobody declared it, gone, broken.
+"""
+STATES: tuple[State, ...] = ("ok", "busy", "pending", "absent", "drift", "extra", "missing", "failed")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One resource as a person looks at it. `names` are the addresses of the resources that it names."""
+
+    address: str
+    kind: str
+    state: State
+    id: str = ""
+    word: str = ""
+    """AWS's own word for its status, and the reason where it gives one."""
+    drawn: Drawn = ""
+    names: frozenset[str] = frozenset()
+    created: datetime | None = None
+    cost: float = 0.0
+    """Dollars a month that do not depend on traffic."""
+
+    @property
+    def phase(self) -> str:
+        """The phase that its address begins with."""
+        return self.address.split("/", 1)[0]
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One change of a run, in seconds from the run's beginning; `critical`: it was on the critical path."""
+
+    address: str
+    verb: str
+    starts: float
+    ends: float
+    failed: bool = False
+    critical: bool = False
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What the report shows."""
+
+    environment: str
+    account: str
+    region: str
+    at: datetime
+    resources: tuple[Shown, ...]
+    plan: Plan
+    drift: Drift
+    cost: Cost
+    difference: Difference
+    runs: tuple[Run, ...] = ()
+    timeline: tuple[Leg, ...] = ()
+    """The last run that changed something."""
+    last: Run | None = None
+
+
+def overview(environment: str, **settings: Any) -> Overview:
+    """Look at everything once. Reads only."""
+    options = Settings(environment, **settings)
+    site = open_site(options)
+    scope = site.scope()
+    made = make(site.graph, site.given, scope, site.state)
+    found = drift_site(site, Matcher(scope, site.graph.kinds(), site.state))
+    bill = cost(environment, config_dir=options.config_dir)
+    runs = runs_of(site)
+    last = next((run for run in runs if run.changes or run.failures), None)
+    records = list(site.records.records(last.id)) if last else []
+    return Overview(
+        environment=environment,
+        account=site.names.account,
+        region=site.names.region,
+        at=datetime.now(UTC),
+        resources=shown(made, found, configured(site.env), bill.estimate.by_address(fixed=True)),
+        plan=made,
+        drift=found,
+        cost=bill,
+        difference=cost_of_plan(site.env, made),
+        runs=runs,
+        timeline=timeline(records, site.graph),
+        last=last,
+    )
+
+
+def shown(made: Plan, found: Drift, wanted: Mapping[str, Resource], bills: Mapping[str, Money]) -> tuple[Shown, ...]:
+    """Every declared resource and every extra, with its state. `wanted` are the declared ones with ids unknown."""
+    by_address: dict[str, list[Finding]] = {}
+    for finding in found.findings:
+        by_address.setdefault(finding.address, []).append(finding)
+    named = references(wanted)
+    rows = [_shown(a, by_address.get(a.address, []), named, bills) for a in made.actions]
+    extras = [f for f in found.findings if f.what == "extra"]
+    rows += [Shown(f"{f.address}", f.kind, "extra", f.id, "nobody declared this") for f in extras]
+    return tuple(rows)
+
+
+def _shown(
+    action: Action, findings: Iterable[Finding], named: Mapping[str, frozenset[str]], bills: Mapping[str, Money]
+) -> Shown:
+    live, what = action.live, {f.what for f in findings}
+    status = live.status if live else None
+    if status is not None and status.phase == "failed":
+        state: State = "failed"
+    elif "missing" in what:
+        state = "missing"
+    elif "changed" in what:
+        state = "drift"
+    elif live is None:
+        state = "absent"
+    elif action.verb == "delete":
+        state = "extra"
+    elif status is not None and status.phase == "pending":
+        state = "busy"
+    else:
+        state = "pending" if action.verb != "none" else "ok"
+    word = f"{status.word} {status.reason}".strip() if status else ""
+    return Shown(
+        action.address,
+        action.kind.kind(),
+        state,
+        live.id if live else "",
+        word,
+        action.kind.drawn,
+        named.get(action.address, frozenset()),
+        live.created if live else None,
+        bills[action.address].low if action.address in bills else 0.0,
+    )
+
+
+# --- the timeline of a run ----------------------------------------------------------------------------------------
+
+
+def timeline(records: Iterable[Mapping[str, Any]], graph: Graph) -> tuple[Leg, ...]:
+    """The changes of one run from its journal, by their beginning. A change ends when AWS said that it was ready."""
+    began: dict[str, float] = {}
+    spans: dict[str, Leg] = {}
+    start: datetime | None = None
+    for record in records:
+        at = datetime.fromisoformat(record["at"])
+        start = start or at
+        seconds, address = (at - start).total_seconds(), record.get("address", "")
+        if record["event"] == "begin":
+            began.setdefault(address, seconds)
+        elif record["event"] in ("done", "ready", "failed") and address in began:
+            spans[address] = Leg(address, record["verb"], began[address], seconds, record["event"] == "failed")
+    critical = _critical(spans, graph)
+    legs = [Leg(s.address, s.verb, s.starts, s.ends, s.failed, s.address in critical) for s in spans.values()]
+    return tuple(sorted(legs, key=lambda leg: (leg.starts, leg.ends)))
+
+
+def _critical(spans: Mapping[str, Leg], graph: Graph) -> set[str]:
+    """Back from what ended last: of what it needed (or, when removed, of what needed it), what ended last before it."""
+    leg = max(spans.values(), key=lambda one: one.ends, default=None)
+    path: set[str] = set()
+    while leg is not None and leg.address not in path:
+        path.add(leg.address)
+        near = _neighbours(leg, graph)
+        begun = leg.starts
+        before = [s for s in spans.values() if _step(s.address) in near and s.ends <= begun + 1.0]
+        leg = max(before, key=lambda one: one.ends, default=None)
+    return path
+
+
+def _step(address: str) -> str:
+    return "/".join(address.split("/")[:2])
+
+
+def _neighbours(leg: Leg, graph: Graph) -> set[str]:
+    own = graph.step_of(leg.address)
+    if own is None:
+        return set()
+    if leg.verb in ("delete", "retire"):
+        return {s.path for s in graph.order if own.name in s.needs}
+    return {graph.steps[name].path for name in own.needs}

@@ -1,0 +1,29 @@
+"""`report`: the environment in one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reptiops import app
+from reptiops.cli.options import console_of, shared, show_json, site_settings
+
+
+@click.command()
+@click.argument("env")
+@click.option("-o", "--to", "file", type=click.Path(path_type=Path), help="The file; default: ENV.html.")
+@shared
+def report(env: str, file: Path | None, **given: Any) -> None:
+    """Write what ENV is, how it is and what it costs into one HTML file. Reads only; the file needs no network."""
+    from reptiops.report.page import page
+
+    found = app.overview(env, **site_settings(given))
+    file = file or Path(f"{env}.html")
+    file.touch(mode=0o600)
+    file.write_text(page(found))
+    if given["as_json"]:
+        show_json({"file": str(file), "resources": len(found.resources), "drift": len(found.drift.findings)})
+    else:
+        console_of(given).print(f"{file}: open it in a browser", markup=False)

@@ -1,0 +1,275 @@
+"""The parts of the report that are words and tables."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from reptiops.app.overview import STATES, Overview, Shown
+from reptiops.engine.drift import Finding
+from reptiops.engine.graph import PHASES
+from reptiops.engine.plan import Action
+from reptiops.engine.resource import Change, is_unknown
+from reptiops.report.costs import reasons as cost_reasons
+from reptiops.report.page.charts import money, seconds, table
+from reptiops.report.page.markup import Child, Markup, element, joined, shortened
+from reptiops.report.page.picture import MARKS, WORDS, anchor
+
+NAVIGATION = (
+    ("architecture", "Architecture"),
+    ("differences", "Drift and plan"),
+    ("run", "Last run"),
+    ("cost", "Cost"),
+    ("resources", "Resources"),
+    ("history", "Runs"),
+)
+BAD = ("drift", "extra", "missing", "failed")
+
+
+def section(name: str, title: str, *children: Child) -> Markup:
+    """A section with its heading."""
+    heading = element("h2", title, id=f"{name}-title")
+    return element("section", heading, *children, id=name, aria_labelledby=f"{name}-title", tabindex=-1)
+
+
+def nothing(text: str) -> Markup:
+    """A sentence where there is nothing to show."""
+    return element("p", text, class_="nothing")
+
+
+def mark(state: str) -> Markup:
+    """The sign of a state, with its word."""
+    sign = element("span", MARKS[state], class_=f"mark {state}", aria_hidden="true")
+    return joined(sign, f" {WORDS[state]}")
+
+
+def header(found: Overview) -> Markup:
+    """Name, the one sentence that matters, the way to the sections, and five figures."""
+    links = [element("a", title, href=f"#{name}") for name, title in NAVIGATION]
+    theme = element("button", "Light or dark", type="button", id="theme", hidden=True)
+    place = f"account {found.account} · {found.region} · looked at {found.at:%Y-%m-%d %H:%M} UTC"
+    state = _headline(found)
+    return element(
+        "header",
+        element(
+            "div",
+            element("p", "reptiops", class_="brand"),
+            element("h1", found.environment),
+            element("p", place, class_="hint"),
+            element("p", mark_only(state[0]), f" {state[1]}", class_=f"headline {state[0]}"),
+            class_="title",
+        ),
+        element("div", *_tiles(found), class_="tiles"),
+        element("nav", *links, theme, aria_label="Sections"),
+    )
+
+
+def mark_only(state: str) -> Markup:
+    """The sign of a state."""
+    return element("span", MARKS[state], class_=f"mark {state}", aria_hidden="true")
+
+
+def _headline(found: Overview) -> tuple[str, str]:
+    counts = Counter(s.state for s in found.resources)
+    bad = [s for s in reversed(STATES) if s in BAD and counts[s]]
+    if bad:
+        return bad[0], "; ".join(f"{counts[s]} {WORDS[s]}" for s in bad)
+    if all(s.state == "absent" for s in found.resources if s.drawn):
+        return "absent", "Nothing of it has been made yet."
+    if counts["pending"] or counts["absent"]:
+        waiting = counts["pending"] + counts["absent"]
+        return "pending", f"Nothing has drifted. {waiting} changes of the configuration wait for a provision."
+    busy = f" AWS is still at {counts['busy']} of them." if counts["busy"] else ""
+    return "ok", f"All {len(found.resources)} resources are as they should be.{busy}"
+
+
+def _tiles(found: Overview) -> list[Markup]:
+    live = sum(bool(s.id) for s in found.resources)
+    total, budget = found.cost.estimate.total, found.cost.env.monitoring.budget.amount
+    ran = f"{found.last.operation}, {found.last.ending}" if found.last else "none yet"
+    took = seconds(max([leg.ends for leg in found.timeline] or [0.0])) if found.timeline else "–"
+    drifted, pending = len(found.drift.findings), len(found.plan.changes)
+    figures = [
+        (str(live), f"of {len(found.resources)} resources are there", "resources", ""),
+        (str(drifted), "findings of drift", "differences", "warn" if drifted else ""),
+        (str(pending), "changes in the plan", "differences", ""),
+        (
+            money(total.typical),
+            f"a month, typically; budget {_budget(budget)}",
+            "cost",
+            "warn" if found.cost.warnings else "",
+        ),
+        (took, f"last run: {ran}", "run", ""),
+    ]
+    return [
+        element("a", element("strong", figure), element("span", text), href=f"#{where}", class_=f"tile {how}".strip())
+        for figure, text, where, how in figures
+    ]
+
+
+def _budget(amount: float | str) -> str:
+    return "as estimated" if isinstance(amount, str) else money(amount)
+
+
+def phases(found: Overview) -> Markup:
+    """A strip per phase: how many resources are in which state, also of those that the picture does not show."""
+    strips = []
+    for phase in PHASES:
+        mine = [s for s in found.resources if s.phase == phase]
+        if not mine:
+            continue
+        counts = Counter(s.state for s in mine)
+        bars = [
+            element("span", "", class_=f"part {s}", style=f"flex-grow:{counts[s]}", title=f"{counts[s]} {WORDS[s]}")
+            for s in STATES
+            if counts[s]
+        ]
+        told = (
+            ", ".join(f"{counts[s]} {WORDS[s]}" for s in STATES if counts[s] and s != "ok") or "all as they should be"
+        )
+        strips.append(
+            element(
+                "li",
+                element("strong", phase),
+                element("span", *bars, class_="strip", aria_hidden="true"),
+                element("span", f"{len(mine)} resources, {told}", class_="hint"),
+            )
+        )
+    return element("ul", *strips, class_="phases")
+
+
+def differences(found: Overview) -> Markup:
+    """What drifted, and what provision would do."""
+    parts: list[Child] = [element("h3", "Drift: what differs from what was last applied")]
+    if found.drift.findings:
+        rows = [_finding(one) for one in found.drift.findings]
+        parts.append(table("Findings of drift", ("Risk", "Address", "What", "Applied", "Live"), rows, "list"))
+    else:
+        parts.append(nothing("No drift."))
+    parts.append(element("h3", "Plan: what provision would do"))
+    if found.plan.changes:
+        rows = [_action(one, found.difference.by_address.get(one.address)) for one in found.plan.changes]
+        parts.append(table("Planned changes", ("Action", "Address", "Fields", "A month"), rows, "list"))
+        parts.append(
+            element("p", f"The floor of the monthly bill changes by {_signed(found.difference.fixed)}.", class_="hint")
+        )
+    else:
+        parts.append(nothing("Nothing to do."))
+    notes = [element("li", note) for note in found.plan.notes]
+    parts.append(element("ul", *notes, class_="notes") if notes else None)
+    return joined(*parts)
+
+
+def _finding(one: Finding) -> Markup:
+    return element(
+        "tr",
+        element("td", one.risk, class_=f"risk {one.risk}"),
+        element("th", _to(one.address), scope="row"),
+        element("td", one.what if one.what != "changed" else one.field),
+        element("td", element("code", _value(one.applied))),
+        element("td", element("code", _value(one.live))),
+    )
+
+
+def _action(one: Action, delta: float | None) -> Markup:
+    changes = [_change(c) for c in one.changes] if one.verb in ("update", "replace", "foreign") else []
+    return element(
+        "tr",
+        element("td", one.verb, class_=f"verb {one.verb}"),
+        element("th", _to(one.address), scope="row"),
+        element("td", element("ul", *changes) if changes else ""),
+        element("td", _signed(delta) if delta is not None else "", class_="number"),
+    )
+
+
+def _change(one: Change) -> Markup:
+    want = "known after apply" if is_unknown(one.want) else _value(one.want)
+    return element("li", f"{one.path}: ", element("code", _value(one.has)), " → ", element("code", want))
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "–"
+    return shortened(value if isinstance(value, str) else json.dumps(value, default=str), 240)
+
+
+def _signed(amount: float) -> str:
+    return f"{'+' if amount >= 0 else '−'}{money(abs(amount))}"
+
+
+def _to(address: str) -> Markup:
+    return element("a", address, href=f"#{anchor(address)}")
+
+
+def cost_notes(found: Overview) -> Markup:
+    """What one has to know of the figures."""
+    prices = found.cost.prices
+    text = (
+        f"List prices of {prices.region}, compiled {prices.compiled}, on demand and without tax. Low, typical and high are "
+        "assumptions about traffic. The environment is priced as it is configured, every service running."
+    )
+    warnings = [element("p", f"▲ {one}", class_="warn") for one in found.cost.warnings]
+    missing = [element("p", f"No price: {one}", class_="warn") for one in found.cost.estimate.unpriced]
+    return joined(*warnings, *missing, element("p", text, class_="hint"))
+
+
+def reasons(found: Overview) -> Markup | None:
+    """Why the estimate differs from the guide."""
+    listed = cost_reasons(found.cost)
+    if not listed:
+        return None
+    items = [joined(element("dt", name), element("dd", text)) for name, text in listed]
+    return element("details", element("summary", "Why it differs from the guide"), element("dl", *items))
+
+
+def resources(found: Overview) -> Markup:
+    """Every resource, with a search field and filters. Without a script the whole list is there."""
+    states = [s for s in STATES if any(one.state == s for one in found.resources)]
+    chosen = [p for p in PHASES if any(one.phase == p for one in found.resources)]
+    search = element(
+        "div",
+        element("label", "Search", for_="search"),
+        element("input", id="search", type="search", autocomplete="off", placeholder="address, id, kind or status"),
+        _select("phase", "Phase", [("", "all phases"), *((p, p) for p in chosen)]),
+        _select("state", "State", [("", "all states"), *((s, WORDS[s]) for s in states)]),
+        element("output", "", id="count", for_="search phase state", aria_live="polite"),
+        class_="search",
+        hidden=True,
+        role="search",
+    )
+    seen: set[str] = set()
+    rows = [_resource(one, seen) for one in found.resources]
+    heads = ("State", "Address", "Kind", "Status in AWS", "Id", "A month")
+    more = element("button", "Show all", type="button", id="more", hidden=True)
+    return joined(search, table("All resources", heads, rows, "list resources"), more)
+
+
+def _select(name: str, title: str, options: Iterable[tuple[str, str]]) -> Markup:
+    listed = [element("option", text, value=value) for value, text in options]
+    return joined(element("label", title, for_=name), element("select", *listed, id=name))
+
+
+def _resource(one: Shown, seen: set[str]) -> Markup:
+    name = anchor(one.address)
+    first = name not in seen
+    seen.add(name)
+    return element(
+        "tr",
+        element("td", mark(one.state), class_="state"),
+        element("th", one.address, scope="row"),
+        element("td", one.kind),
+        element("td", shortened(one.word, 120)),
+        element("td", element("code", one.id)),
+        element("td", money(one.cost) if one.cost else "", class_="number"),
+        id=name if first else None,
+        data_phase=one.phase,
+        data_state=one.state,
+    )
+
+
+def footer(found: Overview) -> Markup:
+    """Where it came from."""
+    text = f"Written by reptiops at {found.at:%Y-%m-%d %H:%M:%S} UTC. It is a picture of that moment and calls nobody."
+    return element("footer", element("p", text))

@@ -1,0 +1,252 @@
+"""The report: one well-formed file that says what is so, escapes what AWS says, and calls nobody."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from click.testing import CliRunner
+
+from reptiops import app
+from reptiops.app.overview import Leg, Overview, Shown, timeline
+from reptiops.cli import cli
+from reptiops.engine.references import Reference, parts, references
+from reptiops.report.page import page
+from reptiops.steps import documented
+from reptiops.testing import mocked_aws
+from tests import browser
+
+VOID = {"meta", "link", "input", "br"}
+
+
+class Page(HTMLParser):
+    """What a browser would find: tags, ids, links, and whether every element is closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: Counter[str] = Counter()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.sources: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        given = dict(attrs)
+        self.ids += [given["id"] or ""] if "id" in given else []
+        self.links += [given["href"] or ""] if "href" in given else []
+        self.sources += [value or "" for name, value in attrs if name in ("src", "srcset", "action")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+class Looked(NamedTuple):
+    dev: Overview
+    secret: str
+    empty: Overview
+
+
+@pytest.fixture(scope="module")
+def looked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Looked]:
+    """Half an environment with one thing changed, one added and one taken away by hand; its database password; and how
+    prod looks before anything has been made.
+    """
+    state = tmp_path_factory.mktemp("state")
+    with mocked_aws() as session:
+        empty = app.overview("prod", session=session, state_dir=state)
+        app.provision("dev", session=session, state_dir=state, phases=("network", "security", "database"))
+        ec2 = session.client("ec2")
+        named = [{"Name": "group-name", "Values": ["reptidex-dev-rds-sg"]}]
+        group = ec2.describe_security_groups(Filters=named)["SecurityGroups"][0]["GroupId"]
+        ec2.authorize_security_group_ingress(
+            GroupId=group, IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp="0.0.0.0/0"
+        )
+        session.client("rds").modify_db_instance(DBInstanceIdentifier="reptidex-dev", BackupRetentionPeriod=1)
+        session.client("ssm").delete_parameter(Name="/reptidex/dev/redis/port")
+        secret = session.client("secretsmanager").get_secret_value(SecretId="reptidex/dev/database")["SecretString"]
+        yield Looked(app.overview("dev", session=session, state_dir=state), secret, empty)
+
+
+def test_it_is_well_formed_and_needs_nothing_else(looked: Looked) -> None:
+    text = page(looked.dev)
+    found = Page(text)
+    assert found.open == []
+    assert [one for one, count in Counter(found.ids).items() if count > 1] == []
+    inner = {link[1:] for link in found.links if link.startswith("#")}
+    assert inner <= set(found.ids)
+    assert {link for link in found.links if not link.startswith("#")} == {"data:,"}
+    assert found.sources == []
+    assert "http://" not in text
+    assert "https://" not in text
+
+
+def test_it_holds_no_secret(looked: Looked) -> None:
+    password = json.loads(looked.secret)["password"]
+    assert password not in page(looked.dev)
+
+
+def test_it_says_what_is_so(looked: Looked) -> None:
+    states = {s.address: s.state for s in looked.dev.resources if s.state not in ("ok", "absent")}
+    assert states == {
+        "database/database": "drift",
+        "database/parameter/redis/port": "missing",
+        "security/security_group/rds": "extra",
+    }
+    text = page(looked.dev)
+    assert "1 missing; 1 undeclared; 1 drifted" in text
+    assert "backup_days" in text
+
+
+def test_every_drawn_resource_is_in_the_picture(looked: Looked) -> None:
+    text = page(looked.dev)
+    drawn = [s.address for s in looked.dev.resources if s.drawn not in ("", "network", "subnet")]
+    assert len(drawn) == 2 + 1 + 1 + 10 + 2 + 3  # gates, edge, entry, services, data, stores
+    assert {a for a in drawn if f'data-address="{a}"' not in text} == set()
+
+
+def test_what_aws_says_cannot_become_a_tag(looked: Looked) -> None:
+    evil = "<script>alert(1)</script>"
+    bad = Shown("network/vpc", "ec2.Vpc", "failed", evil, evil, "network")
+    text = page(dataclasses.replace(looked.dev, resources=(bad, *looked.dev.resources[1:])))
+    assert evil not in text
+    assert Page(text).tags["script"] == 1
+
+
+def test_before_anything_is_made_there_is_a_report_too(looked: Looked) -> None:
+    text = page(looked.empty)
+    assert "Nothing of it has been made yet." in text
+    assert "No run has changed anything yet." in text
+    assert Page(text).open == []
+
+
+def test_references_are_read_from_what_resources_name() -> None:
+    from reptiops.app.costs import configured
+    from reptiops.config import load_environment
+
+    wanted = configured(load_environment("dev"))
+    named = references(wanted)
+    assert named["network/nat_gateway/us-east-1a"] == {
+        "network/public_subnet/us-east-1a",
+        "network/elastic_ip/us-east-1a",
+    }
+    rule = "security/security_group_rule/alb/inbound/tcp-80-0.0.0.0_0"
+    assert parts(f"x⟦{rule}.record.name⟧y", {rule}) == ["x", Reference(rule, "record.name"), "y"]
+
+
+def _record(event: str, address: str, second: int, verb: str = "create") -> dict[str, Any]:
+    return {"event": event, "address": address, "verb": verb, "at": f"2026-01-01T00:00:{second:02}.000+00:00"}
+
+
+def test_the_critical_path_goes_back_over_what_was_needed() -> None:
+    records = [
+        {"event": "run", "at": "2026-01-01T00:00:00.000+00:00"},
+        _record("begin", "network/vpc", 0),
+        _record("done", "network/vpc", 1),
+        _record("begin", "network/internet_gateway", 1),
+        _record("done", "network/internet_gateway", 9),
+        _record("begin", "network/public_subnet/us-east-1a", 1),
+        _record("done", "network/public_subnet/us-east-1a", 2),
+        _record("begin", "network/public_route_table", 9),
+        _record("done", "network/public_route_table", 10),
+        _record("ready", "network/public_route_table", 30),
+        _record("begin", "network/elastic_ip/us-east-1a", 3),
+        _record("failed", "network/elastic_ip/us-east-1a", 4),
+    ]
+    legs = {leg.address: leg for leg in timeline(records, documented())}
+    critical = {a for a, leg in legs.items() if leg.critical}
+    assert critical == {"network/vpc", "network/internet_gateway", "network/public_route_table"}
+    assert legs["network/public_route_table"] == Leg("network/public_route_table", "create", 9, 30, False, True)
+    assert legs["network/elastic_ip/us-east-1a"].failed
+
+
+@pytest.mark.usefixtures("looked")
+def test_the_command_writes_a_private_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    file = tmp_path / "dev.html"
+    done = CliRunner().invoke(cli, ["report", "dev", "-o", str(file), "--state-dir", str(tmp_path / "state")])
+    assert done.exit_code == 0, done.output
+    assert Page(file.read_text()).open == []
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+# --- in a browser: make report-check ----------------------------------------------------------------------------------
+
+PROBE = """
+const q = (s) => [...document.querySelectorAll(s)], by = (id) => document.getElementById(id);
+const visible = () => q(".resources tbody tr").filter((r) => !r.hidden).length;
+const set = (id, value) => { by(id).value = value; by(id).dispatchEvent(new Event("input", {bubbles: true})); };
+const out = {};
+out.requests = performance.getEntriesByType("resource").length;
+out.rows = q(".resources tbody tr").length;
+out.shown = visible();
+let before = performance.now();
+set("search", "nat_gateway us-east-1a"); out.found = visible();
+out.milliseconds = performance.now() - before;
+set("search", ""); set("phase", "network"); out.network = visible();
+set("phase", ""); set("state", q("#state option")[1].value); out.state = visible();
+set("state", "");
+const drawn = (s) => q(s).filter((e) => { const b = e.getBoundingClientRect(); return b.width > 0 && b.height > 0; }).length;
+out.things = drawn(".picture .thing"); out.bars = drawn(".cost rect"); out.gantt = drawn(".gantt .bar");
+out.year = drawn(".year rect"); out.runs = drawn(".history svg");
+out.overflow = document.documentElement.scrollWidth - innerWidth;
+location.hash = q(".picture .thing")[0].getAttribute("href");
+await new Promise((done) => setTimeout(done, 200));
+out.focused = document.activeElement.id === location.hash.slice(1);
+by("theme").click(); out.theme = document.documentElement.dataset.theme;
+out.unnamed = q("a, button, input, select").filter((e) => !(e.textContent.trim() || e.getAttribute("aria-label") || q(`label[for=${e.id}]`).length)).length;
+return out;
+"""
+
+
+def _large(found: Overview, services: int) -> Overview:
+    """The same environment with so many services."""
+    mine = [s for s in found.resources if s.address.endswith("/web-public")]
+    more = [
+        dataclasses.replace(one, address=f"{one.address.removesuffix('web-public')}service-{number:04}")
+        for number in range(services)
+        for one in mine
+    ]
+    legs = tuple(Leg(one.address, "create", i / 10, i / 10 + 5) for i, one in enumerate(more))
+    return dataclasses.replace(found, resources=(*found.resources, *more), timeline=legs)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 420])
+def test_in_a_browser(looked: Looked, tmp_path: Path, width: int) -> None:
+    seen = browser.run(page(looked.dev), PROBE, tmp_path, width=width)
+    assert seen["errors"] == []
+    assert seen["requests"] == 0
+    assert seen["shown"] == seen["rows"] == len(looked.dev.resources)
+    assert seen["found"] == 1
+    assert seen["network"] == sum(s.phase == "network" for s in looked.dev.resources)
+    assert 0 < seen["state"] < seen["rows"]
+    assert seen["things"] == sum(s.drawn not in ("", "network", "subnet") for s in looked.dev.resources)
+    assert min(seen["bars"], seen["gantt"], seen["year"], seen["runs"]) > 0
+    assert seen["overflow"] <= 0
+    assert seen["focused"]
+    assert seen["unnamed"] == 0
+    assert seen["theme"] in ("light", "dark")
+
+
+@pytest.mark.browser
+def test_in_a_browser_with_a_thousand_services(looked: Looked, tmp_path: Path) -> None:
+    found = _large(looked.dev, 1000)
+    seen = browser.run(page(found), PROBE, tmp_path)
+    assert seen["errors"] == []
+    assert seen["rows"] == len(found.resources) > 5000
+    assert seen["shown"] == 300
+    assert seen["things"] > 1000
+    assert seen["found"] == 1
+    assert seen["focused"]
+    print(f"{seen['rows']} rows, a search in {seen['milliseconds']:.0f} ms")
