@@ -12,7 +12,8 @@ from botocore.exceptions import ClientError
 from reptiops.aws import is_read
 
 Point = tuple[str, int]
-"""An operation and which of its calls, counted from 1: `("ec2:CreateSubnet", 3)`."""
+"""An operation and which of its calls, counted from 1: `("ec2:CreateSubnet", 3)`; `(ANY, 3)` is the third write of all."""
+ANY = "any"
 
 
 class Killed(BaseException):
@@ -39,7 +40,8 @@ class Faults:
             return
         with self._guard:
             self.writes[operation] += 1
-            hit = not self.fired and self.point == (operation, self.writes[operation])
+            reached = ((operation, self.writes[operation]), (ANY, self.writes.total()))
+            hit = not self.fired and self.point in reached
             self.fired = self.fired or hit
         if hit and self.how == "kill before":
             raise Killed(operation)
