@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from moto import mock_aws
@@ -51,12 +52,13 @@ def test_contract(name: str) -> None:
     check(SAMPLES[name])
 
 
-def check(sample: Sample) -> None:
-    """One kind through its whole life, in an empty account."""
+def check(sample: Sample, watch: Callable[[Any], Any] = lambda session: None) -> None:
+    """One kind through its whole life, in an empty account. `watch` gets the session before its first call."""
     gaps.apply()
     beside = sample.beside
     with mock_aws():
         world = World()
+        watch(world.session)
         want = sample.make(world)
         address = "network/sample/one"
         identity = world.identity(address)

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
 
+from reptiops.rights import Right
+
 if TYPE_CHECKING:
     from reptiops.aws import Aws
     from reptiops.engine.scope import Scope
@@ -162,6 +164,8 @@ class Resource:
     drawn: ClassVar[Drawn] = ""
     within: ClassVar[bool] = False
     """True: it lives inside a resource that is ours, so one without our tags is ours all the same."""
+    rights: ClassVar[tuple[Right, ...]] = ()
+    """The IAM actions that its methods need."""
 
     def key(self) -> str | None:
         """The natural key by which AWS tells two of a kind apart, or None where only the id and the tags do."""

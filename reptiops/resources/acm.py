@@ -11,11 +11,15 @@ from reptiops.aws import Aws
 from reptiops.engine.resource import Change, Identity, Live, Resource, Status, Undoing, fixed
 from reptiops.engine.scope import Scope
 from reptiops.resources.tagging import singly, tags_of
+from reptiops.rights import OURS, TAGGED, Right, arn_of, create, delete, read, update
 
 KEYS = ["RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1", "EC_secp521r1"]
 """ListCertificates leaves out every key type but two unless all are named (aws-facts 4.1)."""
 RENEW_DAYS = 30
 """A self-signed certificate is made anew when fewer days are left: nobody else renews it."""
+
+
+CERTIFICATES = (arn_of("acm", "certificate/*"),)
 
 
 def listed(aws: Aws) -> list[dict[str, Any]]:
@@ -66,6 +70,13 @@ class Certificate(Resource):
     nine_in_ten: ClassVar[float | None] = 61
     typical_delete: ClassVar[float] = 30
     limit: ClassVar[float] = 4500
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("acm:ListCertificates"),
+        read("acm:DescribeCertificate", "acm:ListTagsForCertificate", on=CERTIFICATES),
+        create("acm:RequestCertificate", when=TAGGED),
+        create("acm:AddTagsToCertificate", on=CERTIFICATES, when=TAGGED),
+        delete("acm:DeleteCertificate", on=CERTIFICATES, when=OURS),
+    )
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
@@ -129,6 +140,14 @@ class SelfSignedCertificate(Resource):
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"ResourceInUseException"})
     limit: ClassVar[float] = 1200
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("acm:ListCertificates"),
+        read("acm:DescribeCertificate", "acm:ListTagsForCertificate", on=CERTIFICATES),
+        create("acm:ImportCertificate", on=CERTIFICATES, when=TAGGED),
+        create("acm:AddTagsToCertificate", on=CERTIFICATES, when=TAGGED),
+        update("acm:ImportCertificate", on=CERTIFICATES, when=OURS),
+        delete("acm:DeleteCertificate", on=CERTIFICATES, when=OURS),
+    )
 
     @classmethod
     def undoing(cls, change: Change) -> Undoing:

@@ -10,9 +10,14 @@ from reptiops.aws import Aws
 from reptiops.engine.resource import Identity, Live, Resource, Risk, fixed, local
 from reptiops.engine.scope import Scope
 from reptiops.resources.ecs import Cluster
+from reptiops.rights import Condition, Right, arn_of, delete, read, write
 
 COUNT = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}
 BUSY = frozenset({"ConcurrentUpdateException", "FailedResourceAccessException"})
+
+
+TARGETS = (arn_of("application-autoscaling", "scalable-target/*"),)
+ON_ECS: Condition = {"StringEquals": {"application-autoscaling:service-namespace": "ecs"}}
 
 
 def _ours(scope: Scope, resource: str) -> bool:
@@ -44,6 +49,11 @@ class ScalableTarget(Resource):
     )
     taggable: ClassVar[bool] = False
     limit: ClassVar[float] = 300
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("application-autoscaling:DescribeScalableTargets"),
+        *write("application-autoscaling:RegisterScalableTarget", on=TARGETS, when=ON_ECS),
+        delete("application-autoscaling:DeregisterScalableTarget", on=TARGETS, when=ON_ECS),
+    )
 
     def key(self) -> str:
         """`service/<cluster>/<service>`."""
@@ -98,6 +108,11 @@ class ScalingPolicy(Resource):
     not_yet: ClassVar[frozenset[str]] = BUSY | {"ObjectNotFoundException"}
     taggable: ClassVar[bool] = False
     limit: ClassVar[float] = 300
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("application-autoscaling:DescribeScalingPolicies"),
+        *write("application-autoscaling:PutScalingPolicy", on=TARGETS, when=ON_ECS),
+        delete("application-autoscaling:DeleteScalingPolicy", on=TARGETS, when=ON_ECS),
+    )
 
     def key(self) -> str:
         """A name within a target."""
@@ -169,6 +184,11 @@ class ScheduledAction(Resource):
     not_yet: ClassVar[frozenset[str]] = BUSY | {"ObjectNotFoundException"}
     taggable: ClassVar[bool] = False
     limit: ClassVar[float] = 300
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("application-autoscaling:DescribeScheduledActions"),
+        *write("application-autoscaling:PutScheduledAction", on=TARGETS, when=ON_ECS),
+        delete("application-autoscaling:DeleteScheduledAction", on=TARGETS, when=ON_ECS),
+    )
 
     def key(self) -> str:
         """A name within a target."""

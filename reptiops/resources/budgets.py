@@ -11,6 +11,9 @@ from botocore.exceptions import ClientError
 from reptiops.aws import Aws, code
 from reptiops.engine.resource import Identity, Live, Resource, Risk, fixed
 from reptiops.engine.scope import Scope
+from reptiops.rights import Right, arn_of, create, delete, read, update
+
+BUDGETS = (arn_of("budgets", "budget/{name}", regional=False),)
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,13 @@ class Budget(Resource):
     risk: ClassVar[Risk] = "cost"
     absent: ClassVar[frozenset[str]] = frozenset({"NotFoundException"})
     limit: ClassVar[float] = 120
+    rights: ClassVar[tuple[Right, ...]] = (
+        # Every call about a budget, its notifications and subscribers is one of these two to IAM.
+        read("budgets:ViewBudget", "budgets:ListTagsForResource", on=BUDGETS),
+        create("budgets:ModifyBudget", "budgets:TagResource", on=BUDGETS),
+        update("budgets:ModifyBudget", on=BUDGETS),
+        delete("budgets:ModifyBudget", on=BUDGETS),
+    )
 
     def key(self) -> str:
         """Names are unique in an account."""

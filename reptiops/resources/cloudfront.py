@@ -11,6 +11,7 @@ from reptiops.aws import Aws
 from reptiops.engine.resource import Doing, Drawn, Identity, Live, NotYet, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
+from reptiops.rights import OURS, TAGGED, Right, arn_of, create, delete, read, update
 
 ZONE = "Z2FDTNDATAQYW2"
 """The zone in which AWS keeps the names of all distributions."""
@@ -18,6 +19,10 @@ ALL_METHODS = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]
 READ_METHODS = ["GET", "HEAD"]
 ORIGIN = "load-balancer"
 """What the one origin is called inside a distribution."""
+
+
+POLICIES = (arn_of("cloudfront", "response-headers-policy/*", regional=False),)
+DISTRIBUTIONS = (arn_of("cloudfront", "distribution/*", regional=False),)
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,12 @@ class HeadersPolicy(Resource):
     not_yet: ClassVar[frozenset[str]] = frozenset({"ResponseHeadersPolicyInUse", "PreconditionFailed"})
     taggable: ClassVar[bool] = False
     limit: ClassVar[float] = 900
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("cloudfront:ListResponseHeadersPolicies"),
+        create("cloudfront:CreateResponseHeadersPolicy"),
+        update("cloudfront:GetResponseHeadersPolicy", "cloudfront:UpdateResponseHeadersPolicy", on=POLICIES),
+        delete("cloudfront:GetResponseHeadersPolicy", "cloudfront:DeleteResponseHeadersPolicy", on=POLICIES),
+    )
 
     def key(self) -> str:
         """Names are unique in an account."""
@@ -167,6 +178,21 @@ class Distribution(Resource):
     nine_in_ten: ClassVar[float | None] = 220
     typical_delete: ClassVar[float] = 400
     limit: ClassVar[float] = 5400
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("cloudfront:ListDistributions"),
+        read("cloudfront:ListTagsForResource", on=DISTRIBUTIONS),
+        create("cloudfront:CreateDistribution", when=TAGGED),
+        create("cloudfront:TagResource", on=DISTRIBUTIONS, when=TAGGED),
+        update("cloudfront:GetDistributionConfig", "cloudfront:UpdateDistribution", on=DISTRIBUTIONS, when=OURS),
+        delete(
+            "cloudfront:GetDistribution",
+            "cloudfront:GetDistributionConfig",
+            "cloudfront:UpdateDistribution",
+            "cloudfront:DeleteDistribution",
+            on=DISTRIBUTIONS,
+            when=OURS,
+        ),
+    )
 
     def billable(self, around: Around) -> Iterable[Use]:
         """What it sends and how often it is asked; fetching from an AWS origin is free."""

@@ -9,6 +9,9 @@ from typing import Any, ClassVar, Self
 from reptiops.aws import Aws
 from reptiops.engine.resource import Identity, Live, Resource, Risk, fixed
 from reptiops.engine.scope import Scope
+from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, update, write
+
+TRAILS = (arn_of("cloudtrail", "trail/{name}"),)
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,14 @@ class Trail(Resource):
         {"InsufficientS3BucketPolicyException", "S3BucketDoesNotExistException", "ConflictException"}
     )
     limit: ClassVar[float] = 300
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("cloudtrail:DescribeTrails"),
+        read("cloudtrail:GetTrailStatus", "cloudtrail:ListTags", on=TRAILS),
+        create("cloudtrail:CreateTrail", "cloudtrail:AddTags", on=TRAILS, when=TAGGED),
+        *write("cloudtrail:StartLogging", on=TRAILS),
+        update("cloudtrail:UpdateTrail", "cloudtrail:StopLogging", on=TRAILS),
+        delete("cloudtrail:DeleteTrail", on=TRAILS),
+    )
 
     def key(self) -> str:
         """Names are unique in a region."""

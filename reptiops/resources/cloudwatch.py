@@ -14,6 +14,10 @@ from reptiops.engine.resource import Identity, Live, Plain, Resource, Risk, Stat
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 from reptiops.errors import ReptiopsError
+from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, write
+
+ALARMS = (arn_of("cloudwatch", "alarm:{name}"),)
+DASHBOARDS = (arn_of("cloudwatch", "dashboard/{name}", regional=False),)
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,12 @@ class Alarm(Resource):
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFound", "ResourceNotFoundException"})
     taggable: ClassVar[bool] = False
     limit: ClassVar[float] = 120
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("cloudwatch:DescribeAlarms"),
+        *write("cloudwatch:PutMetricAlarm", on=ALARMS),
+        create("cloudwatch:TagResource", on=ALARMS, when=TAGGED),
+        delete("cloudwatch:DeleteAlarms", on=ALARMS),
+    )
 
     def key(self) -> str:
         """Names are unique in a region."""
@@ -205,6 +215,11 @@ class Dashboard(Resource):
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFound", "DashboardNotFoundError"})
     taggable: ClassVar[bool] = False
     limit: ClassVar[float] = 120
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("cloudwatch:GetDashboard", on=DASHBOARDS),
+        *write("cloudwatch:PutDashboard", on=DASHBOARDS),
+        delete("cloudwatch:DeleteDashboards", on=DASHBOARDS),
+    )
 
     def key(self) -> str:
         """Names are unique in an account."""

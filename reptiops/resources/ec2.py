@@ -10,6 +10,22 @@ from reptiops.aws import Aws
 from reptiops.engine.resource import Drawn, Identity, Live, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
+from reptiops.rights import OURS, TAGGED, Condition, Right, arn_of, create, delete, read, update, write
+
+TAGS = "ec2:CreateTags"
+WITH_CREATE: Condition = {**TAGGED, "Null": {"ec2:CreateAction": "false"}}
+"""Tags given by the call that makes it; AWS asks for CreateTags as well."""
+
+
+def at(*kinds: str) -> tuple[str, ...]:
+    """ARNs of these types of EC2 resources."""
+    return tuple(arn_of("ec2", f"{kind}/*") for kind in kinds)
+
+
+def made(action: str, kind: str, *beside: str) -> tuple[Right, ...]:
+    """What making one with our tags takes; `beside`: the types of our resources that the call names."""
+    rights = (create(action, on=at(kind), when=TAGGED), create(TAGS, on=at(kind), when=WITH_CREATE))
+    return (*rights, create(action, on=at(*beside), when=OURS)) if beside else rights
 
 
 def tags_of(one: Mapping[str, Any]) -> dict[str, str]:
@@ -42,6 +58,13 @@ class Vpc(Resource):
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidVpcID.NotFound", "DependencyViolation"})
     typical: ClassVar[float] = 2
     limit: ClassVar[float] = 1200
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("ec2:DescribeVpcs", "ec2:DescribeVpcAttribute"),
+        *made("ec2:CreateVpc", "vpc"),
+        *write("ec2:ModifyVpcAttribute", on=at("vpc"), when=OURS),
+        update(TAGS, on=at("vpc"), when=OURS),
+        delete("ec2:DeleteVpc", on=at("vpc"), when=OURS),
+    )
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
@@ -101,6 +124,13 @@ class Subnet(Resource):
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidSubnetID.NotFound", "InvalidSubnetId.NotFound"})
     not_yet: ClassVar[frozenset[str]] = absent | {"InvalidVpcID.NotFound", "DependencyViolation"}
     limit: ClassVar[float] = 1200
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("ec2:DescribeSubnets"),
+        *made("ec2:CreateSubnet", "subnet", "vpc"),
+        *write("ec2:ModifySubnetAttribute", on=at("subnet"), when=OURS),
+        update(TAGS, on=at("subnet"), when=OURS),
+        delete("ec2:DeleteSubnet", on=at("subnet"), when=OURS),
+    )
 
     def key(self) -> str:
         """Two subnets of a VPC cannot overlap."""
@@ -160,6 +190,16 @@ class InternetGateway(Resource):
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidInternetGatewayID.NotFound"})
     not_yet: ClassVar[frozenset[str]] = absent | {"InvalidVpcID.NotFound", "DependencyViolation"}
     limit: ClassVar[float] = 1200
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("ec2:DescribeInternetGateways"),
+        *made("ec2:CreateInternetGateway", "internet-gateway"),
+        *write("ec2:AttachInternetGateway", on=at("internet-gateway", "vpc"), when=OURS),
+        update("ec2:DetachInternetGateway", on=at("internet-gateway", "vpc"), when=OURS),
+        update(TAGS, on=at("internet-gateway"), when=OURS),
+        delete("ec2:DescribeInternetGateways"),
+        delete("ec2:DetachInternetGateway", on=at("internet-gateway", "vpc"), when=OURS),
+        delete("ec2:DeleteInternetGateway", on=at("internet-gateway"), when=OURS),
+    )
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
@@ -202,6 +242,12 @@ class ElasticIp(Resource):
     risk: ClassVar[Risk] = "cost"
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidAllocationID.NotFound", "InvalidAddress.NotFound"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidIPAddress.InUse"})
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("ec2:DescribeAddresses"),
+        *made("ec2:AllocateAddress", "elastic-ip"),
+        update(TAGS, on=at("elastic-ip"), when=OURS),
+        delete("ec2:ReleaseAddress", on=at("elastic-ip"), when=OURS),
+    )
 
     def billable(self, around: Around) -> Iterable[Use]:
         """Every public address is billed by the hour, in use or not."""
@@ -244,6 +290,12 @@ class NatGateway(Resource):
     nine_in_ten: ClassVar[float | None] = 126
     typical_delete: ClassVar[float] = 60
     limit: ClassVar[float] = 1200
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("ec2:DescribeNatGateways"),
+        *made("ec2:CreateNatGateway", "natgateway", "elastic-ip", "subnet", "vpc"),
+        update(TAGS, on=at("natgateway"), when=OURS),
+        delete("ec2:DeleteNatGateway", on=at("natgateway"), when=OURS),
+    )
 
     def billable(self, around: Around) -> Iterable[Use]:
         """The hour and every GB that goes through it; its address is billed by itself."""
@@ -304,6 +356,23 @@ class RouteTable(Resource):
         "InvalidSubnetID.NotFound",
         "DependencyViolation",
     }
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("ec2:DescribeRouteTables"),
+        *made("ec2:CreateRouteTable", "route-table", "vpc"),
+        *write("ec2:CreateRoute", on=at("route-table"), when=OURS),
+        *write("ec2:AssociateRouteTable", on=at("route-table", "subnet"), when=OURS),
+        update("ec2:ReplaceRoute", "ec2:DeleteRoute", TAGS, on=at("route-table"), when=OURS),
+        update("ec2:DescribeRouteTables"),
+        update(
+            "ec2:DisassociateRouteTable",
+            "ec2:ReplaceRouteTableAssociation",
+            on=at("route-table", "subnet"),
+            when=OURS,
+        ),
+        delete("ec2:DescribeRouteTables"),
+        delete("ec2:DisassociateRouteTable", on=at("route-table", "subnet"), when=OURS),
+        delete("ec2:DeleteRouteTable", on=at("route-table"), when=OURS),
+    )
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:

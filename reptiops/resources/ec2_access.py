@@ -12,7 +12,8 @@ from reptiops.aws import Aws
 from reptiops.engine.resource import Doing, Identity, Live, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
-from reptiops.resources.ec2 import Vpc, named, rename, tags_of
+from reptiops.resources.ec2 import TAGS, WITH_CREATE, Vpc, at, made, named, rename, tags_of
+from reptiops.rights import OURS, ROLES, Right, create, delete, passed_to, read, update, write
 
 EVERYTHING = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 """The rule that AWS puts into the outbound side of every new group."""
@@ -41,6 +42,12 @@ class SecurityGroup(Resource):
     not_yet: ClassVar[frozenset[str]] = absent | {"InvalidVpcID.NotFound", "DependencyViolation", "InvalidGroup.InUse"}
     typical_delete: ClassVar[float] = 10
     limit: ClassVar[float] = 1200
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("ec2:DescribeSecurityGroups"),
+        *made("ec2:CreateSecurityGroup", "security-group", "vpc"),
+        *write("ec2:RevokeSecurityGroupEgress", on=at("security-group"), when=OURS),
+        delete("ec2:DeleteSecurityGroup", on=at("security-group"), when=OURS),
+    )
 
     def key(self) -> str:
         """Names are unique in a VPC, whatever their case."""
@@ -105,6 +112,19 @@ class SecurityGroupRule(Resource):
     )
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidGroup.NotFound"})
     within: ClassVar[bool] = True
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("ec2:DescribeSecurityGroupRules"),
+        create(
+            "ec2:AuthorizeSecurityGroupIngress",
+            "ec2:AuthorizeSecurityGroupEgress",
+            on=at("security-group"),
+            when=OURS,
+        ),
+        create(TAGS, on=at("security-group-rule"), when=WITH_CREATE),
+        update("ec2:ModifySecurityGroupRules", on=at("security-group"), when=OURS),
+        update("ec2:ModifySecurityGroupRules", on=at("security-group-rule")),
+        delete("ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress", on=at("security-group"), when=OURS),
+    )
 
     def key(self) -> str:
         """A group refuses two rules of the same content."""
@@ -191,6 +211,13 @@ class VpcEndpoint(Resource):
     typical: ClassVar[float] = 90
     typical_delete: ClassVar[float] = 90
     limit: ClassVar[float] = 900
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("ec2:DescribeVpcEndpoints"),
+        *made("ec2:CreateVpcEndpoint", "vpc-endpoint", "vpc", "route-table", "subnet", "security-group"),
+        update("ec2:ModifyVpcEndpoint", on=at("vpc-endpoint", "route-table", "subnet", "security-group"), when=OURS),
+        update(TAGS, on=at("vpc-endpoint"), when=OURS),
+        delete("ec2:DeleteVpcEndpoints", on=at("vpc-endpoint"), when=OURS),
+    )
 
     def takes(self, verb: Doing = "create") -> float:
         """A gateway is an entry in route tables; interfaces have to be made."""
@@ -292,6 +319,13 @@ class FlowLog(Resource):
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidVpcID.NotFound"})
     propagating: ClassVar[tuple[tuple[str, str], ...]] = (("InvalidParameter", "assume"),)
     limit: ClassVar[float] = 180
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("ec2:DescribeFlowLogs"),
+        *made("ec2:CreateFlowLogs", "vpc-flow-log", "vpc"),
+        create("iam:PassRole", on=ROLES, when=passed_to("vpc-flow-logs")),
+        update(TAGS, on=at("vpc-flow-log"), when=OURS),
+        delete("ec2:DeleteFlowLogs", on=at("vpc-flow-log"), when=OURS),
+    )
 
     def key(self) -> str:
         """AWS refuses an identical second one."""

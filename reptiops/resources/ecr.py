@@ -14,6 +14,9 @@ from reptiops.engine.resource import REVERSIBLE, Change, Identity, Live, Resourc
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 from reptiops.resources.tagging import singly, tags_of
+from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, update, write
+
+REPOSITORIES = (arn_of("ecr", "repository/{name}"),)
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,19 @@ class Repository(Resource):
     risks: ClassVar[Mapping[str, Risk]] = {"untagged_days": "cost"}
     absent: ClassVar[frozenset[str]] = frozenset({"RepositoryNotFoundException"})
     holds_data: ClassVar[bool] = True
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("ecr:DescribeRepositories"),
+        read("ecr:GetLifecyclePolicy", "ecr:ListTagsForResource", on=REPOSITORIES),
+        create("ecr:CreateRepository", "ecr:TagResource", on=REPOSITORIES, when=TAGGED),
+        *write("ecr:PutLifecyclePolicy", on=REPOSITORIES),
+        update(
+            "ecr:DeleteLifecyclePolicy",
+            "ecr:PutImageScanningConfiguration",
+            "ecr:PutImageTagMutability",
+            on=REPOSITORIES,
+        ),
+        delete("ecr:DeleteRepository", on=REPOSITORIES),
+    )
 
     def key(self) -> str:
         """Names are unique in a registry."""

@@ -10,6 +10,7 @@ from reptiops.aws import Aws
 from reptiops.engine.resource import Doing, Drawn, Identity, Live, Resource, Risk, Status, fixed, follows, local
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
+from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, update
 
 DESCRIBED_AT_ONCE = 10
 """DescribeServices takes so many names."""
@@ -24,6 +25,8 @@ def lower_tags(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
 
 INSIGHTS_METRICS = 10
 """Custom metrics that Container Insights keeps of a cluster or service, roughly: AWS does not publish the number."""
+CLUSTERS = (arn_of("ecs", "cluster/{ecs.Cluster.name}"),)
+SERVICES = (arn_of("ecs", "service/{ecs.Cluster.name}/*"),)
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,12 @@ class Cluster(Resource):
     )
     propagating: ClassVar[tuple[tuple[str, str], ...]] = SERVICE_LINKED_ROLE
     limit: ClassVar[float] = 900
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("ecs:DescribeClusters", on=CLUSTERS),
+        create("ecs:CreateCluster", "ecs:TagResource", on=CLUSTERS, when=TAGGED),
+        update("ecs:UpdateCluster", on=CLUSTERS),
+        delete("ecs:DeleteCluster", on=CLUSTERS),
+    )
 
     def key(self) -> str:
         """Names are unique in a region."""
@@ -138,6 +147,13 @@ class Service(Resource):
     nine_in_ten: ClassVar[float | None] = 300
     typical_delete: ClassVar[float] = 60
     limit: ClassVar[float] = 1200
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("ecs:ListServices"),
+        read("ecs:DescribeServices", on=SERVICES),
+        create("ecs:CreateService", "ecs:TagResource", on=SERVICES, when=TAGGED),
+        update("ecs:UpdateService", on=SERVICES),
+        delete("ecs:DeleteService", on=SERVICES),
+    )
 
     def takes(self, verb: Doing = "create") -> float:
         """An update is a deployment too. Without tasks there is nothing to wait for."""

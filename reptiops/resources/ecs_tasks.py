@@ -11,6 +11,7 @@ from reptiops.aws import Aws
 from reptiops.engine.resource import Identity, Live, Resource, Risk, carry, fixed, initial, plain
 from reptiops.engine.scope import Recorded, Scope
 from reptiops.resources.ecs import Service, lower_tags
+from reptiops.rights import ROLES, TAGGED, Right, arn_of, delete, passed_to, read, write
 
 ADDED = frozenset(
     [
@@ -50,6 +51,9 @@ MODELLED = frozenset(
         "command",
     ]
 )
+
+
+DEFINITIONS = (arn_of("ecs", "task-definition/{family}:*"),)
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,13 @@ class TaskDefinition(Resource):
     propagating: ClassVar[tuple[tuple[str, str], ...]] = (("ClientException", "Role is not valid"),)
     renewed: ClassVar[bool] = True
     within: ClassVar[bool] = True
+    rights: ClassVar[tuple[Right, ...]] = (
+        # These three take no resource in IAM.
+        read("ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions"),
+        *write("ecs:RegisterTaskDefinition", "ecs:TagResource", on=DEFINITIONS, when=TAGGED),
+        *write("iam:PassRole", on=ROLES, when=passed_to("ecs-tasks")),
+        delete("ecs:ListTaskDefinitions", "ecs:DeregisterTaskDefinition"),
+    )
 
     def key(self) -> str:
         """The family."""

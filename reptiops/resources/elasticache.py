@@ -28,6 +28,7 @@ from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.resources.rds import newer_minor
 from reptiops.resources.tagging import singly, tags_of
+from reptiops.rights import SECRETS, TAGGED, Right, arn_of, create, delete, read, update, write
 
 TOKEN_TAG = "reptiops:token-version"
 """The tag that says from which version of the secret the auth token was set."""
@@ -43,6 +44,15 @@ def _tag(aws: Aws, arn: str, name: str, value: str) -> None:
     aws.elasticache.add_tags_to_resource(ResourceName=arn, Tags=[{"Key": name, "Value": value}])
 
 
+GROUPS = (arn_of("elasticache", "subnetgroup:{elasticache.SubnetGroup.name}"),)
+CACHES = (
+    arn_of("elasticache", "replicationgroup:{elasticache.ReplicationGroup.name}"),
+    arn_of("elasticache", "cluster:{elasticache.ReplicationGroup.name}-*"),
+)
+BESIDE = (*GROUPS, arn_of("elasticache", "parametergroup:*"))
+"""What the call that makes a group names."""
+
+
 @dataclass(frozen=True)
 class SubnetGroup(Resource):
     """Where the nodes may live."""
@@ -55,6 +65,13 @@ class SubnetGroup(Resource):
     absent: ClassVar[frozenset[str]] = frozenset({"CacheSubnetGroupNotFoundFault"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"CacheSubnetGroupInUse", "InvalidSubnet"})
     limit: ClassVar[float] = 900
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("elasticache:DescribeCacheSubnetGroups", on=(arn_of("elasticache", "subnetgroup:*"),)),
+        read("elasticache:ListTagsForResource", on=GROUPS),
+        create("elasticache:CreateCacheSubnetGroup", "elasticache:AddTagsToResource", on=GROUPS, when=TAGGED),
+        update("elasticache:ModifyCacheSubnetGroup", on=GROUPS),
+        delete("elasticache:DeleteCacheSubnetGroup", on=GROUPS),
+    )
 
     def key(self) -> str:
         """Names are kept in lower case."""
@@ -141,6 +158,26 @@ class ReplicationGroup(Resource):
     nine_in_ten: ClassVar[float | None] = 555
     typical_delete: ClassVar[float] = 400
     limit: ClassVar[float] = 3600
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("elasticache:DescribeReplicationGroups", on=(arn_of("elasticache", "replicationgroup:*"),)),
+        read("elasticache:DescribeCacheClusters", on=(arn_of("elasticache", "cluster:*"),)),
+        read("elasticache:ListTagsForResource", on=CACHES),
+        create("elasticache:CreateReplicationGroup", "elasticache:AddTagsToResource", on=CACHES, when=TAGGED),
+        create("elasticache:CreateReplicationGroup", on=BESIDE),
+        *write("secretsmanager:GetSecretValue", on=SECRETS),
+        update(
+            "elasticache:AddTagsToResource",
+            "elasticache:DecreaseReplicaCount",
+            "elasticache:IncreaseReplicaCount",
+            "elasticache:ListTagsForResource",
+            "elasticache:ModifyReplicationGroup",
+            "elasticache:RemoveTagsFromResource",
+            on=CACHES,
+        ),
+        update("elasticache:ModifyReplicationGroup", on=BESIDE),
+        update("elasticache:DescribeReplicationGroups", on=(arn_of("elasticache", "replicationgroup:*"),)),
+        delete("elasticache:DeleteReplicationGroup", on=CACHES),
+    )
 
     ONE_WAY: ClassVar[Mapping[str, Undoing]] = {
         "version": Undoing("one-way", "AWS downgrades no engine"),

@@ -14,10 +14,18 @@ from reptiops.engine.resource import Drawn, Identity, Live, Resource, Risk, Stat
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.resources.tagging import tags_of
+from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, update, write
 
 TAGGED_AT_ONCE = 20
 """DescribeTags takes so many ARNs."""
 PROTECTED = "deletion_protection.enabled"
+
+_BALANCER = "app/{elbv2.LoadBalancer.name}/*"
+BALANCERS = (arn_of("elasticloadbalancing", f"loadbalancer/{_BALANCER}"),)
+LISTENERS = (arn_of("elasticloadbalancing", f"listener/{_BALANCER}/*"),)
+RULES = (arn_of("elasticloadbalancing", f"listener-rule/{_BALANCER}/*/*"),)
+TARGETS = (arn_of("elasticloadbalancing", "targetgroup/{elbv2.TargetGroup.name}/*"),)
+TAGS = "elasticloadbalancing:AddTags"
 
 
 def _tags(scope: Scope, kind: type[Resource], arns: Iterable[str]) -> dict[str, Mapping[str, str]]:
@@ -68,6 +76,21 @@ class LoadBalancer(Resource):
     nine_in_ten: ClassVar[float | None] = 187
     typical_delete: ClassVar[float] = 10
     limit: ClassVar[float] = 1200
+    rights: ClassVar[tuple[Right, ...]] = (
+        read(
+            "elasticloadbalancing:DescribeLoadBalancers",
+            "elasticloadbalancing:DescribeLoadBalancerAttributes",
+            "elasticloadbalancing:DescribeTags",
+        ),
+        create("elasticloadbalancing:CreateLoadBalancer", TAGS, on=BALANCERS, when=TAGGED),
+        *write("elasticloadbalancing:ModifyLoadBalancerAttributes", on=BALANCERS),
+        update("elasticloadbalancing:SetSubnets", "elasticloadbalancing:SetSecurityGroups", on=BALANCERS),
+        delete(
+            "elasticloadbalancing:ModifyLoadBalancerAttributes",
+            "elasticloadbalancing:DeleteLoadBalancer",
+            on=BALANCERS,
+        ),
+    )
 
     def key(self) -> str:
         """Names are unique in a region."""
@@ -183,6 +206,17 @@ class TargetGroup(Resource):
     absent: ClassVar[frozenset[str]] = frozenset({"TargetGroupNotFound"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"ResourceInUse"})
     limit: ClassVar[float] = 600
+    rights: ClassVar[tuple[Right, ...]] = (
+        read(
+            "elasticloadbalancing:DescribeTargetGroups",
+            "elasticloadbalancing:DescribeTargetGroupAttributes",
+            "elasticloadbalancing:DescribeTags",
+        ),
+        create("elasticloadbalancing:CreateTargetGroup", TAGS, on=TARGETS, when=TAGGED),
+        *write("elasticloadbalancing:ModifyTargetGroupAttributes", on=TARGETS),
+        update("elasticloadbalancing:ModifyTargetGroup", on=TARGETS),
+        delete("elasticloadbalancing:DeleteTargetGroup", on=TARGETS),
+    )
 
     def key(self) -> str:
         """Names are unique in a region."""
@@ -304,6 +338,18 @@ class Listener(Resource):
     )
     within: ClassVar[bool] = True
     limit: ClassVar[float] = 300
+    rights: ClassVar[tuple[Right, ...]] = (
+        read(
+            "elasticloadbalancing:DescribeListeners",
+            "elasticloadbalancing:DescribeListenerAttributes",
+            "elasticloadbalancing:DescribeTags",
+        ),
+        create("elasticloadbalancing:CreateListener", on=BALANCERS, when=TAGGED),
+        create(TAGS, on=LISTENERS, when=TAGGED),
+        *write("elasticloadbalancing:ModifyListenerAttributes", on=LISTENERS),
+        update("elasticloadbalancing:ModifyListener", on=LISTENERS),
+        delete("elasticloadbalancing:DeleteListener", on=LISTENERS),
+    )
 
     def key(self) -> str:
         """One listener a port."""
@@ -407,6 +453,14 @@ class HostRule(Resource):
     not_yet: ClassVar[frozenset[str]] = frozenset({"PriorityInUse", "TargetGroupNotFound", "ListenerNotFound"})
     within: ClassVar[bool] = True
     limit: ClassVar[float] = 300
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("elasticloadbalancing:DescribeRules", "elasticloadbalancing:DescribeTags"),
+        create("elasticloadbalancing:CreateRule", on=LISTENERS, when=TAGGED),
+        create(TAGS, on=RULES, when=TAGGED),
+        update("elasticloadbalancing:DescribeRules"),
+        update("elasticloadbalancing:ModifyRule", "elasticloadbalancing:SetRulePriorities", on=RULES),
+        delete("elasticloadbalancing:DeleteRule", on=RULES),
+    )
 
     def key(self) -> str:
         """The listener and the hosts."""

@@ -12,6 +12,7 @@ from reptiops.aws import Aws, code, message
 from reptiops.engine.resource import Identity, Live, Resource, Risk, fixed
 from reptiops.engine.scope import Scope
 from reptiops.policy import Policy
+from reptiops.rights import ROLES, TAGGED, Right, arn_of, create, delete, read, update, write
 
 
 def _roles(scope: Scope) -> list[dict[str, Any]]:
@@ -39,6 +40,27 @@ class Role(Resource):
         ("NoSuchEntity", "role with name"),
     )
     limit: ClassVar[float] = 180
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("iam:GetAccountAuthorizationDetails"),
+        read("iam:GetRole", on=ROLES),
+        create("iam:CreateRole", "iam:TagRole", on=ROLES, when=TAGGED),
+        *write("iam:PutRolePolicy", "iam:AttachRolePolicy", on=ROLES),
+        update(
+            "iam:DeleteRolePolicy",
+            "iam:DetachRolePolicy",
+            "iam:UpdateAssumeRolePolicy",
+            "iam:UpdateRole",
+            on=ROLES,
+        ),
+        delete(
+            "iam:ListRolePolicies",
+            "iam:DeleteRolePolicy",
+            "iam:ListAttachedRolePolicies",
+            "iam:DetachRolePolicy",
+            "iam:DeleteRole",
+            on=ROLES,
+        ),
+    )
 
     def key(self) -> str:
         """Role names ignore case (aws-facts 3)."""
@@ -127,6 +149,15 @@ class ServiceLinkedRole(Resource):
     taggable: ClassVar[bool] = False
     existing: ClassVar[bool] = True
     limit: ClassVar[float] = 120
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("iam:ListRoles"),
+        create("iam:ListRoles"),
+        create(
+            "iam:CreateServiceLinkedRole",
+            on=(arn_of("iam", "role/aws-service-role/{service}/*", regional=False),),
+            when={"StringLike": {"iam:AWSServiceName": "{service}"}},
+        ),
+    )
 
     def key(self) -> str:
         """The service's principal; the account has one role for each."""

@@ -12,9 +12,12 @@ from reptiops.engine.resource import REVERSIBLE, Change, Identity, Live, Resourc
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 from reptiops.resources.tagging import singly, tags_of
+from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, update, write
 
 COMPRESSED = 0.15
 """What compression leaves of a log, roughly: AWS bills the compressed bytes and promises no ratio."""
+
+GROUPS = (arn_of("logs", "log-group:{name}"), arn_of("logs", "log-group:{name}:*"))
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,14 @@ class LogGroup(Resource):
     risk: ClassVar[Risk] = "cost"
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"OperationAbortedException", "ServiceUnavailableException"})
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("logs:DescribeLogGroups"),
+        read("logs:ListTagsForResource", on=GROUPS),
+        create("logs:CreateLogGroup", "logs:TagResource", on=GROUPS, when=TAGGED),
+        *write("logs:PutRetentionPolicy", on=GROUPS),
+        update("logs:DeleteRetentionPolicy", on=GROUPS),
+        delete("logs:DeleteLogGroup", on=GROUPS),
+    )
 
     def key(self) -> str:
         """Names are unique in a region."""

@@ -30,6 +30,7 @@ from reptiops.engine.resource import (
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.resources.tagging import singly, tags_of
+from reptiops.rights import ROLES, SECRETS, TAGGED, Right, arn_of, create, delete, passed_to, read, update, write
 
 PASSWORD_TAG = "reptiops:password-version"
 """The tag that says from which version of the secret the master password was set."""
@@ -49,6 +50,12 @@ def _listed_tags(aws: Aws, arn: str) -> dict[str, str]:
     return _tags(aws.rds.list_tags_for_resource(ResourceName=arn))
 
 
+SUBNETS = (arn_of("rds", "subgrp:{rds.SubnetGroup.name}"),)
+PARAMETERS = (arn_of("rds", "pg:{rds.ParameterGroup.name}"),)
+INSTANCES = (arn_of("rds", "db:{rds.Instance.name}"),)
+SNAPSHOTS = (arn_of("rds", "snapshot:{rds.Instance.name}-*"),)
+
+
 @dataclass(frozen=True)
 class SubnetGroup(Resource):
     """Where the instance may live: subnets of at least two zones, even for one instance."""
@@ -61,6 +68,13 @@ class SubnetGroup(Resource):
     absent: ClassVar[frozenset[str]] = frozenset({"DBSubnetGroupNotFoundFault"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidDBSubnetGroupStateFault", "InvalidSubnet"})
     limit: ClassVar[float] = 900
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("rds:DescribeDBSubnetGroups", on=(arn_of("rds", "subgrp:*"),)),
+        read("rds:ListTagsForResource", on=SUBNETS),
+        create("rds:CreateDBSubnetGroup", "rds:AddTagsToResource", on=SUBNETS, when=TAGGED),
+        update("rds:ModifyDBSubnetGroup", on=SUBNETS),
+        delete("rds:DeleteDBSubnetGroup", on=SUBNETS),
+    )
 
     def key(self) -> str:
         """Names are kept in lower case."""
@@ -117,6 +131,14 @@ class ParameterGroup(Resource):
     absent: ClassVar[frozenset[str]] = frozenset({"DBParameterGroupNotFound"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidDBParameterGroupState"})
     limit: ClassVar[float] = 900
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("rds:DescribeDBParameterGroups", on=(arn_of("rds", "pg:*"),)),
+        read("rds:DescribeDBParameters", "rds:ListTagsForResource", on=PARAMETERS),
+        create("rds:CreateDBParameterGroup", "rds:AddTagsToResource", on=PARAMETERS, when=TAGGED),
+        *write("rds:DescribeDBParameters", "rds:ModifyDBParameterGroup", on=PARAMETERS),
+        update("rds:ResetDBParameterGroup", on=PARAMETERS),
+        delete("rds:DeleteDBParameterGroup", on=PARAMETERS),
+    )
 
     def key(self) -> str:
         """Names are kept in lower case."""
@@ -286,6 +308,20 @@ class Instance(Resource):
     typical_delete: ClassVar[float] = 300
     limit: ClassVar[float] = 4800
     holds_data: ClassVar[bool] = True
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("rds:DescribeDBInstances", on=(arn_of("rds", "db:*"),)),
+        create("rds:CreateDBInstance", "rds:AddTagsToResource", on=INSTANCES, when=TAGGED),
+        create("rds:CreateDBInstance", on=(*SUBNETS, *PARAMETERS)),
+        *write("secretsmanager:GetSecretValue", on=SECRETS),
+        *write("iam:PassRole", on=ROLES, when=passed_to("monitoring.rds")),
+        update("rds:ModifyDBInstance", "rds:AddTagsToResource", on=INSTANCES),
+        update("rds:ModifyDBInstance", on=(*SUBNETS, *PARAMETERS)),
+        delete("rds:DescribeDBInstances", on=(arn_of("rds", "db:*"),)),
+        delete("rds:ModifyDBInstance", "rds:DeleteDBInstance", on=INSTANCES),
+        # The final snapshot carries the instance's tags.
+        delete("rds:CreateDBSnapshot", on=(*INSTANCES, *SNAPSHOTS)),
+        delete("rds:AddTagsToResource", on=SNAPSHOTS),
+    )
 
     ONE_WAY: ClassVar[Mapping[str, Undoing]] = {
         "version": Undoing("one-way", "AWS downgrades no engine"),

@@ -13,6 +13,7 @@ from reptiops.engine.usage import Around, Use
 from reptiops.resources.acm import Certificate, listed
 from reptiops.resources.cloudfront import Distribution
 from reptiops.resources.elbv2 import LoadBalancer
+from reptiops.rights import Right, arn_of, create, delete, read, update, write
 
 KEPT_TYPES = frozenset({"NS", "SOA", "TXT", "MX", "CAA"})
 """Records that may stand beside ours and are other people's business."""
@@ -41,6 +42,10 @@ def change(aws: Aws, zone: str, changes: Iterable[tuple[str, Mapping[str, Any]]]
         aws.route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": batch})
 
 
+ALL_ZONES = ("arn:{partition}:route53:::hostedzone/*",)
+ZONES = ("arn:{partition}:route53:::hostedzone/{zone}",)
+
+
 @dataclass(frozen=True)
 class HostedZone(Resource):
     """A public zone that the environment owns, with `dns.create_zone`. A found zone is no resource at all."""
@@ -49,6 +54,13 @@ class HostedZone(Resource):
 
     absent: ClassVar[frozenset[str]] = frozenset({"NoSuchHostedZone"})
     not_yet: ClassVar[frozenset[str]] = BUSY
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("route53:ListHostedZones"),
+        read("route53:ListTagsForResource", "route53:GetHostedZone", on=ALL_ZONES),
+        create("route53:CreateHostedZone"),
+        create("route53:ChangeTagsForResource", on=ALL_ZONES),
+        delete("route53:DeleteHostedZone", on=ALL_ZONES),
+    )
 
     def key(self) -> str:
         """AWS allows several zones of one name; we do not."""
@@ -112,6 +124,14 @@ class ValidationRecord(Resource):
     absent: ClassVar[frozenset[str]] = frozenset({"NoSuchHostedZone"})
     not_yet: ClassVar[frozenset[str]] = BUSY
     taggable: ClassVar[bool] = False
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("route53:ListResourceRecordSets", on=ZONES),
+        *write("route53:ChangeResourceRecordSets", on=ZONES),
+        delete("route53:ListResourceRecordSets", "route53:ChangeResourceRecordSets", on=ZONES),
+        # Whether another certificate still needs the record.
+        delete("acm:ListCertificates"),
+        delete("acm:DescribeCertificate", on=(arn_of("acm", "certificate/*"),)),
+    )
 
     def key(self) -> str:
         """Zone and name; the type is always CNAME."""
@@ -191,6 +211,12 @@ class AliasRecords(Resource):
     absent: ClassVar[frozenset[str]] = frozenset({"NoSuchHostedZone"})
     not_yet: ClassVar[frozenset[str]] = BUSY
     taggable: ClassVar[bool] = False
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("route53:ListResourceRecordSets", on=ZONES),
+        create("route53:ChangeResourceRecordSets", on=ZONES),
+        update("route53:ListResourceRecordSets", "route53:ChangeResourceRecordSets", on=ZONES),
+        delete("route53:ListResourceRecordSets", "route53:ChangeResourceRecordSets", on=ZONES),
+    )
 
     def key(self) -> str:
         """One batch for each zone and target."""

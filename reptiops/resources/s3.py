@@ -14,10 +14,15 @@ from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 from reptiops.policy import Policy
 from reptiops.resources.tagging import singly, tags_of
+from reptiops.rights import Right, create, delete, read, write
 
 BATCH = 1000
 """DeleteObjects takes so many."""
 YEAR = 365
+
+
+BUCKETS = ("arn:{partition}:s3:::{name}",)
+OBJECTS = ("arn:{partition}:s3:::{name}/*",)
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,32 @@ class Bucket(Resource):
     propagating: ClassVar[tuple[tuple[str, str], ...]] = (("MalformedPolicy", "Invalid principal"),)
     limit: ClassVar[float] = 900
     holds_data: ClassVar[bool] = True
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("s3:ListAllMyBuckets"),
+        read(
+            "s3:GetBucketOwnershipControls",
+            "s3:GetBucketPolicy",
+            "s3:GetBucketPublicAccessBlock",
+            "s3:GetBucketTagging",
+            "s3:GetBucketVersioning",
+            "s3:GetEncryptionConfiguration",
+            "s3:GetLifecycleConfiguration",
+            on=BUCKETS,
+        ),
+        create("s3:CreateBucket", "s3:PutBucketTagging", "s3:TagResource", on=BUCKETS),
+        *write(
+            "s3:DeleteBucketPolicy",
+            "s3:PutBucketOwnershipControls",
+            "s3:PutBucketPolicy",
+            "s3:PutBucketPublicAccessBlock",
+            "s3:PutBucketVersioning",
+            "s3:PutEncryptionConfiguration",
+            "s3:PutLifecycleConfiguration",
+            on=BUCKETS,
+        ),
+        delete("s3:ListBucketVersions", "s3:ListBucketMultipartUploads", "s3:DeleteBucket", on=BUCKETS),
+        delete("s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload", on=OBJECTS),
+    )
 
     def key(self) -> str:
         """Names are unique in the world."""

@@ -12,6 +12,10 @@ from reptiops.engine.resource import Identity, Live, Resource, Risk, Status, fix
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.resources.fargate import task_uses
+from reptiops.rights import ROLES, TAGGED, Right, arn_of, create, delete, passed_to, read, update, write
+
+GROUPS = (arn_of("scheduler", "schedule-group/{scheduler.ScheduleGroup.name}"),)
+SCHEDULES = (arn_of("scheduler", "schedule/{scheduler.ScheduleGroup.name}/*"),)
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,12 @@ class ScheduleGroup(Resource):
     risk: ClassVar[Risk] = "cosmetic"
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"ConflictException"})
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("scheduler:ListScheduleGroups"),
+        read("scheduler:ListTagsForResource", on=GROUPS),
+        create("scheduler:CreateScheduleGroup", "scheduler:TagResource", on=GROUPS, when=TAGGED),
+        delete("scheduler:DeleteScheduleGroup", on=GROUPS),
+    )
 
     def key(self) -> str:
         """Names are unique in a region."""
@@ -73,6 +83,14 @@ class Schedule(Resource):
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"ConflictException"})
     propagating: ClassVar[tuple[tuple[str, str], ...]] = (("ValidationException", "to assume the role"),)
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("scheduler:ListSchedules"),
+        read("scheduler:GetSchedule", on=SCHEDULES),
+        create("scheduler:CreateSchedule", on=SCHEDULES),
+        update("scheduler:UpdateSchedule", on=SCHEDULES),
+        *write("iam:PassRole", on=ROLES, when=passed_to("scheduler")),
+        delete("scheduler:DeleteSchedule", on=SCHEDULES),
+    )
 
     def key(self) -> str:
         """Unique within the group."""

@@ -15,6 +15,7 @@ from reptiops.aws import Aws, code, message
 from reptiops.engine.resource import Identity, Live, NotYet, Resource, Risk, fixed, local
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
+from reptiops.rights import SECRETS, TAGGED, Right, create, delete, read, update
 
 ALPHABET = string.ascii_letters + string.digits
 """Letters and digits only: RDS refuses / @ " and space, ElastiCache nearly everything else."""
@@ -49,6 +50,14 @@ class Secret(Resource):
     not_yet: ClassVar[frozenset[str]] = frozenset({"InternalServiceError"})
     limit: ClassVar[float] = 300
     holds_data: ClassVar[bool] = True
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("secretsmanager:ListSecrets"),
+        read("secretsmanager:DescribeSecret", on=SECRETS),
+        create("secretsmanager:CreateSecret", "secretsmanager:TagResource", on=SECRETS, when=TAGGED),
+        create("secretsmanager:RestoreSecret", on=SECRETS),
+        update("secretsmanager:UpdateSecret", on=SECRETS),
+        delete("secretsmanager:DeleteSecret", on=SECRETS),
+    )
 
     def key(self) -> str:
         """Names are unique in a region, also of those that can still be restored."""

@@ -13,9 +13,13 @@ from reptiops.engine.resource import Identity, Kept, Live, Resource, Risk, Statu
 from reptiops.engine.scope import Scope
 from reptiops.policy import Policy
 from reptiops.resources.tagging import singly, tags_of
+from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, write
 
 PENDING = "PendingConfirmation"
 """What AWS lists in the place of an ARN until the addressee has confirmed."""
+
+
+TOPICS = (arn_of("sns", "{sns.Topic.name}"),)
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,12 @@ class Topic(Resource):
     risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset({"NotFound", "NotFoundException", "ResourceNotFound"})
     limit: ClassVar[float] = 120
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("sns:GetTopicAttributes", "sns:ListTagsForResource", on=TOPICS),
+        create("sns:CreateTopic", "sns:TagResource", on=TOPICS, when=TAGGED),
+        *write("sns:SetTopicAttributes", on=TOPICS),
+        delete("sns:DeleteTopic", on=TOPICS),
+    )
 
     def key(self) -> str:
         """Names are unique in a region."""
@@ -84,6 +94,11 @@ class Subscription(Resource):
     absent: ClassVar[frozenset[str]] = frozenset({"NotFound", "NotFoundException"})
     taggable: ClassVar[bool] = False
     limit: ClassVar[float] = 120
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("sns:ListSubscriptionsByTopic", on=TOPICS),
+        create("sns:Subscribe", on=TOPICS),
+        delete("sns:Unsubscribe"),
+    )
 
     def key(self) -> str:
         """Topic, protocol and address, whatever the address's case."""

@@ -10,6 +10,9 @@ from reptiops.aws import Aws
 from reptiops.engine.resource import Identity, Live, Resource, fixed
 from reptiops.engine.scope import Scope
 from reptiops.resources.tagging import singly, tags_of
+from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, update
+
+PARAMETERS = (arn_of("ssm", "parameter{name}"),)
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,12 @@ class Parameter(Resource):
     absent: ClassVar[frozenset[str]] = frozenset({"ParameterNotFound", "InvalidResourceId"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"TooManyUpdates"})
     limit: ClassVar[float] = 180
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("ssm:GetParametersByPath", "ssm:ListTagsForResource", on=PARAMETERS),
+        create("ssm:PutParameter", "ssm:AddTagsToResource", on=PARAMETERS, when=TAGGED),
+        update("ssm:PutParameter", on=PARAMETERS),
+        delete("ssm:DeleteParameter", on=PARAMETERS),
+    )
 
     def key(self) -> str:
         """Names are unique in a region, and case counts."""

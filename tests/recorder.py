@@ -1,0 +1,72 @@
+"""Every call of a session's clients, with who made it: the kind and what it was doing, or the operation's module.
+
+Whose call it is stands on the stack: nothing in the code under test knows that it is watched.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from reptiops.engine.resource import Resource
+
+HOUSE = Path(__file__).parent.parent / "reptiops"
+PURPOSES = {"observe": "read", "create": "create", "update": "update", "delete": "delete", "retire": "delete"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call: the API's service and operation, its parameters, who made it and for what."""
+
+    service: str
+    operation: str
+    parameters: Mapping[str, Any]
+    by: str
+    """A kind, e.g. `ec2.Vpc`; or a module, e.g. `operations.facts`."""
+    purpose: str
+    """`read`, `create`, `update`, `delete`; of a module: the outermost of its functions on the stack."""
+
+
+class Recorder:
+    """Remembers every call that a session's clients make from now on; clients made earlier are not seen."""
+
+    def __init__(self, session: Any):
+        self.calls: list[Call] = []
+        self._guard = threading.Lock()
+        session._session.register("provide-client-params", self._seen)
+
+    def _seen(self, params: Mapping[str, Any], model: Any, **_: Any) -> None:
+        by, purpose = _author(sys._getframe(1))
+        if by:
+            call = Call(model.service_model.service_name, model.name, dict(params), by, purpose)
+            with self._guard:
+                self.calls.append(call)
+
+
+def _author(frame: FrameType | None) -> tuple[str, str]:
+    """The innermost method of a kind, or the outermost function of the module of operations that is nearest; ("", "")
+    for a test's own call.
+    """
+    module, outermost = "", ""
+    while frame is not None:
+        path = Path(frame.f_code.co_filename)
+        if path.is_relative_to(HOUSE):
+            place = path.relative_to(HOUSE)
+            name = frame.f_code.co_name
+            if place.parts[0] == "resources" and name in PURPOSES:
+                me = frame.f_locals.get("self") or frame.f_locals.get("cls")
+                kind = me if isinstance(me, type) else type(me)
+                if issubclass(kind, Resource):
+                    return kind.kind(), PURPOSES[name]
+            dotted = ".".join(place.with_suffix("").parts)
+            if not module and place.parts[0] != "resources" and dotted != "aws":
+                module = dotted
+            if dotted == module:
+                outermost = name
+        frame = frame.f_back
+    return module, outermost
