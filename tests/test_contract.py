@@ -18,6 +18,8 @@ from reptiops.engine.resource import Live, NotYet, Resource, diff, plain
 from reptiops.engine.scope import Scope
 from reptiops.sandbox import gaps
 from reptiops.steps import documented
+from tests.iam_actions import actions
+from tests.recorder import Recorder
 from tests.samples import Sample, World
 
 
@@ -49,7 +51,19 @@ def _mine(world: World, want: Resource, address: str, beside: Iterable[Resource]
 
 @pytest.mark.parametrize("name", sorted(SAMPLES))
 def test_contract(name: str) -> None:
-    check(SAMPLES[name])
+    check_with_rights(SAMPLES[name])
+
+
+def check_with_rights(sample: Sample) -> None:
+    """Also: it calls what it declares and declares what it calls, for each purpose, as IAM sees it."""
+    recorders: list[Recorder] = []
+    check(sample, lambda session: recorders.append(Recorder(session)))
+    called: dict[str, set[str]] = {purpose: set() for purpose in ("read", "create", "update", "delete")}
+    for call in recorders[0].calls:
+        if call.by == sample.kind.kind():
+            called[call.purpose] |= actions(call.service, call.operation, call.parameters)
+    declared = {p: {a for r in sample.kind.rights if r.purpose == p for a in r.actions} for p in called}
+    assert called == declared
 
 
 def check(sample: Sample, watch: Callable[[Any], Any] = lambda session: None) -> None:
@@ -81,6 +95,10 @@ def check(sample: Sample, watch: Callable[[Any], Any] = lambda session: None) ->
             assert live is not None
             assert diff(changed, live.has) == ()
             want = changed
+        if sample.beyond is not None:
+            sample.beyond(world, want, live)
+            live = _mine(world, want, address, beside)
+            assert live is not None
         if want.existing:
             return  # shared with others: never written, never deleted
         _delete(world, want, live)

@@ -14,7 +14,7 @@ import pytest
 from reptiops.engine.graph import collect
 from reptiops.steps import compute, database, monitoring, network, security, storage
 from reptiops.testing import reptiops_environment
-from tests.test_contract import check
+from tests.test_contract import check_with_rights
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -48,7 +48,7 @@ def test_the_worked_example_of_a_kind_is_one_file_one_step_one_sample() -> None:
     _module("reptiops.resources.sqs", blocks["reptiops/resources/sqs.py"])
     phase = _module("documented.storage", blocks["reptiops/steps/storage.py"])
     (sample,) = _module("tests.samples.sqs", blocks["tests/samples/sqs.py"]).SAMPLES
-    check(sample)
+    check_with_rights(sample)
     graph = collect((network, security, database, compute, storage, monitoring, phase))
     assert sample.kind in graph.kinds()
     assert graph.by_path["storage/media_queue"].kinds == (sample.kind,)

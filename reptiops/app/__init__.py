@@ -12,6 +12,7 @@ from reptiops.app.planned import PlanMoved, documented_plan
 from reptiops.app.provisioning import OnFailure, Outcome, ProvisionFailed, declared, plan, provision, steps_of
 from reptiops.app.recovery import RollbackIncomplete, in_doubt, roll_back
 from reptiops.app.removal import Teardown, teardown
+from reptiops.app.rights import Task, policies
 from reptiops.app.runs import Interrupted, Run, history
 from reptiops.app.site import (
     Refused,
@@ -48,6 +49,7 @@ __all__ = [
     "Run",
     "Settings",
     "Site",
+    "Task",
     "Teardown",
     "UnknownSelection",
     "accept",
@@ -68,6 +70,7 @@ __all__ = [
     "owner_of",
     "plan",
     "plan_site",
+    "policies",
     "provision",
     "reconcile",
     "refresh_prices",

@@ -34,6 +34,7 @@ COMMANDS = {
     "report": "reptiops.cli.report",
     "validate": "reptiops.cli.offline",
     "graph": "reptiops.cli.offline",
+    "policy": "reptiops.cli.rights",
     "version": "reptiops.cli.offline",
     "sandbox": "reptiops.cli.sandbox",
     "schema": "reptiops.cli.setup",

@@ -11,10 +11,18 @@ from botocore.exceptions import ClientError
 from reptiops.aws import Aws, code
 from reptiops.config import Environment
 from reptiops.facts import Facts
+from reptiops.rights import arn_of, read
 
 PARKED = "reptiops:parked"
 """The tag on the cluster by which the office-hours playbook says that services stay at 0."""
 DESCRIBED_AT_ONCE = 10
+RIGHTS = (
+    read("route53:ListHostedZonesByName", "ecs:DescribeTaskDefinition", "rds:DescribeDBEngineVersions"),
+    read("rds:DescribeDBInstances", on=(arn_of("rds", "db:*"),)),
+    read("ecs:DescribeClusters", on=(arn_of("ecs", "cluster/{cluster}"),)),
+    read("ecs:DescribeServices", on=(arn_of("ecs", "service/{cluster}/*"),)),
+    read("ecr:DescribeRepositories", "ecr:DescribeImages"),
+)
 
 
 def gather(aws: Aws, env: Environment, account: str) -> Facts:

@@ -9,9 +9,12 @@ from collections.abc import Mapping
 
 from reptiops.aws import Aws
 from reptiops.errors import ReptiopsError
+from reptiops.rights import arn_of, create
 
 SUBJECT = 100
 """SNS takes so many characters as a subject, ASCII only."""
+MESSAGE = (create("sns:Publish", on=(arn_of("sns", "{topic}"),)),)
+METRICS = (create("cloudwatch:PutMetricData", when={"StringEquals": {"cloudwatch:namespace": "{namespace}"}}),)
 PATIENCE = 10
 """Seconds for a webhook."""
 

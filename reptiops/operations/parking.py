@@ -6,6 +6,22 @@ from collections.abc import Iterable
 
 from reptiops.aws import Aws
 from reptiops.operations.facts import PARKED
+from reptiops.rights import arn_of, update
+
+_CLUSTER = (arn_of("ecs", "cluster/{cluster}"),)
+RIGHTS = (
+    update("application-autoscaling:DescribeScalableTargets"),
+    update(
+        "application-autoscaling:RegisterScalableTarget", on=(arn_of("application-autoscaling", "scalable-target/*"),)
+    ),
+    update(
+        "cloudwatch:DisableAlarmActions",
+        "cloudwatch:EnableAlarmActions",
+        on=(arn_of("cloudwatch", "alarm:{prefix}-*"),),
+    ),
+    update("ecs:DescribeClusters", "ecs:TagResource", "ecs:UntagResource", on=_CLUSTER),
+    update("ecs:UpdateService", on=(arn_of("ecs", "service/{cluster}/*"),)),
+)
 
 
 def park(aws: Aws, cluster: str, services: Iterable[str], alarms: Iterable[str]) -> tuple[str, ...]:

@@ -15,10 +15,31 @@ from botocore.exceptions import ClientError
 from reptiops.aws import DENIED, Aws, code
 from reptiops.engine.backend import ANY, Conflict, StateError, Stored
 from reptiops.policy import Policy, deny
+from reptiops.rights import create, read
 
 ABSENT = frozenset({"NoSuchKey", "404", "NoSuchVersion"})
 CONFLICTS = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 READERS = 16
+_BUCKET = ("arn:{partition}:s3:::{bucket}",)
+RIGHTS = (
+    read("s3:ListBucket", on=_BUCKET),
+    create("s3:GetObject", "s3:PutObject", "s3:DeleteObject", on=("arn:{partition}:s3:::{bucket}/{folder}/*",)),
+)
+"""To keep a state there. `s3:ListBucket` also makes S3 say 404 instead of 403 for what is not there."""
+MAKING = (
+    create(
+        "s3:CreateBucket",
+        "s3:ListBucket",
+        "s3:PutBucketOwnershipControls",
+        "s3:PutBucketPolicy",
+        "s3:PutBucketPublicAccessBlock",
+        "s3:PutBucketVersioning",
+        "s3:PutEncryptionConfiguration",
+        "s3:PutLifecycleConfiguration",
+        on=_BUCKET,
+    ),
+)
+"""To make the bucket."""
 NONCURRENT_DAYS = 90
 """Earlier versions of state and journals are kept so long."""
 

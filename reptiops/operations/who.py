@@ -11,9 +11,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code
+from reptiops.rights import read
 
 PACE = 0.5
 """Seconds between lookups: CloudTrail takes two a second for an account."""
+RIGHTS = (read("cloudtrail:LookupEvents"),)
 OURS = "reptiops"
 """What our own calls carry in their user agent."""
 

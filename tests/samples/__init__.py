@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,7 @@ import boto3
 
 from reptiops.aws import Aws
 from reptiops.engine.resource import Identity, Resource
-from reptiops.engine.scope import Names
+from reptiops.engine.scope import Names, Scope
 
 
 class World:
@@ -53,6 +53,14 @@ class World:
         )
         return str(answer["GroupId"])
 
+    def another(self, want: Any, **changes: Any) -> Any:
+        """A second one that differs from `want` as said, made and found; its address is another."""
+        second = replace(want, **changes)
+        identifier = second.create(self.aws, self.identity("network/sample/two"))
+        return next(
+            one for one in type(second).observe(self.aws, Scope(self.aws, self.names, [second])) if one.id == identifier
+        )
+
     def role(self, service: str) -> str:
         """The ARN of a role that the service may assume."""
         allow = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
@@ -73,3 +81,5 @@ class Sample:
     changes: list[Callable[[Any], Resource]] = field(default_factory=list)
     beside: tuple[Resource, ...] = ()
     """What else the configuration would want, where an observation asks for it."""
+    beyond: Callable[[World, Any, Any], None] | None = None
+    """(world, wanted, live): what else its methods can meet with and call, before it is deleted."""

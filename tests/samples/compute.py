@@ -14,6 +14,7 @@ from tests.samples import Sample, World
 
 CLUSTER = Cluster("dev-reptidex-cluster")
 RESOURCE = f"service/{CLUSTER.name}/web"
+SERVER_HEADER = "routing.http.response.server.enabled"
 BALANCER = LoadBalancer("reptidex-dev-alb")
 
 
@@ -112,7 +113,11 @@ SAMPLES = [
             security_groups=frozenset({world.group}),
             attributes={"deletion_protection.enabled": "false", "idle_timeout.timeout_seconds": "60"},
         ),
-        [lambda b: replace(b, attributes={**b.attributes, "deletion_protection.enabled": "true"})],
+        [
+            lambda b: replace(b, attributes={**b.attributes, "deletion_protection.enabled": "true"}),
+            lambda b: replace(b, security_groups=frozenset()),
+        ],
+        beyond=lambda world, want, live: want.update(world.aws, live, frozenset({"subnets"})),
     ),
     Sample(
         TargetGroup,
@@ -130,8 +135,11 @@ SAMPLES = [
     ),
     Sample(
         Listener,
-        lambda world: Listener(_balancer(world), 80, action=Redirect()),
-        [lambda one: replace(one, action=FixedResponse("404", "text/plain", "nothing"))],
+        lambda world: Listener(_balancer(world), 80, action=Redirect(), attributes={SERVER_HEADER: "true"}),
+        [
+            lambda one: replace(one, action=FixedResponse("404", "text/plain", "nothing")),
+            lambda one: replace(one, attributes={SERVER_HEADER: "false"}),
+        ],
         beside=(BALANCER,),
     ),
     Sample(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from reptiops.engine.resource import Live
 from reptiops.resources import elasticache
 from reptiops.resources.rds import Instance, ParameterGroup, SubnetGroup
 from tests.samples import Sample, World
@@ -60,6 +61,12 @@ def _cache(world: World) -> elasticache.ReplicationGroup:
         token_from=secret["ARN"],
         token_version="one",
     )
+
+
+def _snapshot_kept(world: World, want: Instance, live: Live[Instance]) -> None:
+    """Monitored from the start, and a snapshot of it stays."""
+    second = replace(want, name="reptidex-dev-two", deletion_protection=False, final_snapshot=True)
+    second.delete(world.aws, world.another(second))
 
 
 SAMPLES = [
@@ -121,5 +128,6 @@ SAMPLES = [
             lambda i: replace(i, public=True),
             lambda i: replace(i, deletion_protection=True),
         ],
+        beyond=_snapshot_kept,
     ),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from reptiops.engine.resource import Live
 from reptiops.resources.ec2 import ElasticIp, InternetGateway, NatGateway, RouteTable, Subnet, Vpc
 from tests.samples import Sample, World
 
@@ -34,6 +35,27 @@ def _table(world: World) -> RouteTable:
     return RouteTable(owned_vpc(world), "one", {"0.0.0.0/0": _gateway(world)}, frozenset(subnets[:1]))
 
 
+def _public(world: World, want: Subnet, live: Live[Subnet]) -> None:
+    second = world.another(want, cidr="10.1.78.0/24", public=True)
+    want.delete(world.aws, second)
+
+
+def _moved(world: World, want: InternetGateway, live: Live[InternetGateway]) -> None:
+    elsewhere = replace(want, vpc=_another_vpc(world))
+    elsewhere.update(world.aws, live, frozenset({"vpc"}))
+
+
+def _rerouted(world: World, want: RouteTable, live: Live[RouteTable]) -> None:
+    """Another gateway for a route; a subnet that has no table, one that has another, and one that stays."""
+    client, (first, second) = world.session.client("ec2"), world.subnets
+    gateway = client.create_vpn_gateway(Type="ipsec.1")["VpnGateway"]["VpnGatewayId"]
+    client.attach_vpn_gateway(VpnGatewayId=gateway, VpcId=world.vpc)
+    other = client.create_route_table(VpcId=world.vpc)["RouteTable"]["RouteTableId"]
+    client.associate_route_table(RouteTableId=other, SubnetId=first)
+    new = replace(want, routes={"0.0.0.0/0": gateway}, subnets=frozenset({first, second}))
+    new.update(world.aws, live, frozenset({"routes", "subnets"}))
+
+
 SAMPLES = [
     Sample(
         Vpc,
@@ -48,9 +70,13 @@ SAMPLES = [
         Subnet,
         lambda world: Subnet(owned_vpc(world), "us-east-1a", "10.1.77.0/24", "one"),
         [lambda s: replace(s, name="two"), lambda s: replace(s, public=True), lambda s: replace(s, public=False)],
+        beyond=_public,
     ),
     Sample(
-        InternetGateway, lambda world: InternetGateway(_another_vpc(world), "one"), [lambda g: replace(g, name="two")]
+        InternetGateway,
+        lambda world: InternetGateway(_another_vpc(world), "one"),
+        [lambda g: replace(g, name="two")],
+        beyond=_moved,
     ),
     Sample(ElasticIp, lambda world: ElasticIp("one"), [lambda e: replace(e, name="two")]),
     Sample(
@@ -67,5 +93,6 @@ SAMPLES = [
             lambda t: replace(t, routes={**t.routes, "192.168.0.0/24": t.routes["0.0.0.0/0"]}),
             lambda t: replace(t, routes={"0.0.0.0/0": t.routes["0.0.0.0/0"]}),
         ],
+        beyond=_rerouted,
     ),
 ]

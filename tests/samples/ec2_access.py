@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from reptiops.engine.resource import Live
 from reptiops.resources.ec2_access import FlowLog, SecurityGroup, SecurityGroupRule, VpcEndpoint
 from tests.samples import Sample, World
 from tests.samples.ec2 import owned_vpc
@@ -33,8 +34,19 @@ def _flow_log(world: World) -> FlowLog:
     return FlowLog(owned_vpc(world), "/vpc/sample", world.role("vpc-flow-logs.amazonaws.com"), name="one")
 
 
+def _opened(world: World, want: SecurityGroup, live: Live[SecurityGroup]) -> None:
+    everything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+    world.session.client("ec2").authorize_security_group_egress(GroupId=live.id, IpPermissions=everything)
+    want.update(world.aws, live, frozenset({"open_outbound"}))
+
+
+def _outbound(world: World, want: SecurityGroupRule, live: Live[SecurityGroupRule]) -> None:
+    second = world.another(want, direction="outbound")
+    want.delete(world.aws, second)
+
+
 SAMPLES = [
-    Sample(SecurityGroup, lambda world: SecurityGroup(owned_vpc(world), "sample-sg", "What it is for")),
+    Sample(SecurityGroup, lambda world: SecurityGroup(owned_vpc(world), "sample-sg", "What it is for"), beyond=_opened),
     Sample(
         SecurityGroupRule,
         lambda world: SecurityGroupRule(_group(world), "inbound", "tcp", 443, 443, "10.0.0.0/8"),
@@ -42,6 +54,7 @@ SAMPLES = [
             lambda r: replace(r, to_port=444),
             lambda r: replace(r, peer="10.1.0.0/16"),
         ],
+        beyond=_outbound,
     ),
     Sample(
         VpcEndpoint,

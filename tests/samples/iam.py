@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reptiops.engine.resource import Live
 from reptiops.policy import Policy, allow, trust
 from reptiops.resources.iam import Role
-from tests.samples import Sample
+from tests.samples import Sample, World
 
 READ = Policy.make(allow(["s3:GetObject"], ["arn:aws:s3:::reptidex-dev-uploads/*"]))
 WRITE = Policy.make(allow(["s3:PutObject"], ["arn:aws:s3:::reptidex-dev-uploads/*"]))
+
+
+def _attached(world: World, want: Role, live: Live[Role]) -> None:
+    """Managed policies come, go, and are there from the start of a second one."""
+    document = READ.json()
+    one, two = (
+        world.session.client("iam").create_policy(PolicyName=name, PolicyDocument=document)["Policy"]["Arn"]
+        for name in ("one", "two")
+    )
+    replace(want, managed=frozenset({one})).update(world.aws, live, frozenset({"managed"}))
+    with_one = replace(live, has=replace(live.has, managed=frozenset({one})))
+    replace(want, managed=frozenset({two})).update(world.aws, with_one, frozenset({"managed"}))
+    second = replace(want, name="reptidex-dev-two", managed=frozenset({one}))
+    second.delete(world.aws, world.another(second))
+
 
 SAMPLES = [
     Sample(
@@ -23,5 +39,6 @@ SAMPLES = [
             lambda r: replace(r, policies={"more": READ}),
             lambda r: replace(r, description="what it is for", max_session_seconds=14400),
         ],
+        beyond=_attached,
     ),
 ]

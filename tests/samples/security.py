@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from reptiops.engine.resource import Kept, Live
 from reptiops.resources.acm import Certificate, SelfSignedCertificate
 from reptiops.resources.cloudtrail import Trail
 from reptiops.resources.iam import ServiceLinkedRole
@@ -36,15 +39,33 @@ def _bucket(world: World, name: str) -> str:
     return name
 
 
+def _renewed(world: World, want: SelfSignedCertificate, live: Live[SelfSignedCertificate]) -> None:
+    want.update(world.aws, live, frozenset({"renewal_due"}))
+
+
+def _beside_another(world: World, want: ValidationRecord, live: Live[ValidationRecord]) -> None:
+    """A certificate for the same domain needs the record too: it stays."""
+    acm = world.session.client("acm")
+    arn = acm.request_certificate(DomainName="reptidex.com", ValidationMethod="DNS")["CertificateArn"]
+    with pytest.raises(Kept):
+        want.delete(world.aws, live)
+    acm.delete_certificate(CertificateArn=arn)
+
+
+def _made_by_another(world: World, want: ServiceLinkedRole, live: Live[ServiceLinkedRole]) -> None:
+    assert want.create(world.aws, world.identity("security/service_linked_role/ecs")) == live.id
+
+
 SAMPLES = [
     Sample(Certificate, lambda world: Certificate("reptidex.com", NAMES)),
-    Sample(SelfSignedCertificate, lambda world: SelfSignedCertificate("reptidex.com", NAMES)),
+    Sample(SelfSignedCertificate, lambda world: SelfSignedCertificate("reptidex.com", NAMES), beyond=_renewed),
     Sample(HostedZone, lambda world: HostedZone("reptidex.org")),
     Sample(
         ValidationRecord,
         _record,
         [lambda r: replace(r, ttl_seconds=60), lambda r: replace(r, value="b.example")],
         beside=(Certificate("reptidex.com", NAMES),),
+        beyond=_beside_another,
     ),
     Sample(
         AliasRecords,
@@ -65,5 +86,5 @@ SAMPLES = [
             lambda t: replace(t, global_events=False, multi_region=False),
         ],
     ),
-    Sample(ServiceLinkedRole, lambda world: ServiceLinkedRole("ecs.amazonaws.com")),
+    Sample(ServiceLinkedRole, lambda world: ServiceLinkedRole("ecs.amazonaws.com"), beyond=_made_by_another),
 ]

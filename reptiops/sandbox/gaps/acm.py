@@ -1,4 +1,6 @@
-"""ACM: a certificate is issued once its validation records are in a zone of the account, not after some seconds."""
+"""ACM: a certificate is issued once its validation records are in a zone of the account, not after some seconds; one that
+is imported anew keeps its tags.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from reptiops.sandbox.gaps import replace
 
 def fill() -> None:
     """Certificates wait for their records."""
-    from moto.acm.models import CertBundle
+    from moto.acm.models import AWSCertificateManagerBackend, CertBundle
     from moto.route53.models import route53_backends
 
     @replace(CertBundle, "check")
@@ -23,3 +25,11 @@ def fill() -> None:
         there = {r.name.rstrip(".").lower() for zone in zones for r in zone.rrsets if r.type == "CNAME"}
         if wanted <= there:
             self.status = "ISSUED"
+
+    @replace(AWSCertificateManagerBackend, "import_certificate")
+    def imported(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+        before = {arn: bundle.tags for arn, bundle in self._certificates.items()}
+        arn = original(self, *args, **kwargs)
+        if arn in before:
+            self._certificates[arn].tags = before[arn]
+        return arn

@@ -1,0 +1,49 @@
+"""`policy`: what reptiops itself may do, printed before anybody has to find out by refusals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from reptiops import app
+
+
+@click.command()
+@click.argument("env")
+@click.option(
+    "--for",
+    "task",
+    type=click.Choice(get_args(app.Task)),
+    default="provision",
+    show_default=True,
+    help="For what; `init` is the making of the state bucket.",
+)
+@click.option("--account", help="The account's 12 digits, where the configuration names none.")
+@click.option("--region", help="AWS region, instead of the configuration's.")
+@click.option(
+    "--hand-made", is_flag=True, help="Also delete what people made inside it, which carries no tags of ours."
+)
+@click.option(
+    "--output", type=click.Path(file_okay=False, path_type=Path), help="Write one file per policy there, ready for IAM."
+)
+@click.option(
+    "--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR", help="Where <env>.yaml is."
+)
+def policy(env: str, task: app.Task, output: Path | None, **given: Any) -> None:
+    """Print the IAM policies with the least that reptiops needs for ENV. Calls no AWS.
+
+    A list, because one managed policy takes 6,144 characters: attach all of them to one role.
+    """
+    made = app.policies(env, task, **given)
+    documents = [json.loads(one.json()) for one in made]
+    if output is None:
+        click.echo(json.dumps(documents, indent=2))
+        return
+    output.mkdir(parents=True, exist_ok=True)
+    for number, document in enumerate(documents, 1):
+        file = output / f"reptiops-{env}-{task}-{number}.json"
+        file.write_text(json.dumps(document, separators=(",", ":")) + "\n")
+        click.echo(str(file))
