@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-PREFIX = {"elbv2": "elasticloadbalancing", "email": "ses"}
+PREFIX = {"elbv2": "elasticloadbalancing", "resourcegroupstaggingapi": "tag"}
 """API service → IAM prefix, where they differ."""
 VIEW, MODIFY = ("budgets:ViewBudget",), ("budgets:ModifyBudget",)
 RENAMED: Mapping[str, tuple[str, ...]] = {

@@ -9,13 +9,11 @@ import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from reptiops.engine.resource import Resource
 
-HOUSE = Path(__file__).parent.parent / "reptiops"
 PURPOSES = {"observe": "read", "create": "create", "update": "update", "delete": "delete", "retire": "delete"}
 
 
@@ -54,17 +52,16 @@ def _author(frame: FrameType | None) -> tuple[str, str]:
     """
     module, outermost = "", ""
     while frame is not None:
-        path = Path(frame.f_code.co_filename)
-        if path.is_relative_to(HOUSE):
-            place = path.relative_to(HOUSE)
+        package, *place = frame.f_globals.get("__name__", "").split(".")
+        if package == "reptiops" and place and place[0] != "testing":
             name = frame.f_code.co_name
-            if place.parts[0] == "resources" and name in PURPOSES:
+            if place[0] == "resources" and name in PURPOSES:
                 me = frame.f_locals.get("self") or frame.f_locals.get("cls")
                 kind = me if isinstance(me, type) else type(me)
                 if issubclass(kind, Resource):
                     return kind.kind(), PURPOSES[name]
-            dotted = ".".join(place.with_suffix("").parts)
-            if not module and place.parts[0] != "resources" and dotted != "aws":
+            dotted = ".".join(place)
+            if not module and place[0] != "resources" and dotted != "aws":
                 module = dotted
             if dotted == module:
                 outermost = name

@@ -81,6 +81,11 @@ def check(sample: Sample, watch: Callable[[Any], Any] = lambda session: None) ->
         live = _mine(world, want, address, beside)
         assert live is not None, "it is not found after it was made"
         assert live.id == made
+        world.tags_lag = True
+        late = _mine(world, want, address, beside)
+        world.tags_lag = False
+        assert late is not None, "it is not found while the tagging API lags"
+        assert (late.id, late.address) == (live.id, live.address)
         assert live.address == (address if want.taggable else None)
         assert plain(restore(type(want), plain(live.has))) == plain(live.has), "its canonical form does not lead back"
         assert diff(want, live.has) == ()

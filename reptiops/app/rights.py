@@ -19,12 +19,12 @@ from reptiops.engine.plan import wanted_actions
 from reptiops.engine.resource import Resource, is_unknown
 from reptiops.errors import ReptiopsError
 from reptiops.facts import Facts
-from reptiops.operations import facts, notify, parking, s3_backend, who
+from reptiops.operations import facts, notify, parking, prices, s3_backend, spend, who
 from reptiops.policy import Policy, Statement
 from reptiops.rights import OURS, Purpose, Right
 from reptiops.steps import documented
 
-Task = Literal["plan", "provision", "drift", "reconcile", "teardown", "init"]
+Task = Literal["plan", "provision", "drift", "reconcile", "teardown", "init", "cost"]
 LIMIT = 6144
 """Characters of a managed policy, white space not counted."""
 _PLACE = re.compile(r"\{([\w.]+)\}")
@@ -36,6 +36,7 @@ KINDS: Mapping[Task, frozenset[Purpose]] = {
     "reconcile": frozenset({"read", "create", "update", "delete"}),
     "teardown": frozenset({"read", "delete"}),
     "init": frozenset(),
+    "cost": frozenset(),
 }
 """What a task does to resources. A provision deletes too: what is undeclared, replaced, or rolled back."""
 LOOKS = facts.RIGHTS
@@ -46,6 +47,7 @@ OPERATIONS: Mapping[Task, tuple[Right, ...]] = {
     "reconcile": (*LOOKS, *who.RIGHTS, *notify.MESSAGE, *notify.METRICS),
     "teardown": (*LOOKS, *notify.MESSAGE),
     "init": s3_backend.MAKING,
+    "cost": (*LOOKS, *prices.RIGHTS, *spend.RIGHTS),
 }
 """What a task calls beside the kinds."""
 

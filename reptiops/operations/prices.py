@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reptiops.aws import Aws
+from reptiops.rights import read
 
 CURRENCY = "USD"
+RIGHTS = (read("pricing:GetProducts"),)
 
 
 def listed_price(aws: Aws, service: str, usage_type: str) -> tuple[float | None, str]:

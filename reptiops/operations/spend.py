@@ -9,6 +9,9 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from reptiops.aws import Aws, code, message
+from reptiops.rights import read
+
+RIGHTS = (read("ce:GetCostAndUsage"),)
 
 
 def spend(aws: Aws, environment: str, today: datetime.date) -> dict[str, Any]:

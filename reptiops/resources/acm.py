@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from reptiops.aws import Aws
 from reptiops.engine.resource import Change, Identity, Live, Resource, Status, Undoing, fixed
 from reptiops.engine.scope import Scope
-from reptiops.resources.tagging import singly, tags_of
+from reptiops.resources.tagging import BULK, singly, tags_of
 from reptiops.rights import OURS, TAGGED, Right, arn_of, create, delete, read, update
 
 KEYS = ["RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1", "EC_secp521r1"]
@@ -71,6 +71,7 @@ class Certificate(Resource):
     typical_delete: ClassVar[float] = 30
     limit: ClassVar[float] = 4500
     rights: ClassVar[tuple[Right, ...]] = (
+        BULK,
         read("acm:ListCertificates"),
         read("acm:DescribeCertificate", "acm:ListTagsForCertificate", on=CERTIFICATES),
         create("acm:RequestCertificate", when=TAGGED),
@@ -141,6 +142,7 @@ class SelfSignedCertificate(Resource):
     not_yet: ClassVar[frozenset[str]] = frozenset({"ResourceInUseException"})
     limit: ClassVar[float] = 1200
     rights: ClassVar[tuple[Right, ...]] = (
+        BULK,
         read("acm:ListCertificates"),
         read("acm:DescribeCertificate", "acm:ListTagsForCertificate", on=CERTIFICATES),
         create("acm:ImportCertificate", on=CERTIFICATES, when=TAGGED),

@@ -13,7 +13,7 @@ from reptiops.aws import Aws, code
 from reptiops.engine.resource import REVERSIBLE, Change, Identity, Live, Resource, Risk, Undoing, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
-from reptiops.resources.tagging import singly, tags_of
+from reptiops.resources.tagging import BULK, singly, tags_of
 from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, update, write
 
 REPOSITORIES = (arn_of("ecr", "repository/{name}"),)
@@ -35,6 +35,7 @@ class Repository(Resource):
     absent: ClassVar[frozenset[str]] = frozenset({"RepositoryNotFoundException"})
     holds_data: ClassVar[bool] = True
     rights: ClassVar[tuple[Right, ...]] = (
+        BULK,
         read("ecr:DescribeRepositories"),
         read("ecr:GetLifecyclePolicy", "ecr:ListTagsForResource", on=REPOSITORIES),
         create("ecr:CreateRepository", "ecr:TagResource", on=REPOSITORIES, when=TAGGED),

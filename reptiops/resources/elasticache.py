@@ -27,7 +27,7 @@ from reptiops.engine.resource import (
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.resources.rds import newer_minor
-from reptiops.resources.tagging import singly, tags_of
+from reptiops.resources.tagging import BULK, singly, tags_of
 from reptiops.rights import SECRETS, TAGGED, Right, arn_of, create, delete, read, update, write
 
 TOKEN_TAG = "reptiops:token-version"
@@ -66,6 +66,7 @@ class SubnetGroup(Resource):
     not_yet: ClassVar[frozenset[str]] = frozenset({"CacheSubnetGroupInUse", "InvalidSubnet"})
     limit: ClassVar[float] = 900
     rights: ClassVar[tuple[Right, ...]] = (
+        BULK,
         read("elasticache:DescribeCacheSubnetGroups", on=(arn_of("elasticache", "subnetgroup:*"),)),
         read("elasticache:ListTagsForResource", on=GROUPS),
         create("elasticache:CreateCacheSubnetGroup", "elasticache:AddTagsToResource", on=GROUPS, when=TAGGED),

@@ -13,7 +13,7 @@ from reptiops.aws import Aws, code
 from reptiops.engine.resource import Drawn, Identity, Live, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
-from reptiops.resources.tagging import tags_of
+from reptiops.resources.tagging import BULK, tags_of
 from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, update, write
 
 TAGGED_AT_ONCE = 20
@@ -77,6 +77,7 @@ class LoadBalancer(Resource):
     typical_delete: ClassVar[float] = 10
     limit: ClassVar[float] = 1200
     rights: ClassVar[tuple[Right, ...]] = (
+        BULK,
         read(
             "elasticloadbalancing:DescribeLoadBalancers",
             "elasticloadbalancing:DescribeLoadBalancerAttributes",
@@ -207,6 +208,7 @@ class TargetGroup(Resource):
     not_yet: ClassVar[frozenset[str]] = frozenset({"ResourceInUse"})
     limit: ClassVar[float] = 600
     rights: ClassVar[tuple[Right, ...]] = (
+        BULK,
         read(
             "elasticloadbalancing:DescribeTargetGroups",
             "elasticloadbalancing:DescribeTargetGroupAttributes",

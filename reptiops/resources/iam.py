@@ -41,7 +41,7 @@ class Role(Resource):
     )
     limit: ClassVar[float] = 180
     rights: ClassVar[tuple[Right, ...]] = (
-        read("iam:GetAccountAuthorizationDetails"),
+        read("iam:GetAccountAuthorizationDetails", "iam:ListRoles"),
         read("iam:GetRole", on=ROLES),
         create("iam:CreateRole", "iam:TagRole", on=ROLES, when=TAGGED),
         *write("iam:PutRolePolicy", "iam:AttachRolePolicy", on=ROLES),

@@ -11,7 +11,7 @@ from reptiops.aws import Aws
 from reptiops.engine.resource import REVERSIBLE, Change, Identity, Live, Resource, Risk, Undoing, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
-from reptiops.resources.tagging import singly, tags_of
+from reptiops.resources.tagging import BULK, singly, tags_of
 from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, update, write
 
 COMPRESSED = 0.15
@@ -32,6 +32,7 @@ class LogGroup(Resource):
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"OperationAbortedException", "ServiceUnavailableException"})
     rights: ClassVar[tuple[Right, ...]] = (
+        BULK,
         read("logs:DescribeLogGroups"),
         read("logs:ListTagsForResource", on=GROUPS),
         create("logs:CreateLogGroup", "logs:TagResource", on=GROUPS, when=TAGGED),

@@ -29,7 +29,7 @@ from reptiops.engine.resource import (
 )
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
-from reptiops.resources.tagging import singly, tags_of
+from reptiops.resources.tagging import BULK, singly, tags_of
 from reptiops.rights import ROLES, SECRETS, TAGGED, Right, arn_of, create, delete, passed_to, read, update, write
 
 PASSWORD_TAG = "reptiops:password-version"
@@ -69,6 +69,7 @@ class SubnetGroup(Resource):
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidDBSubnetGroupStateFault", "InvalidSubnet"})
     limit: ClassVar[float] = 900
     rights: ClassVar[tuple[Right, ...]] = (
+        BULK,
         read("rds:DescribeDBSubnetGroups", on=(arn_of("rds", "subgrp:*"),)),
         read("rds:ListTagsForResource", on=SUBNETS),
         create("rds:CreateDBSubnetGroup", "rds:AddTagsToResource", on=SUBNETS, when=TAGGED),
@@ -132,6 +133,7 @@ class ParameterGroup(Resource):
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidDBParameterGroupState"})
     limit: ClassVar[float] = 900
     rights: ClassVar[tuple[Right, ...]] = (
+        BULK,
         read("rds:DescribeDBParameterGroups", on=(arn_of("rds", "pg:*"),)),
         read("rds:DescribeDBParameters", "rds:ListTagsForResource", on=PARAMETERS),
         create("rds:CreateDBParameterGroup", "rds:AddTagsToResource", on=PARAMETERS, when=TAGGED),

@@ -13,7 +13,7 @@ from reptiops.engine.resource import REVERSIBLE, Change, Drawn, Identity, Live, 
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 from reptiops.policy import Policy
-from reptiops.resources.tagging import singly, tags_of
+from reptiops.resources.tagging import BULK, singly, tags_of
 from reptiops.rights import Right, create, delete, read, write
 
 BATCH = 1000
@@ -57,6 +57,7 @@ class Bucket(Resource):
     limit: ClassVar[float] = 900
     holds_data: ClassVar[bool] = True
     rights: ClassVar[tuple[Right, ...]] = (
+        BULK,
         read("s3:ListAllMyBuckets"),
         read(
             "s3:GetBucketOwnershipControls",

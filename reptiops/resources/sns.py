@@ -12,7 +12,7 @@ from reptiops.aws import Aws, code
 from reptiops.engine.resource import Identity, Kept, Live, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.policy import Policy
-from reptiops.resources.tagging import singly, tags_of
+from reptiops.resources.tagging import BULK, singly, tags_of
 from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, write
 
 PENDING = "PendingConfirmation"
@@ -34,6 +34,7 @@ class Topic(Resource):
     absent: ClassVar[frozenset[str]] = frozenset({"NotFound", "NotFoundException", "ResourceNotFound"})
     limit: ClassVar[float] = 120
     rights: ClassVar[tuple[Right, ...]] = (
+        BULK,
         read("sns:GetTopicAttributes", "sns:ListTagsForResource", on=TOPICS),
         create("sns:CreateTopic", "sns:TagResource", on=TOPICS, when=TAGGED),
         *write("sns:SetTopicAttributes", on=TOPICS),

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from reptiops.aws import Aws
 from reptiops.engine.resource import Identity, Live, Resource, fixed
 from reptiops.engine.scope import Scope
-from reptiops.resources.tagging import singly, tags_of
+from reptiops.resources.tagging import BULK, singly, tags_of
 from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, update
 
 PARAMETERS = (arn_of("ssm", "parameter{name}"),)
@@ -27,6 +27,7 @@ class Parameter(Resource):
     not_yet: ClassVar[frozenset[str]] = frozenset({"TooManyUpdates"})
     limit: ClassVar[float] = 180
     rights: ClassVar[tuple[Right, ...]] = (
+        BULK,
         read("ssm:GetParametersByPath", "ssm:ListTagsForResource", on=PARAMETERS),
         create("ssm:PutParameter", "ssm:AddTagsToResource", on=PARAMETERS, when=TAGGED),
         update("ssm:PutParameter", on=PARAMETERS),

@@ -10,10 +10,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from reptiops.engine.resource import Resource
 from reptiops.engine.scope import Scope
+from reptiops.rights import read
 
 Tags = Mapping[str, str]
 SERVICES = ("acm", "ecr", "elasticache", "elasticloadbalancing", "logs", "rds", "s3", "sns", "ssm")
 """Services whose own reads show no tags, and whose kinds ask here. EC2 and ECS show theirs, and much that is deleted."""
+BULK = read("tag:GetResources")
 PER_PAGE = 100
 """The most that GetResources gives at once; it would give 50."""
 
@@ -21,7 +23,7 @@ PER_PAGE = 100
 def bulk(scope: Scope) -> Mapping[str, Tags]:
     """The tags of everything in SERVICES that carries the environment's tags, by ARN; read once in a look."""
 
-    def read() -> dict[str, Tags]:
+    def tagged() -> dict[str, Tags]:
         filters = [{"Key": key, "Values": [value]} for key, value in scope.names.tags.items()]
         found = scope.aws.resourcegroupstaggingapi.pages(
             "get_resources",
@@ -32,7 +34,7 @@ def bulk(scope: Scope) -> Mapping[str, Tags]:
         )
         return {one["ResourceARN"]: {t["Key"]: t["Value"] for t in one.get("Tags", [])} for one in found}
 
-    return scope.once("tags", read, lasting=True)
+    return scope.once("tags", tagged, lasting=True)
 
 
 def tags_of(

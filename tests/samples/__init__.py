@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 import boto3
+from botocore.awsrequest import AWSResponse
 
 from reptiops.aws import Aws
 from reptiops.engine.resource import Identity, Resource
@@ -21,7 +22,15 @@ class World:
     def __init__(self) -> None:
         self.session = boto3.Session("test", "test", region_name="us-east-1")
         self.aws = Aws(self.session, "us-east-1")
+        self.tags_lag = False
+        """Whether the tagging API shows nothing yet, as AWS's does for minutes."""
+        self.session._session.register("before-call.resource-groups-tagging-api.GetResources", self._lagging)
         self.names = Names("reptidex", "dev", self.aws.account(), "us-east-1")
+
+    def _lagging(self, **_: Any) -> Any:
+        if not self.tags_lag:
+            return None
+        return AWSResponse("", 200, {}, None), {"ResourceTagMappingList": [], "PaginationToken": ""}
 
     def identity(self, address: str) -> Identity:
         return Identity(address, {**self.names.tags, "reptiops:address": address})

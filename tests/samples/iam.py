@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reptiops.engine.resource import Live
+from reptiops.engine.scope import Scope
 from reptiops.policy import Policy, allow, trust
-from reptiops.resources.iam import Role
+from reptiops.resources.iam import Role, ServiceLinkedRole
 from tests.samples import Sample, World
 
 READ = Policy.make(allow(["s3:GetObject"], ["arn:aws:s3:::reptidex-dev-uploads/*"]))
@@ -23,8 +24,14 @@ def _attached(world: World, want: Role, live: Live[Role]) -> None:
     replace(want, managed=frozenset({one})).update(world.aws, live, frozenset({"managed"}))
     with_one = replace(live, has=replace(live.has, managed=frozenset({one})))
     replace(want, managed=frozenset({two})).update(world.aws, with_one, frozenset({"managed"}))
+    # The list of roles is read for the service-linked ones, and a second role made before the policies are read.
     second = replace(want, name="reptidex-dev-two", managed=frozenset({one}))
-    second.delete(world.aws, world.another(second))
+    scope = Scope(world.aws, world.names, [second])
+    list(ServiceLinkedRole.observe(world.aws, scope))
+    second.create(world.aws, world.identity("network/sample/two"))
+    (found,) = (role for role in scope.live(Role) if role.id == second.name)
+    assert found.has == second
+    second.delete(world.aws, found)
 
 
 SAMPLES = [
