@@ -18,6 +18,7 @@ from reptiops.app.site import Refused, Settings, Site, foretold, open_site, plan
 from reptiops.config import load_environment
 from reptiops.engine.apply import Apply
 from reptiops.engine.calls import Work
+from reptiops.engine.eta import Countdown
 from reptiops.engine.events import Event, Sink
 from reptiops.engine.graph import PHASES, Graph
 from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, make
@@ -85,12 +86,13 @@ def provision(
     stop: threading.Event | None = None,
     playbook: str = "provision",
     kept: PlanDocument | None = None,
+    expect: Callable[[Countdown], None] = lambda _: None,
     **settings: Any,
 ) -> Outcome:
     """Make the environment exist, as the playbook says where nothing is given here.
 
-    With `kept`, a plan that was kept before, it does what that says, or raises PlanMoved. Raises Refused before any
-    write, ProvisionFailed after a failure was handled.
+    With `kept`, a plan that was kept before, it does what that says, or raises PlanMoved. `expect` is told what is going
+    to happen. Raises Refused before any write, ProvisionFailed after a failure was handled.
     """
     started = time.monotonic()
     options = Settings(environment, **settings)
@@ -112,6 +114,7 @@ def provision(
     if not approve(made):
         raise Refused("Nothing was changed.")
     with writing(site, "provision", options.tell, scope, stop, book) as work:
+        expect(Countdown(site.graph, made, work.timings))
         before = inventory(scope, site.graph.kinds())
         matcher = Matcher(scope, site.graph.kinds(), site.state)
         run = Apply(site.graph, site.given, made, matcher, work, strict_phases or book.strict_phases, selection)

@@ -11,6 +11,7 @@ from typing import Any
 from reptiops.app.runs import announce, interrupted, writing
 from reptiops.app.site import Refused, Settings, Site, open_site
 from reptiops.config import Environment
+from reptiops.engine.eta import Countdown
 from reptiops.engine.graph import PHASES, Graph
 from reptiops.engine.plan import Action, Matcher, look, undeclared, walk
 from reptiops.engine.remove import Doomed, Remove, blockers
@@ -38,6 +39,7 @@ def teardown(
     allow_protected: bool = False,
     stop: threading.Event | None = None,
     playbook: str = "teardown",
+    expect: Callable[[Countdown], None] = lambda _: None,
     **settings: Any,
 ) -> Teardown:
     """Remove everything of the environment, and look again. Raises ApplyError listing what would not go."""
@@ -55,6 +57,7 @@ def teardown(
     if not approve(site.env, actions):
         raise Refused("Nothing was changed.")
     with writing(site, "teardown", options.tell, scope, stop, book) as work:
+        expect(Countdown(site.graph, actions, work.timings))
         removal = Remove(site.graph, doomed, work, book.strict_phases)
         removal.run()
         interrupted(work)

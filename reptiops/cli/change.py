@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from reptiops import app
 from reptiops.cli.options import console_of, refuse_to_ask, selectable, shared, show_json, site_settings
@@ -15,7 +14,7 @@ from reptiops.config import Environment, load_environment
 from reptiops.engine.plan import Action, Plan
 from reptiops.engine.recover import Unfinished
 from reptiops.plandocument import read_plan
-from reptiops.report import describe, plans, terminal
+from reptiops.report import describe, plans, summary, terminal
 
 
 @click.command()
@@ -57,9 +56,10 @@ def provision(
         plans.show_plan(console, plan, given["verbose"], app.cost_of_plan(configuration, plan))
         return kept is not None or yes or click.confirm("Do it?", default=False, err=given["as_json"])
 
-    with stoppable(console) as stop:
+    with stoppable(console) as stop, progress:
         outcome = app.provision(
             env,
+            expect=progress.expect,
             approve=approve,
             on_failure=on_failure,
             phases=phases,
@@ -72,33 +72,13 @@ def provision(
             kept=kept,
             **site_settings(given),
         )
+    todos = describe.by_hand(configuration, outcome)
     if given["as_json"]:
-        show_json(describe.outcome(outcome))
+        show_json(describe.outcome(outcome, todos))
     else:
-        _show_outcome(console, env, outcome, progress, given)
+        summary.show_outcome(console, configuration, outcome, progress.counts, todos)
     if outcome.left:
         raise SystemExit(1)
-
-
-def _show_outcome(
-    console: Console, env: str, outcome: app.Outcome, progress: terminal.Progress, given: dict[str, Any]
-) -> None:
-    if not outcome.plan.changes:
-        plans.show_notes(console, outcome.plan.notes)
-        console.print(plans.summary(outcome.plan))
-    counts = ", ".join(f"{n} {word}" for word, n in progress.counts.items()) or "no change"
-    console.print(
-        f"\n[bold]{env}[/]: {counts} in {plans.duration(outcome.seconds)}, {outcome.calls} calls", highlight=False
-    )
-    for line in outcome.left:
-        console.print(f"[red]not as wanted:[/] {line}")
-    configuration = load_environment(env, given["config_dir"])
-    terminal.show_outputs(console, describe.outputs(configuration, outcome.live))
-    steps = describe.by_hand(configuration, outcome)
-    if steps:
-        console.print("\n[bold]Left to do by hand[/]")
-        for step in steps:
-            console.print(f"  {step}", highlight=False, markup=False, soft_wrap=True)
 
 
 @click.command()
@@ -123,9 +103,10 @@ def teardown(env: str | None, yes: bool, allow_protected: bool, playbook: str = 
             return True
         return bool(click.prompt("Type the environment's name to go on", err=given["as_json"]) == configuration.name)
 
-    with stoppable(console) as stop:
+    with stoppable(console) as stop, progress:
         done = app.teardown(
             env,
+            expect=progress.expect,
             approve=approve,
             allow_protected=allow_protected,
             stop=stop,
@@ -173,8 +154,7 @@ def rollback(env: str, yes: bool, **given: Any) -> None:
             console.print(f"  [yellow]~[/] {address}", highlight=False)
         return yes or click.confirm("Do it?", default=False, err=given["as_json"])
 
-    with stoppable(console) as stop:
-        progress = terminal.Progress(console, given["verbose"])
+    with stoppable(console) as stop, terminal.Progress(console, given["verbose"]) as progress:
         what, _ = app.roll_back(env, approve=approve, stop=stop, tell=progress, **site_settings(given))
     if given["as_json"]:
         show_json(

@@ -57,13 +57,14 @@ def reconcile(
         return click.confirm("Mend it?", default=False, err=given["as_json"])
 
     answering = console.is_terminal and not given["as_json"] and not given["quiet"]
-    with stoppable(console) as stop, _counting_failure(env, playbook, given):
+    progress = terminal.Progress(console, given["verbose"])
+    with stoppable(console) as stop, _counting_failure(env, playbook, given), progress:
         done = app.reconcile(
             env,
             yes=yes,
             max_changes=max_changes,
             phases=phases,
-            tell=terminal.Progress(console, given["verbose"]),
+            tell=progress,
             playbook=playbook or "reconcile",
             ask=ask if answering else lambda _: False,
             stop=stop,

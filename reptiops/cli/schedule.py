@@ -61,7 +61,7 @@ def _switch(env: str, word: str, values: dict[str, str | None], given: dict[str,
     from reptiops.app import jobs
     from reptiops.report import terminal
 
-    progress = terminal.Progress(console_of(given), given["verbose"])
     act = jobs.install if word == "installed" else jobs.uninstall
-    file, outcome = act(env, **values, tell=progress, **site_settings(given))
+    with terminal.Progress(console_of(given), given["verbose"]) as progress:
+        file, outcome = act(env, **values, tell=progress, expect=progress.expect, **site_settings(given))
     click.echo(f"{env}: the job is {word} ({len(outcome.plan.changes)} changes). Commit {file}.")

@@ -35,6 +35,12 @@ def gather(aws: Aws, env: Environment, account: str) -> Facts:
         images = _images(aws, env, services.result())
         zone_id, missing = zone.result()
         postgres, notes = version.result()
+    if env.dns.enabled and env.dns.create_zone:
+        notes = (
+            *notes,
+            f"{env.zone_name} is a zone of this environment's own: the certificate waits until its registrar names the "
+            f"zone's name servers (`reptiops outputs {env.name}` shows them as soon as the zone is there)",
+        )
     waiting = [s.name for s in env.services if s.name not in images]
     if waiting:
         notes = (*notes, f"no image yet for {', '.join(waiting)}: desired count 0 until there is one")

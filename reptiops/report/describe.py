@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from reptiops import plandocument
@@ -13,7 +14,7 @@ from reptiops.engine.resource import Live
 from reptiops.report.terminal import age
 
 
-def outcome(done: Outcome) -> dict[str, Any]:
+def outcome(done: Outcome, todos: Iterable[Todo] = ()) -> dict[str, Any]:
     """A finished provision: what was planned, and what came of it."""
     return {
         "schema": plandocument.FORM,
@@ -23,6 +24,7 @@ def outcome(done: Outcome) -> dict[str, Any]:
         "seconds": round(done.seconds, 1),
         "calls": done.calls,
         "left": list(done.left),
+        "by_hand": [vars(todo) for todo in todos],
         "resources": {address: one.id for address, one in sorted(done.live.items())},
     }
 
@@ -55,20 +57,52 @@ def outputs(env: Environment, live: Mapping[str, Live[Any]]) -> dict[str, str]:
     for address, one in sorted(live.items()):
         name = address.split("/", 1)[1].replace("/", "_").replace("-", "_")
         for key, value in one.out.items():
-            if key in ("arn", "dns_name", "domain_name", "endpoint", "host", "uri"):
+            if key in ("arn", "dns_name", "domain_name", "endpoint", "host", "uri", "name_servers"):
                 found[f"{name}_{key}"] = value
     return found
 
 
-def by_hand(env: Environment, done: Outcome) -> list[str]:
-    """What is left for a person to do after a provision."""
-    steps = []
+@dataclass(frozen=True)
+class Todo:
+    """One thing that is left for a person: what, the things it is about, and what happens until then."""
+
+    what: str
+    items: tuple[str, ...]
+    until: str = ""
+
+
+def by_hand(env: Environment, done: Outcome) -> list[Todo]:
+    """What is left for a person to do after a provision, in the order in which it should be done."""
+    found = [_delegation(env, done), _images(env, done), _subscriptions(done)]
+    return [todo for todo in found if todo is not None]
+
+
+def _delegation(env: Environment, done: Outcome) -> Todo | None:
+    zone = done.live.get("security/hosted_zone")
+    made = any(a.address == "security/hosted_zone" and a.verb == "create" for a in done.plan.changes)
+    if zone is None or not made:
+        return None
+    servers = tuple(zone.out.get("name_servers", "").split())
+    return Todo(f"delegate {env.zone_name}: at its registrar, set these name servers", servers)
+
+
+def _images(env: Environment, done: Outcome) -> Todo | None:
+    missing = []
     for service in env.services:
         repository = done.live.get(f"compute/repository/{service.name}")
         if repository is not None and service.name not in done.facts.images:
-            image = f"{repository.out.get('uri', '')}:{service.image_tag}"
-            steps.append(f"push an ARM64 image to {image} and provision again: until then {service.name} runs no task")
-    for address, one in done.live.items():
-        if "onfirmation" in one.status.word:
-            steps.append(f"confirm the subscription: {address} ({one.has.key()})")
-    return steps
+            missing.append(f"{repository.out.get('uri', '')}:{service.image_tag}")
+    if not missing:
+        return None
+    architecture = env.compute.architecture
+    until = "until then these services run no task"
+    return Todo(f"push these images ({architecture}), then provision again", tuple(missing), until)
+
+
+def _subscriptions(done: Outcome) -> Todo | None:
+    waiting = tuple(
+        address.rsplit("/", 1)[-1] for address, one in done.live.items() if "onfirmation" in one.status.word
+    )
+    if not waiting:
+        return None
+    return Todo("confirm the subscription that AWS has sent by e-mail to", waiting, "until then no alarm reaches them")

@@ -1,0 +1,64 @@
+"""How a provision ended: what was done, where things are now, and what is left for a person to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from rich.console import Console
+from rich.markup import escape
+
+from reptiops.app import Outcome
+from reptiops.config import Environment
+from reptiops.report.describe import Todo, outputs
+from reptiops.report.plans import duration, say, show_notes
+from reptiops.report.plans import summary as planned
+
+ITEMS = 12
+"""How many things a step names before the rest is counted."""
+
+
+def show_outcome(
+    console: Console, env: Environment, done: Outcome, counts: Mapping[str, int], todos: Iterable[Todo]
+) -> None:
+    """The whole summary. What is not as wanted is said also on a quiet console."""
+    loud = Console(file=console.file, emoji=False, highlight=False)
+    if done.plan.changes:
+        counted = ", ".join(f"{n} {word}" for word, n in counts.items()) or "no change"
+        console.print()
+        say(console, f"[bold]{env.name}[/]: {counted} in {duration(done.seconds)}, {done.calls} calls.")
+    else:
+        show_notes(console, done.plan.notes)
+        say(console, planned(done.plan))
+    for line in done.left:
+        say(loud, f"[red]not as wanted:[/] {escape(line)}")
+    _show_places(console, env, outputs(env, done.live))
+    _show_todos(console, list(todos))
+
+
+def _show_places(console: Console, env: Environment, found: Mapping[str, str]) -> None:
+    """Where things are. ARNs and the like are for scripts, and `reptiops outputs` has them."""
+    places = {name: value for name, value in found.items() if not name.endswith("_arn")}
+    if not places:
+        return
+    console.print()
+    say(console, "[bold]Where things are[/]")
+    width = max(len(name) for name in places)
+    for name, value in places.items():
+        say(console, f"{name:{width}}  {escape(value)}", 2)
+    more = len(found) - len(places)
+    if more:
+        say(console, f"[dim]{more} ARNs more: reptiops outputs {env.name}[/]", 2)
+
+
+def _show_todos(console: Console, todos: list[Todo]) -> None:
+    if not todos:
+        return
+    console.print()
+    say(console, "[bold]What is left for you[/]")
+    for number, todo in enumerate(todos, 1):
+        until = f" [dim]({escape(todo.until)})[/]" if todo.until else ""
+        say(console, f"{number}. {escape(todo.what)}{until}", 2)
+        for item in todo.items[:ITEMS]:
+            console.print(f"       {item}", markup=False, highlight=False, soft_wrap=True)
+        if len(todo.items) > ITEMS:
+            say(console, f"[dim]and {len(todo.items) - ITEMS} more[/]", 7)
