@@ -111,8 +111,10 @@ def provision(
     if not made.changes:
         _record(site, made, options.tell, scope)
         return Outcome(made, made.live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts)
+    asked = time.monotonic()
     if not approve(made):
         raise Refused("Nothing was changed.")
+    started += time.monotonic() - asked  # the person's time is not the run's
     with writing(site, "provision", options.tell, scope, stop, book) as work:
         expect(Countdown(site.graph, made, work.timings))
         before = inventory(scope, site.graph.kinds())

@@ -54,8 +54,10 @@ def teardown(
     actions, doomed = _chosen(site, book, *_all_of_it(site, scope))
     if not doomed:
         return Teardown((), time.monotonic() - started, sum(site.aws.calls.values()))
+    asked = time.monotonic()
     if not approve(site.env, actions):
         raise Refused("Nothing was changed.")
+    started += time.monotonic() - asked  # the person's time is not the run's
     with writing(site, "teardown", options.tell, scope, stop, book) as work:
         expect(Countdown(site.graph, actions, work.timings))
         removal = Remove(site.graph, doomed, work, book.strict_phases)

@@ -61,6 +61,7 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "report": (
         ("reptiops report dev --sandbox -o report.html", "architecture, drift, last run, cost; open it in a browser"),
     ),
+    "policy": (("reptiops policy dev --for drift", "the least rights that a drift job needs"),),
     "graph": (("reptiops graph dev --format mermaid", "a diagram to paste"),),
     "schema": (("reptiops schema environment", "the JSON Schema of config/<env>.yaml, for editors"),),
     "sandbox": (("reptiops sandbox start", "the embedded AWS"),),

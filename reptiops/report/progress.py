@@ -194,7 +194,7 @@ class Progress:
         widest = max((len(f.address) for f in flights), default=0)
         rows = []
         for one in flights:
-            elapsed = duration(now - one.began) if now - one.began >= 1 else ""
+            elapsed = f"{now - one.began:.0f} s" if now - one.began < 10 else duration(now - one.began)
             of = f" of ~{duration(one.expected)}" if one.expected and one.expected >= SLOW else ""
             room = self._console.width - widest - len(elapsed + of) - 6
             style = "yellow" if one.address in late else "dim"
@@ -211,7 +211,10 @@ class Progress:
         parts = [f"{more} more in flight"] if more > 0 else []
         parts.append(f"{duration(max(now, 10.0)) if now >= 10 else f'{now:.0f} s'} so far")
         left = self._countdown.remaining(now) if self._countdown else 0.0
-        parts.append(f"about {duration(left)} left" if left >= 10 else "nearly done" if left else "")
+        if left >= 10:
+            parts.append(f"about {duration(left)} left")
+        elif self._board.totals and all(self._board.finished(phase) for phase in self._board.totals):
+            parts.append("looking at AWS again")
         return f"[dim]{', '.join(part for part in parts if part)}[/]"
 
     # -- as a context --

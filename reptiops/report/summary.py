@@ -15,6 +15,8 @@ from reptiops.report.plans import summary as planned
 
 ITEMS = 12
 """How many things a step names before the rest is counted."""
+SHARED = 20
+"""Characters from which a common beginning is worth a line of its own."""
 
 
 def show_outcome(
@@ -37,7 +39,7 @@ def show_outcome(
 
 def _show_places(console: Console, env: Environment, found: Mapping[str, str]) -> None:
     """Where things are. ARNs and the like are for scripts, and `reptiops outputs` has them."""
-    places = {name: value for name, value in found.items() if not name.endswith("_arn")}
+    places = {name: value for name, value in found.items() if not name.endswith("_arn") and name[:11] != "repository_"}
     if not places:
         return
     console.print()
@@ -47,7 +49,7 @@ def _show_places(console: Console, env: Environment, found: Mapping[str, str]) -
         say(console, f"{name:{width}}  {escape(value)}", 2)
     more = len(found) - len(places)
     if more:
-        say(console, f"[dim]{more} ARNs more: reptiops outputs {env.name}[/]", 2)
+        say(console, f"[dim]{more} more, ARNs and repositories: reptiops outputs {env.name}[/]", 2)
 
 
 def _show_todos(console: Console, todos: list[Todo]) -> None:
@@ -58,7 +60,18 @@ def _show_todos(console: Console, todos: list[Todo]) -> None:
     for number, todo in enumerate(todos, 1):
         until = f" [dim]({escape(todo.until)})[/]" if todo.until else ""
         say(console, f"{number}. {escape(todo.what)}{until}", 2)
-        for item in todo.items[:ITEMS]:
-            console.print(f"       {item}", markup=False, highlight=False, soft_wrap=True)
-        if len(todo.items) > ITEMS:
-            say(console, f"[dim]and {len(todo.items) - ITEMS} more[/]", 7)
+        _show_items(console, todo.items)
+
+
+def _show_items(console: Console, items: tuple[str, ...]) -> None:
+    """A line each; where they all begin alike, that beginning once and then what tells them apart."""
+    parents = {item.rpartition("/")[0] for item in items}
+    shared = parents.pop() if len(items) > 1 and len(parents) == 1 else ""
+    if len(shared) > SHARED:
+        say(console, f"{escape(shared)}/", 5)
+        say(console, escape(", ".join(item[len(shared) + 1 :] for item in items)), 7)
+        return
+    for item in items[:ITEMS]:
+        say(console, escape(item), 5)
+    if len(items) > ITEMS:
+        say(console, f"[dim]and {len(items) - ITEMS} more[/]", 5)
