@@ -14,7 +14,15 @@ from typing import Any
 
 from reptiops.engine.resource import Resource
 
-PURPOSES = {"observe": "read", "create": "create", "update": "update", "delete": "delete", "retire": "delete"}
+PURPOSES = {
+    "observe": "read",
+    "strangers": "read",
+    "tag": "adopt",
+    "create": "create",
+    "update": "update",
+    "delete": "delete",
+    "retire": "delete",
+}
 
 
 @dataclass(frozen=True)
@@ -27,7 +35,7 @@ class Call:
     by: str
     """A kind, e.g. `ec2.Vpc`; or a module, e.g. `operations.facts`."""
     purpose: str
-    """`read`, `create`, `update`, `delete`; of a module: the outermost of its functions on the stack."""
+    """`read`, `adopt`, `create`, `update`, `delete`; of a module: the outermost of its functions on the stack."""
 
 
 class Recorder:

@@ -13,8 +13,9 @@ from moto import mock_aws
 
 import reptiops.resources
 import tests.samples
+from reptiops.app.rights import tags
 from reptiops.engine.codec import restore
-from reptiops.engine.resource import Live, NotYet, Resource, diff, plain
+from reptiops.engine.resource import Identity, Live, NotYet, Resource, diff, plain
 from reptiops.engine.scope import Scope
 from reptiops.sandbox import gaps
 from reptiops.steps import documented
@@ -58,11 +59,14 @@ def check_with_rights(sample: Sample) -> None:
     """Also: it calls what it declares and declares what it calls, for each purpose, as IAM sees it."""
     recorders: list[Recorder] = []
     check(sample, lambda session: recorders.append(Recorder(session)))
-    called: dict[str, set[str]] = {purpose: set() for purpose in ("read", "create", "update", "delete")}
+    called: dict[str, set[str]] = {purpose: set() for purpose in ("read", "adopt", "create", "update", "delete")}
     for call in recorders[0].calls:
         if call.by == sample.kind.kind():
             called[call.purpose] |= actions(call.service, call.operation, call.parameters)
     declared = {p: {a for r in sample.kind.rights if r.purpose == p for a in r.actions} for p in called}
+    adopting = {a for a in declared["create"] if tags(a)} | declared["read"]
+    assert called.pop("adopt") <= adopting, "adopting takes no more than reading, and tagging as a create does"
+    declared.pop("adopt")
     assert called == declared
 
 
@@ -73,7 +77,7 @@ def check(sample: Sample, watch: Callable[[Any], Any] = lambda session: None) ->
     with mock_aws():
         world = World()
         watch(world.session)
-        want = sample.make(world)
+        want = first = sample.make(world)
         address = "network/sample/one"
         identity = world.identity(address)
         assert _mine(world, want, address, beside) is None, "it is there before it was made"
@@ -108,6 +112,23 @@ def check(sample: Sample, watch: Callable[[Any], Any] = lambda session: None) ->
             return  # shared with others: never written, never deleted
         _delete(world, want, live)
         assert _mine(world, want, address, beside) is None, "it is still there after it was deleted"
+        _adopted(world, first, address, beside)
+
+
+def _adopted(world: World, want: Resource, address: str, beside: Iterable[Resource]) -> None:
+    """Somebody else makes the same one, without our tags: it is found as nobody's, taken over, and goes as ours."""
+    made = want.create(world.aws, Identity(address, {"Project": "theirs", "Environment": "other", "Owner": "somebody"}))
+    scope = Scope(world.aws, world.names, [want, *beside])
+    lives = {one.id: one for one in (*type(want).strangers(world.aws, scope), *scope.live(type(want)))}
+    assert lives[made].address is None, "it is ours without our tags"
+    assert want.resembles(lives[made].has)
+    want.tag(world.aws, lives[made], world.identity(address))
+    live = _mine(world, want, address, beside)
+    assert live is not None, "it is not found after it was tagged"
+    assert (live.id, live.address) == (made, address if want.taggable else None)
+    assert diff(want, live.has) == (), "tagging has changed something else"
+    _delete(world, want, live)
+    assert _mine(world, want, address, beside) is None
 
 
 def _update(world: World, want: Resource, live: Live[Resource], changed: frozenset[str]) -> None:

@@ -14,7 +14,7 @@ from reptiops.aws import is_read
 from reptiops.cli import cli
 from reptiops.sandbox.evaluation import ALLOWED, DENIED, IMPLICIT, evaluate
 
-TASKS = ("plan", "provision", "drift", "reconcile", "teardown")
+TASKS = ("plan", "provision", "drift", "reconcile", "teardown", "adopt")
 ACCOUNT = "123456789012"
 
 
@@ -42,6 +42,14 @@ def test_who_only_looks_may_write_nothing_but_its_message(task: Any) -> None:
     writes = {a for s in statements("prod", task) for a in s["Action"] if not a.split(":")[1].startswith(reads)}
     assert writes == ({"sns:Publish", "cloudwatch:PutMetricData"} if task == "drift" else set())
     assert not any("secretsmanager:GetSecretValue" in s["Action"] for s in statements("prod", task))
+
+
+def test_who_adopts_may_tag_and_nothing_else() -> None:
+    reads = ("Describe", "Get", "List", "View")
+    writes = [a for s in statements("prod", "adopt") for a in s["Action"] if not a.split(":")[1].startswith(reads)]
+    assert {"ec2:CreateTags", "s3:PutBucketTagging", "iam:TagRole"} <= set(writes)
+    assert all("Tag" in action for action in writes)
+    assert not any("CreateAction" in str(s) for s in statements("prod", "adopt")), "no create comes with the tags"
 
 
 def test_what_stands_alone_with_a_star_only_reads_or_is_tied_to_tags() -> None:

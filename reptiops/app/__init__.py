@@ -5,6 +5,7 @@ outcome = reptiops.provision("dev", session=boto3.Session(...), state_dir=path)
 """
 
 from reptiops.app.acceptance import accept
+from reptiops.app.adoption import adopt, candidates
 from reptiops.app.costs import Cost, cost, cost_of_plan, estimate
 from reptiops.app.office_hours import Parked, start, stop
 from reptiops.app.overview import Overview, overview
@@ -54,6 +55,8 @@ __all__ = [
     "UnknownSelection",
     "accept",
     "actual_spend",
+    "adopt",
+    "candidates",
     "cost",
     "cost_of_plan",
     "count_failure",

@@ -107,7 +107,7 @@ def provision(
     made = foretold(site, make(site.graph, site.given, scope, site.state, selection))
     if kept is not None:
         hold_to(kept, site, made, selection)
-    _refuse(made, book, allow_replace)
+    _refuse(site.env.name, made, book, allow_replace)
     if not made.changes:
         _record(site, made, options.tell, scope)
         return Outcome(made, made.live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts)
@@ -155,13 +155,14 @@ def _selected(playbook: Playbook, phases: Iterable[str], only: Iterable[str]) ->
     return selection
 
 
-def _refuse(made: Plan, playbook: Playbook, allow_replace: bool) -> None:
+def _refuse(environment: str, made: Plan, playbook: Playbook, allow_replace: bool) -> None:
     foreign = [a for a in made.actions if a.verb == "foreign"]
     if foreign:
-        names = "\n".join(f"  {a.address}: {a.live.id if a.live else ''}" for a in foreign)
+        ways = "\n".join(f"  reptiops adopt {environment} {a.address} {a.live.id if a.live else ''}" for a in foreign)
         raise Refused(
-            f"These exist already and nothing says that reptiops made them:\n{names}\n"
-            "Rename them in the configuration, remove them, or give them the four tags to hand them over."
+            f"These exist already, and nothing says that reptiops made them. To take them over:\n{ways}\n"
+            "This shows first what differs, then tags and records them, and changes nothing else. "
+            "Or choose other names in the configuration. Nothing was changed."
         )
     if playbook.brake.max_changes is not None and len(made.changes) > playbook.brake.max_changes:
         raise Refused(

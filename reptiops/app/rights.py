@@ -24,7 +24,7 @@ from reptiops.policy import Policy, Statement
 from reptiops.rights import OURS, Purpose, Right
 from reptiops.steps import documented
 
-Task = Literal["plan", "provision", "drift", "reconcile", "teardown", "init", "cost"]
+Task = Literal["plan", "provision", "drift", "reconcile", "teardown", "adopt", "init", "cost"]
 LIMIT = 6144
 """Characters of a managed policy, white space not counted."""
 _PLACE = re.compile(r"\{([\w.]+)\}")
@@ -35,6 +35,7 @@ KINDS: Mapping[Task, frozenset[Purpose]] = {
     "drift": frozenset({"read"}),
     "reconcile": frozenset({"read", "create", "update", "delete"}),
     "teardown": frozenset({"read", "delete"}),
+    "adopt": frozenset({"read", "create"}),
     "init": frozenset(),
     "cost": frozenset(),
 }
@@ -46,6 +47,7 @@ OPERATIONS: Mapping[Task, tuple[Right, ...]] = {
     "drift": (*LOOKS, *who.RIGHTS, *notify.MESSAGE, *notify.METRICS),
     "reconcile": (*LOOKS, *who.RIGHTS, *notify.MESSAGE, *notify.METRICS),
     "teardown": (*LOOKS, *notify.MESSAGE),
+    "adopt": LOOKS,
     "init": s3_backend.MAKING,
     "cost": (*LOOKS, *prices.RIGHTS, *spend.RIGHTS),
 }
@@ -122,10 +124,27 @@ def filled_rights(
     for kind in graph.kinds():
         for right in kind.rights:
             if right.purpose in KINDS[task] and (right.purpose in ("read", "delete") or kind.kind() in places.wanted):
+                if task == "adopt" and right.purpose == "create":
+                    right = _tagging(right)
                 free = hand_made and kind.within and right.purpose == "delete" and right.when == OURS
                 found.append(_filled(replace(right, when={}) if free else right, places, kind.kind()))
     beside = OPERATIONS[task] + (s3_backend.RIGHTS if env.state.bucket and task != "init" else ())
-    return (*found, *(_filled(right, places, "") for right in beside))
+    return (*(r for r in found if r.actions), *(_filled(right, places, "") for right in beside))
+
+
+def tags(action: str) -> bool:
+    """Whether an IAM action puts tags on what exists."""
+    return bool(re.match(r"\w+:(Tag|AddTags|CreateTags|ChangeTags|PutBucketTagging)", action))
+
+
+def _tagging(right: Right) -> Right:
+    """Of a right to create, what adopting takes: to put our tags on it, also when no create comes with them."""
+    when = {
+        operator: {key: value for key, value in tests.items() if not key.endswith(":CreateAction")}
+        for operator, tests in right.when.items()
+    }
+    actions = tuple(action for action in right.actions if tags(action))
+    return replace(right, actions=actions, when={operator: tests for operator, tests in when.items() if tests})
 
 
 def _places(env: Environment, graph: Graph, account: str, region: str) -> Places:

@@ -113,7 +113,7 @@ def runs_of(site: Site) -> tuple[Run, ...]:
         first: dict[str, Any] = records[0] if records else {}
         events = {r["event"] for r in records}
         ending = "undone" if "undone" in events else "ended" if "end" in events else "did not end"
-        changes = Counter(r["verb"] for r in records if r["event"] == "done" and r["verb"] != "adopt")
+        changes = Counter(r["verb"] for r in records if r["event"] == "done" and r["verb"] != "record")
         failed = tuple(f"{r['address']}: {r['code']} {r['request']}".strip() for r in records if r["event"] == "failed")
         runs.append(
             Run(

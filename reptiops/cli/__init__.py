@@ -25,6 +25,7 @@ COMMANDS = {
     "drift": "reptiops.cli.keep",
     "reconcile": "reptiops.cli.keep",
     "accept": "reptiops.cli.keep",
+    "adopt": "reptiops.cli.adopt",
     "schedule": "reptiops.cli.schedule",
     "state": "reptiops.cli.state",
     "unlock": "reptiops.cli.state",

@@ -33,6 +33,10 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
             "keep what was changed by hand",
         ),
     ),
+    "adopt": (
+        ("reptiops adopt dev --sandbox", "what exists already and could be taken over"),
+        ("reptiops adopt dev storage/bucket/uploads reptidex-dev-uploads --sandbox", "take over one; only tags it"),
+    ),
     "rollback": (("reptiops rollback dev --sandbox", "undo runs that did not end"),),
     "teardown": (("reptiops teardown dev --sandbox", "remove everything; asks for the environment's name"),),
     "run": (("reptiops run drift dev --sandbox", "run a playbook on an environment"),),

@@ -155,7 +155,17 @@ class Work:
         if known is not None and known.id == live.id:
             return
         entry = Entry(address, live.has.kind(), live.id, plain(live.has), needs, now())
-        self._record(address, "adopt", entry)
+        self._record(address, "record", entry)
+
+    def take(self, address: str, live: Live[Any], needs: tuple[str, ...]) -> Entry:
+        """Take over what exists: our tags on it, nothing else of it changed, and a record of it as it is."""
+        kind, identity = type(live.has), self.identity(address)
+
+        def attempt() -> str:
+            kind.tag(self.aws, live, identity)
+            return live.id
+
+        return self._journalled(address, live.has, "adopt", live, needs, attempt)
 
     def recorded_as(self, address: str, entry: Entry | None) -> None:
         """Put back what the state said of an address before a change that was set back: drift is drift again."""

@@ -176,6 +176,21 @@ class Resource:
         """Everything of this kind that belongs to the environment, in as few calls as AWS allows."""
         raise NotImplementedError(cls.__name__)
 
+    @classmethod
+    def strangers(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """Those that `observe` leaves out because only tags tell whose they are: what could be adopted by its id."""
+        return ()
+
+    def resembles(self, other: Self) -> bool:
+        """Whether another one is what this would be. Kinds without a natural key say what tells."""
+        return self.key() is not None and self.key() == other.key()
+
+    @classmethod
+    def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
+        """Put our tags on one that exists and is taken over. Its other tags stay, and nothing else of it changes."""
+        if cls.taggable:
+            raise NotImplementedError(cls.__name__)
+
     def create(self, aws: Aws, identity: Identity) -> str:
         """Make it; answers the id. The first call carries the tags, further ones set only what `update` could."""
         raise NotImplementedError(type(self).__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar, cast
 
 from botocore.exceptions import ClientError
@@ -64,7 +64,12 @@ class Scope:
     """One coherent look at AWS. Kinds that hang on another kind ask `live` for the parents: each kind is read once."""
 
     def __init__(
-        self, aws: Aws, names: Names, wanted: Iterable[Resource] = (), known: Mapping[str, Entry] | None = None
+        self,
+        aws: Aws,
+        names: Names,
+        wanted: Iterable[Resource] = (),
+        known: Mapping[str, Entry] | None = None,
+        claims: Mapping[tuple[type[Resource], str], str] | None = None,
     ):
         """`known`: what the state records, by address; it may grow while the scope is in use."""
         self.aws = aws
@@ -73,6 +78,7 @@ class Scope:
         for want in wanted:
             self._wanted.setdefault(type(want), []).append(want)
         self._known: Mapping[str, Entry] = known if known is not None else {}
+        self._claims = claims or {}
         self._shared: dict[str, Any] = {}
         self._writes = 0
         self._seen: dict[type[Resource], list[Live[Any]]] = {}
@@ -114,7 +120,7 @@ class Scope:
                 seen = self._seen.get(kind)
             if seen is not None:
                 return cast("list[Live[R]]", seen)
-            found = [one for one in self._observe(kind) if one.status.phase != "gone"]
+            found = [one for one in self._claimed(kind, self._observe(kind)) if one.status.phase != "gone"]
             with self._guard:
                 if self._changes.get(kind, 0) == before:  # else a write came in between: good for now, not for later
                     self._seen[kind] = list(found)
@@ -129,6 +135,19 @@ class Scope:
                 if code(error) not in kind.absent:
                     raise
         return list(kind.observe(self.aws, self))
+
+    def _claimed(self, kind: type[R], found: list[Live[R]]) -> list[Live[R]]:
+        """What is claimed counts as ours, tags or not: so what hangs on it is looked at too."""
+        claims = {i: address for (k, i), address in self._claims.items() if k is kind and kind.taggable}
+        if not claims:
+            return found
+        ids = {one.id for one in found}
+        found = [*found, *(one for one in kind.strangers(self.aws, self) if one.id in claims and one.id not in ids)]
+        return [replace(one, address=claims[one.id]) if one.id in claims else one for one in found]
+
+    def claiming(self, claims: Mapping[tuple[type[Resource], str], str]) -> Scope:
+        """A fresh look as if these were ours already: (kind, id) → address."""
+        return Scope(self.aws, self.names, [w for some in self._wanted.values() for w in some], self._known, claims)
 
     def forget(self, kind: type[Resource]) -> None:
         """Read this kind anew at the next `live`: something of it was written."""
@@ -153,3 +172,7 @@ class Scope:
         if any(tags.get(k) != v for k, v in self.names.tags.items()):
             return None
         return tags.get(ADDRESS_TAG)
+
+    def unclaimed(self, tags: Mapping[str, str]) -> bool:
+        """Whether no environment of this tool, ours or another, has put its address on it."""
+        return ADDRESS_TAG not in tags

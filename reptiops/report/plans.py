@@ -93,7 +93,7 @@ def _show_action(console: Console, action: Action, remarks: list[str], verbose: 
         say(console, "  ".join(remarks), 6)
     if action.verb in ("update", "replace", "foreign"):
         for change in action.changes:
-            _show_change(console, change)
+            show_change(console, change)
     elif verbose and action.verb == "create" and action.want is not None:
         for path, value in _settings(action):
             say(console, f"{escape(path)}: {escape(value)}", 6)
@@ -144,7 +144,8 @@ def _settings(action: Action) -> Iterator[tuple[str, str]]:
                 yield name, short(words(value))
 
 
-def _show_change(console: Console, change: Change) -> None:
+def show_change(console: Console, change: Change) -> None:
+    """A differing field: what AWS has → what is wanted, or what comes and goes."""
     forced = "  [magenta](forces a replacement)[/]" if change.fixed else ""
     found = differences(change.path, change.has, change.want)
     come_and_go = [d for d in found if d.what != "changed" and d.path == change.path]

@@ -27,10 +27,10 @@ def listed(aws: Aws) -> list[dict[str, Any]]:
     return aws.acm.pages("list_certificates", "CertificateSummaryList", Includes={"keyTypes": KEYS})
 
 
-def _ours(
-    scope: Scope, kind: type[Resource], domains: set[str], imported: bool
-) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    """The certificates for a wanted domain that carry our tags, in detail: (address, certificate)."""
+def _read(
+    scope: Scope, kind: type[Resource], domains: set[str], imported: bool, strange: bool
+) -> Iterable[tuple[str | None, Mapping[str, Any]]]:
+    """The certificates for a wanted domain that are ours, or (`strange`) nobody's, in detail: (address, certificate)."""
     aws = scope.aws
     arns = [
         one["CertificateArn"]
@@ -42,7 +42,9 @@ def _ours(
     recorded = scope.recorded(kind)
     for arn in arns:
         address = scope.address(tags.get(arn, {})) or recorded.address(arn)
-        if address is not None:
+        if (address is None and strange and scope.unclaimed(tags.get(arn, {}))) or (
+            address is not None and not strange
+        ):
             yield address, aws.acm.describe_certificate(CertificateArn=arn)["Certificate"]
 
 
@@ -56,7 +58,17 @@ def _algorithm(value: str) -> str:
 
 
 @dataclass(frozen=True)
-class Certificate(Resource):
+class AcmResource(Resource):
+    """What both kinds of certificates share."""
+
+    @classmethod
+    def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
+        """By ARN; other tags stay."""
+        aws.acm.add_tags_to_certificate(CertificateArn=live.id, Tags=identity.tag_list())
+
+
+@dataclass(frozen=True)
+class Certificate(AcmResource):
     """A public certificate. It is issued once its validation records are in the zone."""
 
     domain: str = fixed()
@@ -82,8 +94,21 @@ class Certificate(Resource):
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """Those for a wanted domain that carry our tags; names are not unique, so tags are what counts."""
+        yield from cls._read(aws, scope)
+
+    @classmethod
+    def strangers(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """Those for a wanted domain that nobody has claimed."""
+        yield from cls._read(aws, scope, strange=True)
+
+    def resembles(self, other: Self) -> bool:
+        """For the same names."""
+        return self.domain == other.domain and self.names == other.names
+
+    @classmethod
+    def _read(cls, aws: Aws, scope: Scope, strange: bool = False) -> Iterable[Live[Self]]:
         domains = {want.domain for want in scope.wanted(cls)}
-        for address, one in _ours(scope, cls, domains, imported=False):
+        for address, one in _read(scope, cls, domains, imported=False, strange=strange):
             has = cls(
                 domain=one["DomainName"],
                 names=frozenset(one["SubjectAlternativeNames"]),
@@ -128,7 +153,7 @@ def _status(one: Mapping[str, Any]) -> Status:
 
 
 @dataclass(frozen=True)
-class SelfSignedCertificate(Resource):
+class SelfSignedCertificate(AcmResource):
     """A certificate that the tool makes and signs itself. Load balancers take it, browsers warn, CloudFront refuses."""
 
     domain: str = fixed()
@@ -159,8 +184,21 @@ class SelfSignedCertificate(Resource):
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """Imported ones for a wanted domain that carry our tags."""
+        yield from cls._read(aws, scope)
+
+    @classmethod
+    def strangers(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """Those for a wanted domain that nobody has claimed."""
+        yield from cls._read(aws, scope, strange=True)
+
+    def resembles(self, other: Self) -> bool:
+        """For the same names."""
+        return self.domain == other.domain and self.names == other.names
+
+    @classmethod
+    def _read(cls, aws: Aws, scope: Scope, strange: bool = False) -> Iterable[Live[Self]]:
         domains = {want.domain for want in scope.wanted(cls)}
-        for address, one in _ours(scope, cls, domains, imported=True):
+        for address, one in _read(scope, cls, domains, imported=True, strange=strange):
             begins, ends = one["NotBefore"], one["NotAfter"]
             has = cls(
                 domain=one["DomainName"],

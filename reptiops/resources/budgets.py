@@ -25,7 +25,7 @@ class Budget(Resource):
 
     name: str = fixed()
     amount: float = 0.0
-    tag: str = ""
+    cost_tag: str = ""
     """`user:<key>$<value>`."""
     notifications: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
@@ -77,8 +77,13 @@ class Budget(Resource):
             "BudgetType": "COST",
             "TimeUnit": "MONTHLY",
             "BudgetLimit": {"Amount": f"{self.amount:.2f}", "Unit": "USD"},
-            "CostFilters": {"TagKeyValue": [self.tag]},
+            "CostFilters": {"TagKeyValue": [self.cost_tag]},
         }
+
+    @classmethod
+    def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
+        """By ARN."""
+        aws.budgets.tag_resource(ResourceARN=live.out["arn"], ResourceTags=identity.tag_list())
 
     def create(self, aws: Aws, identity: Identity) -> str:
         """With its notifications in one call."""
@@ -96,7 +101,7 @@ class Budget(Resource):
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """The budget as a whole; notifications and subscribers by calls of their own."""
         account = aws.account()
-        if changed & {"amount", "tag"}:
+        if changed & {"amount", "cost_tag"}:
             aws.budgets.update_budget(AccountId=account, NewBudget=self._budget())
         if "notifications" not in changed:
             return

@@ -206,6 +206,19 @@ class Distribution(Resource):
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """All of the account in pages; tags are read for those whose comment or alias is ours."""
+        yield from cls._read(aws, scope)
+
+    @classmethod
+    def strangers(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """Those with our comment or one of our aliases that nobody has claimed."""
+        yield from cls._read(aws, scope, strange=True)
+
+    def resembles(self, other: Self) -> bool:
+        """An alias belongs to one distribution only."""
+        return bool(self.aliases & other.aliases) if self.aliases else self.comment == other.comment
+
+    @classmethod
+    def _read(cls, aws: Aws, scope: Scope, strange: bool = False) -> Iterable[Live[Self]]:
         wanted = scope.wanted(cls)
         comments = {scope.names.prefix, *(want.comment for want in wanted)}
         aliases = {alias for want in wanted for alias in want.aliases}
@@ -214,8 +227,9 @@ class Distribution(Resource):
             if not ours:
                 continue
             answer = aws.cloudfront.list_tags_for_resource(Resource=one["ARN"])["Tags"]
-            address = scope.address({t["Key"]: t.get("Value", "") for t in answer.get("Items", [])})
-            if address is None:
+            tags = {t["Key"]: t.get("Value", "") for t in answer.get("Items", [])}
+            address = scope.address(tags)
+            if (address is None) is not strange or (strange and not scope.unclaimed(tags)):
                 continue
             word = one["Status"]
             status = Status(
@@ -269,6 +283,11 @@ class Distribution(Resource):
             "DefaultCacheBehavior": _sent(self.default),
             "CacheBehaviors": _items([{**_sent(b), "PathPattern": b.path} for b in self.behaviours]),
         }
+
+    @classmethod
+    def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
+        """By ARN."""
+        aws.cloudfront.tag_resource(Resource=live.out["arn"], Tags={"Items": identity.tag_list()})
 
     def create(self, aws: Aws, identity: Identity) -> str:
         """CloudFront remembers a caller reference for ever, also of a deleted distribution: each create has its own."""

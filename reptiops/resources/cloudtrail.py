@@ -70,6 +70,11 @@ class Trail(Resource):
             )
             yield Live(one["Name"], has, scope.address(tags.get(arn, {})), out={"arn": arn})
 
+    @classmethod
+    def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
+        """By ARN."""
+        aws.cloudtrail.add_tags(ResourceId=live.out["arn"], TagsList=identity.tag_list())
+
     def create(self, aws: Aws, identity: Identity) -> str:
         """Made, then started. A bucket policy written seconds ago may be refused: asked again."""
         aws.cloudtrail.create_trail(**self._parameters(), TagsList=identity.tag_list())

@@ -110,6 +110,11 @@ class Alarm(Resource):
             actions_enabled=one.get("ActionsEnabled", True),
         )
 
+    @classmethod
+    def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
+        """By ARN: tags tell whose it is once nobody wants it any more."""
+        aws.cloudwatch.tag_resource(ResourceARN=live.out["arn"], Tags=identity.tag_list())
+
     def create(self, aws: Aws, identity: Identity) -> str:
         """An upsert; the only one that takes tags."""
         aws.cloudwatch.put_metric_alarm(**self._parameters(), Tags=identity.tag_list())

@@ -1,50 +1,21 @@
-"""The network: VPC, subnets, gateways, addresses, route tables. EC2 models no errors: codes are plain strings."""
+"""The network: VPC, subnets, gateways, addresses. EC2 models no errors: codes are plain strings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Drawn, Identity, Live, Resource, Risk, Status, fixed
+from reptiops.engine.resource import Drawn, Identity, Live, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
-from reptiops.rights import OURS, TAGGED, Condition, Right, arn_of, create, delete, read, update, write
-
-TAGS = "ec2:CreateTags"
-WITH_CREATE: Condition = {**TAGGED, "Null": {"ec2:CreateAction": "false"}}
-"""Tags given by the call that makes it; AWS asks for CreateTags as well."""
-
-
-def at(*kinds: str) -> tuple[str, ...]:
-    """ARNs of these types of EC2 resources."""
-    return tuple(arn_of("ec2", f"{kind}/*") for kind in kinds)
-
-
-def made(action: str, kind: str, *beside: str) -> tuple[Right, ...]:
-    """What making one with our tags takes; `beside`: the types of our resources that the call names."""
-    rights = (create(action, on=at(kind), when=TAGGED), create(TAGS, on=at(kind), when=WITH_CREATE))
-    return (*rights, create(action, on=at(*beside), when=OURS)) if beside else rights
-
-
-def tags_of(one: Mapping[str, Any]) -> dict[str, str]:
-    """EC2's tag list as a mapping."""
-    return {t["Key"]: t["Value"] for t in one.get("Tags", [])}
-
-
-def named(identity: Identity, kind: str, name: str) -> list[dict[str, Any]]:
-    """TagSpecifications: the identity's tags and the `Name` that the console shows."""
-    return [{"ResourceType": kind, "Tags": [*identity.tag_list(), {"Key": "Name", "Value": name}]}]
-
-
-def rename(aws: Aws, identifier: str, name: str) -> None:
-    """Set the `Name` tag."""
-    aws.ec2.create_tags(Resources=[identifier], Tags=[{"Key": "Name", "Value": name}])
+from reptiops.resources.ec2_tags import TAGS, Ec2Resource, at, made, named, rename, tags_of
+from reptiops.rights import OURS, Right, delete, read, update, write
 
 
 @dataclass(frozen=True)
-class Vpc(Resource):
+class Vpc(Ec2Resource):
     """A virtual private cloud. Its main route table, default group and default ACL come with it and stay AWS's."""
 
     cidr: str = fixed()
@@ -69,7 +40,25 @@ class Vpc(Resource):
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """DescribeVpcs by tag; it does not show the DNS attributes, which cost one read each."""
-        for one in aws.ec2.pages("describe_vpcs", "Vpcs", Filters=scope.ec2_filters()):
+        yield from cls._read(aws, scope, scope.ec2_filters())
+
+    @classmethod
+    def strangers(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """All of the region that nobody has claimed."""
+        yield from cls._read(aws, scope, [], strange=True)
+
+    def resembles(self, other: Self) -> bool:
+        """The address range."""
+        return self.cidr == other.cidr
+
+    @classmethod
+    def _read(
+        cls, aws: Aws, scope: Scope, filters: list[dict[str, Any]], strange: bool = False
+    ) -> Iterable[Live[Self]]:
+        for one in aws.ec2.pages("describe_vpcs", "Vpcs", Filters=filters):
+            tags = tags_of(one)
+            if strange and not scope.unclaimed(tags):
+                continue
             dns = {
                 name: aws.ec2.describe_vpc_attribute(VpcId=one["VpcId"], Attribute=name)[member]["Value"]
                 for name, member in (
@@ -77,7 +66,6 @@ class Vpc(Resource):
                     ("enableDnsHostnames", "EnableDnsHostnames"),
                 )
             }
-            tags = tags_of(one)
             has = cls(one["CidrBlock"], tags.get("Name", ""), dns["enableDnsSupport"], dns["enableDnsHostnames"])
             state = Status("ready" if one["State"] == "available" else "pending", one["State"])
             yield Live(one["VpcId"], has, scope.address(tags), state)
@@ -108,7 +96,7 @@ class Vpc(Resource):
 
 
 @dataclass(frozen=True)
-class Subnet(Resource):
+class Subnet(Ec2Resource):
     """A subnet in one zone."""
 
     vpc: str = fixed()
@@ -180,7 +168,7 @@ class Subnet(Resource):
 
 
 @dataclass(frozen=True)
-class InternetGateway(Resource):
+class InternetGateway(Ec2Resource):
     """The way to the internet, attached to one VPC."""
 
     vpc: str = ""
@@ -204,8 +192,25 @@ class InternetGateway(Resource):
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """By tag; an attached one's state is called `available`."""
-        for one in aws.ec2.pages("describe_internet_gateways", "InternetGateways", Filters=scope.ec2_filters()):
+        yield from cls._read(aws, scope, scope.ec2_filters())
+
+    @classmethod
+    def strangers(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """All of the region that nobody has claimed."""
+        yield from cls._read(aws, scope, [], strange=True)
+
+    def resembles(self, other: Self) -> bool:
+        """Attached to the VPC, or of the same name."""
+        return self.vpc == other.vpc or (bool(self.name) and self.name == other.name)
+
+    @classmethod
+    def _read(
+        cls, aws: Aws, scope: Scope, filters: list[dict[str, Any]], strange: bool = False
+    ) -> Iterable[Live[Self]]:
+        for one in aws.ec2.pages("describe_internet_gateways", "InternetGateways", Filters=filters):
             tags = tags_of(one)
+            if strange and not scope.unclaimed(tags):
+                continue
             attached = [a["VpcId"] for a in one.get("Attachments", [])]
             yield Live(one["InternetGatewayId"], cls("".join(attached), tags.get("Name", "")), scope.address(tags))
 
@@ -234,7 +239,7 @@ class InternetGateway(Resource):
 
 
 @dataclass(frozen=True)
-class ElasticIp(Resource):
+class ElasticIp(Ec2Resource):
     """A public address for a NAT gateway. It costs money as long as it exists."""
 
     name: str = ""
@@ -256,8 +261,25 @@ class ElasticIp(Resource):
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """By tag; DescribeAddresses does not page."""
-        for one in aws.ec2.pages("describe_addresses", "Addresses", Filters=scope.ec2_filters()):
+        yield from cls._read(aws, scope, scope.ec2_filters())
+
+    @classmethod
+    def strangers(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """All of the region that nobody has claimed."""
+        yield from cls._read(aws, scope, [], strange=True)
+
+    def resembles(self, other: Self) -> bool:
+        """Only the name tells one address from another."""
+        return bool(self.name) and self.name == other.name
+
+    @classmethod
+    def _read(
+        cls, aws: Aws, scope: Scope, filters: list[dict[str, Any]], strange: bool = False
+    ) -> Iterable[Live[Self]]:
+        for one in aws.ec2.pages("describe_addresses", "Addresses", Filters=filters):
             tags = tags_of(one)
+            if strange and not scope.unclaimed(tags):
+                continue
             out = {"address": one["PublicIp"]}
             yield Live(one["AllocationId"], cls(tags.get("Name", "")), scope.address(tags), out=out)
 
@@ -276,7 +298,7 @@ class ElasticIp(Resource):
 
 
 @dataclass(frozen=True)
-class NatGateway(Resource):
+class NatGateway(Ec2Resource):
     """How private subnets reach the internet. Creation succeeds and may fail later; a failed one is never repaired."""
 
     subnet: str = fixed()
@@ -305,9 +327,26 @@ class NatGateway(Resource):
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """By tag. Deleted ones stay visible for about an hour: they are left out by state."""
+        yield from cls._read(aws, scope, scope.ec2_filters())
+
+    @classmethod
+    def strangers(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """All of the region that nobody has claimed."""
+        yield from cls._read(aws, scope, [], strange=True)
+
+    def resembles(self, other: Self) -> bool:
+        """In the same subnet."""
+        return self.subnet == other.subnet
+
+    @classmethod
+    def _read(
+        cls, aws: Aws, scope: Scope, filters: list[dict[str, Any]], strange: bool = False
+    ) -> Iterable[Live[Self]]:
         states = {"Name": "state", "Values": ["pending", "available", "failed", "deleting"]}
-        for one in aws.ec2.pages("describe_nat_gateways", "NatGateways", Filters=[*scope.ec2_filters(), states]):
+        for one in aws.ec2.pages("describe_nat_gateways", "NatGateways", Filters=[*filters, states]):
             tags = tags_of(one)
+            if strange and not scope.unclaimed(tags):
+                continue
             addresses = one.get("NatGatewayAddresses") or [{}]
             has = cls(one["SubnetId"], addresses[0].get("AllocationId", ""), tags.get("Name", ""))
             words = {"available": "ready", "failed": "failed"}
@@ -334,124 +373,3 @@ class NatGateway(Resource):
         if live.status.word == "deleting":
             return
         aws.ec2.delete_nat_gateway(NatGatewayId=live.id)
-
-
-@dataclass(frozen=True)
-class RouteTable(Resource):
-    """A route table with its routes (destination → target) and the subnets that use it."""
-
-    vpc: str = fixed()
-    name: str = ""
-    routes: Mapping[str, str] = field(default_factory=dict)
-    subnets: frozenset[str] = frozenset()
-
-    free: ClassVar[bool] = True
-    risks: ClassVar[Mapping[str, Risk]] = {"routes": "security"}
-    within: ClassVar[bool] = True
-    absent: ClassVar[frozenset[str]] = frozenset({"InvalidRouteTableID.NotFound", "InvalidRouteTableId.NotFound"})
-    not_yet: ClassVar[frozenset[str]] = absent | {
-        "InvalidNatGatewayID.NotFound",
-        "NatGatewayNotFound",
-        "InvalidInternetGatewayID.NotFound",
-        "InvalidSubnetID.NotFound",
-        "DependencyViolation",
-    }
-    rights: ClassVar[tuple[Right, ...]] = (
-        read("ec2:DescribeRouteTables"),
-        *made("ec2:CreateRouteTable", "route-table", "vpc"),
-        *write("ec2:CreateRoute", on=at("route-table"), when=OURS),
-        *write("ec2:AssociateRouteTable", on=at("route-table", "subnet"), when=OURS),
-        update("ec2:ReplaceRoute", "ec2:DeleteRoute", TAGS, on=at("route-table"), when=OURS),
-        update("ec2:DescribeRouteTables"),
-        update(
-            "ec2:DisassociateRouteTable",
-            "ec2:ReplaceRouteTableAssociation",
-            on=at("route-table", "subnet"),
-            when=OURS,
-        ),
-        delete("ec2:DescribeRouteTables"),
-        delete("ec2:DisassociateRouteTable", on=at("route-table", "subnet"), when=OURS),
-        delete("ec2:DeleteRouteTable", on=at("route-table"), when=OURS),
-    )
-
-    @classmethod
-    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
-        """Every table of our VPC but the main one. The local route and gateway endpoints' routes are AWS's own."""
-        vpcs = [one.id for one in scope.live(Vpc)]
-        if not vpcs:
-            return
-        for one in aws.ec2.pages("describe_route_tables", "RouteTables", Filters=[{"Name": "vpc-id", "Values": vpcs}]):
-            associations = one.get("Associations", [])
-            if any(a.get("Main") for a in associations):
-                continue
-            tags = tags_of(one)
-            subnets = frozenset(a["SubnetId"] for a in associations if "SubnetId" in a)
-            has = cls(one["VpcId"], tags.get("Name", ""), _routes(one["Routes"]), subnets)
-            yield Live(one["RouteTableId"], has, scope.address(tags))
-
-    def create(self, aws: Aws, identity: Identity) -> str:
-        """The table, then its routes and associations."""
-        answer = aws.ec2.create_route_table(
-            VpcId=self.vpc, ClientToken=identity.token, TagSpecifications=named(identity, "route-table", self.name)
-        )
-        table = str(answer["RouteTable"]["RouteTableId"])
-        for destination, target in self.routes.items():
-            aws.ec2.create_route(RouteTableId=table, DestinationCidrBlock=destination, **_target(target))
-        for subnet in sorted(self.subnets):
-            aws.ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
-        return table
-
-    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
-        """Routes are replaced in place; an associated subnet moves with ReplaceRouteTableAssociation."""
-        if "name" in changed:
-            rename(aws, live.id, self.name)
-        if "routes" in changed:
-            self._set_routes(aws, live)
-        if "subnets" in changed:
-            self._set_subnets(aws, live)
-
-    def _set_routes(self, aws: Aws, live: Live[Any]) -> None:
-        for destination in live.has.routes.keys() - self.routes.keys():
-            aws.ec2.delete_route(RouteTableId=live.id, DestinationCidrBlock=destination)
-        for destination, target in self.routes.items():
-            if destination not in live.has.routes:
-                aws.ec2.create_route(RouteTableId=live.id, DestinationCidrBlock=destination, **_target(target))
-            elif live.has.routes[destination] != target:
-                aws.ec2.replace_route(RouteTableId=live.id, DestinationCidrBlock=destination, **_target(target))
-
-    def _set_subnets(self, aws: Aws, live: Live[Any]) -> None:
-        wanted = sorted(self.subnets | live.has.subnets)
-        tables = aws.ec2.pages(
-            "describe_route_tables", "RouteTables", Filters=[{"Name": "association.subnet-id", "Values": wanted}]
-        )
-        held = {a["SubnetId"]: a for t in tables for a in t["Associations"] if "SubnetId" in a}
-        for subnet in live.has.subnets - self.subnets:
-            aws.ec2.disassociate_route_table(AssociationId=held[subnet]["RouteTableAssociationId"])
-        for subnet in self.subnets - live.has.subnets:
-            if subnet in held:
-                association = held[subnet]["RouteTableAssociationId"]
-                aws.ec2.replace_route_table_association(AssociationId=association, RouteTableId=live.id)
-            else:
-                aws.ec2.associate_route_table(RouteTableId=live.id, SubnetId=subnet)
-
-    def delete(self, aws: Aws, live: Live[Any]) -> None:
-        """Associations first."""
-        tables = aws.ec2.describe_route_tables(RouteTableIds=[live.id])["RouteTables"]
-        for association in tables[0].get("Associations", []):
-            aws.ec2.disassociate_route_table(AssociationId=association["RouteTableAssociationId"])
-        aws.ec2.delete_route_table(RouteTableId=live.id)
-
-
-def _routes(routes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    found = {}
-    for route in routes:
-        target = route.get("NatGatewayId") or route.get("GatewayId") or route.get("NetworkInterfaceId") or "?"
-        if target == "local" or target.startswith("vpce-") or "DestinationCidrBlock" not in route:
-            continue
-        broken = " (blackhole)" if route.get("State") == "blackhole" else ""
-        found[route["DestinationCidrBlock"]] = f"{target}{broken}"
-    return found
-
-
-def _target(target: str) -> dict[str, str]:
-    return {"NatGatewayId": target} if target.startswith("nat-") else {"GatewayId": target}

@@ -9,10 +9,11 @@ from typing import Any, ClassVar, Literal, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Doing, Identity, Live, Resource, Risk, Status, fixed
+from reptiops.engine.resource import Doing, Identity, Live, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
-from reptiops.resources.ec2 import TAGS, WITH_CREATE, Vpc, at, made, named, rename, tags_of
+from reptiops.resources.ec2 import Vpc
+from reptiops.resources.ec2_tags import TAGS, WITH_CREATE, Ec2Resource, at, made, named, rename, tags_of
 from reptiops.rights import OURS, ROLES, Right, create, delete, passed_to, read, update, write
 
 EVERYTHING = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
@@ -26,7 +27,7 @@ def raise_unsuccessful(answer: Mapping[str, Any], operation: str) -> None:
 
 
 @dataclass(frozen=True)
-class SecurityGroup(Resource):
+class SecurityGroup(Ec2Resource):
     """A security group without its rules, which are resources of their own because groups name each other."""
 
     vpc: str = fixed()
@@ -95,7 +96,7 @@ def _is_open(permissions: Iterable[Mapping[str, Any]]) -> bool:
 
 
 @dataclass(frozen=True)
-class SecurityGroupRule(Resource):
+class SecurityGroupRule(Ec2Resource):
     """One line of the matrix in one group. `peer` is a CIDR block or the id of another group."""
 
     group: str = fixed()
@@ -190,7 +191,7 @@ class SecurityGroupRule(Resource):
 
 
 @dataclass(frozen=True)
-class VpcEndpoint(Resource):
+class VpcEndpoint(Ec2Resource):
     """A private way to an AWS service: a gateway in route tables, or interfaces in subnets."""
 
     vpc: str = fixed()
@@ -303,7 +304,7 @@ class VpcEndpoint(Resource):
 
 
 @dataclass(frozen=True)
-class FlowLog(Resource):
+class FlowLog(Ec2Resource):
     """Accepted and rejected traffic of a VPC, delivered to a log group. AWS changes nothing of it but its tags."""
 
     vpc: str = fixed()
@@ -334,13 +335,24 @@ class FlowLog(Resource):
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """By tag; a failed delivery is shown with AWS's reason."""
+        yield from cls._read(aws, scope, scope.ec2_filters())
+
+    @classmethod
+    def strangers(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """All of our VPC that nobody has claimed."""
+        yield from cls._read(aws, scope, [], strange=True)
+
+    @classmethod
+    def _read(
+        cls, aws: Aws, scope: Scope, filters: list[dict[str, Any]], strange: bool = False
+    ) -> Iterable[Live[Self]]:
         vpcs = {one.id for one in scope.live(Vpc)}
         if not vpcs:
             return
-        for one in aws.ec2.pages("describe_flow_logs", "FlowLogs", Filters=scope.ec2_filters()):
-            if one["ResourceId"] not in vpcs:
-                continue
+        for one in aws.ec2.pages("describe_flow_logs", "FlowLogs", Filters=filters):
             tags = tags_of(one)
+            if one["ResourceId"] not in vpcs or (strange and not scope.unclaimed(tags)):
+                continue
             has = cls(
                 vpc=one["ResourceId"],
                 log_group=one.get("LogGroupName", ""),

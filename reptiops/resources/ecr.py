@@ -90,6 +90,11 @@ class Repository(Resource):
             )
             yield Live(name, has, address, out={"arn": arn, "uri": one["repositoryUri"]}, created=one.get("createdAt"))
 
+    @classmethod
+    def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
+        """By ARN."""
+        aws.ecr.tag_resource(resourceArn=live.out["arn"], tags=identity.tag_list())
+
     def create(self, aws: Aws, identity: Identity) -> str:
         """The lifecycle policy is a second call."""
         aws.ecr.create_repository(

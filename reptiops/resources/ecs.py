@@ -80,6 +80,11 @@ class Cluster(Resource):
             address = scope.address(lower_tags(one.get("tags", [])))
             yield Live(one["clusterName"], has, address, status, {"arn": one["clusterArn"]})
 
+    @classmethod
+    def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
+        """By ARN."""
+        aws.ecs.tag_resource(resourceArn=live.out["arn"], tags=identity.tag_list("key", "value"))
+
     def create(self, aws: Aws, identity: Identity) -> str:
         """An active cluster of that name would be answered unchanged: the plan has made sure that there is none."""
         settings = [{"name": "containerInsights", "value": self.insights}]
@@ -219,6 +224,11 @@ class Service(Resource):
         out = {"arn": one["serviceArn"], "repairable": "yes", **counts}
         address = scope.address(lower_tags(one.get("tags", [])))
         return Live(one["serviceArn"], has, address, _service_status(one), out, one.get("createdAt"))
+
+    @classmethod
+    def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
+        """By ARN."""
+        aws.ecs.tag_resource(resourceArn=live.id, tags=identity.tag_list("key", "value"))
 
     def create(self, aws: Aws, identity: Identity) -> str:
         """Refused until its target group is behind a listener, which the step sees to."""

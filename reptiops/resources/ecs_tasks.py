@@ -178,6 +178,11 @@ class TaskDefinition(Resource):
         address = scope.address(lower_tags(answer.get("tags", [])))
         return Live(one["taskDefinitionArn"], has, address, out={"arn": one["taskDefinitionArn"]})
 
+    @classmethod
+    def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
+        """The revision in service; later ones bring their own."""
+        aws.ecs.tag_resource(resourceArn=live.id, tags=identity.tag_list("key", "value"))
+
     def create(self, aws: Aws, identity: Identity) -> str:
         """Registering twice makes two revisions, so it is never repeated without looking."""
         return self._register(aws, identity.tag_list("key", "value"))

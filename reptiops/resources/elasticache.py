@@ -54,7 +54,17 @@ BESIDE = (*GROUPS, arn_of("elasticache", "parametergroup:*"))
 
 
 @dataclass(frozen=True)
-class SubnetGroup(Resource):
+class CacheResource(Resource):
+    """What the kinds of ElastiCache share."""
+
+    @classmethod
+    def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
+        """By ARN; other tags stay."""
+        aws.elasticache.add_tags_to_resource(ResourceName=live.out["arn"], Tags=identity.tag_list())
+
+
+@dataclass(frozen=True)
+class SubnetGroup(CacheResource):
     """Where the nodes may live."""
 
     name: str = fixed()
@@ -119,7 +129,7 @@ class SubnetGroup(Resource):
 
 
 @dataclass(frozen=True)
-class ReplicationGroup(Resource):
+class ReplicationGroup(CacheResource):
     """Redis, cluster mode off. The auth token is read from a secret inside the call that sets it."""
 
     name: str = fixed()

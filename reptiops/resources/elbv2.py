@@ -55,7 +55,17 @@ def _wanted_only(answer: Mapping[str, Any], names: Iterable[str]) -> dict[str, s
 
 
 @dataclass(frozen=True)
-class LoadBalancer(Resource):
+class BalancingResource(Resource):
+    """What the kinds of load balancing share."""
+
+    @classmethod
+    def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
+        """By ARN; other tags stay."""
+        aws.elbv2.add_tags(ResourceArns=[live.id], Tags=identity.tag_list())
+
+
+@dataclass(frozen=True)
+class LoadBalancer(BalancingResource):
     """An application load balancer. Its interfaces stay for minutes after its deletion."""
 
     name: str = fixed()
@@ -192,7 +202,7 @@ class HealthCheck:
 
 
 @dataclass(frozen=True)
-class TargetGroup(Resource):
+class TargetGroup(BalancingResource):
     """The tasks of one service, by their addresses."""
 
     name: str = fixed()
@@ -319,7 +329,7 @@ class FixedResponse:
 
 
 @dataclass(frozen=True)
-class Listener(Resource):
+class Listener(BalancingResource):
     """One port of the load balancer and what it does when no rule matches."""
 
     load_balancer: str = fixed()
@@ -440,7 +450,7 @@ be moved away by the other, which still knows it where it was."""
 
 
 @dataclass(frozen=True)
-class HostRule(Resource):
+class HostRule(BalancingResource):
     """Requests for these hosts go to that target group. Rules have no name: their condition is what finds them."""
 
     listener: str = fixed()

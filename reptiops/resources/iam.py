@@ -92,6 +92,11 @@ class Role(Resource):
             )
             yield Live(name, has, address, out={"arn": one["Arn"]}, created=one.get("CreateDate"))
 
+    @classmethod
+    def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
+        """By name."""
+        aws.iam.tag_role(RoleName=live.id, Tags=identity.tag_list())
+
     def create(self, aws: Aws, identity: Identity) -> str:
         """The role first, then what it may do."""
         aws.iam.create_role(

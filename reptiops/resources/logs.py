@@ -80,6 +80,11 @@ class LogGroup(Resource):
             created = datetime.fromtimestamp(one["creationTime"] / 1000, UTC)
             yield Live(one["logGroupName"], has, address, out={"arn": arn}, created=created)
 
+    @classmethod
+    def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
+        """By ARN, without the asterisk at its end."""
+        aws.logs.tag_resource(resourceArn=live.out["arn"], tags=dict(identity.tags))
+
     def create(self, aws: Aws, identity: Identity) -> str:
         """The retention is a second call."""
         aws.logs.create_log_group(logGroupName=self.name, tags=dict(identity.tags))

@@ -57,7 +57,17 @@ SNAPSHOTS = (arn_of("rds", "snapshot:{rds.Instance.name}-*"),)
 
 
 @dataclass(frozen=True)
-class SubnetGroup(Resource):
+class RdsResource(Resource):
+    """What the kinds of RDS share."""
+
+    @classmethod
+    def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
+        """By ARN; other tags stay."""
+        aws.rds.add_tags_to_resource(ResourceName=live.out["arn"], Tags=identity.tag_list())
+
+
+@dataclass(frozen=True)
+class SubnetGroup(RdsResource):
     """Where the instance may live: subnets of at least two zones, even for one instance."""
 
     name: str = fixed()
@@ -119,7 +129,7 @@ class SubnetGroup(Resource):
 
 
 @dataclass(frozen=True)
-class ParameterGroup(Resource):
+class ParameterGroup(RdsResource):
     """Engine parameters that differ from AWS's own. What counts is the value in force, whoever set it."""
 
     name: str = fixed()
@@ -248,7 +258,7 @@ UNABLE = frozenset({"failed", "incompatible-restore", "incompatible-network"})
 
 
 @dataclass(frozen=True)
-class Instance(Resource):
+class Instance(RdsResource):
     """A PostgreSQL instance. The master password is read from a secret inside the call that sets it."""
 
     name: str = fixed()

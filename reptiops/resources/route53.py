@@ -88,6 +88,11 @@ class HostedZone(Resource):
             out = {"name_servers": " ".join(servers)}
             yield Live(zone, cls(canonical(one["Name"])), scope.address(tags) or made or None, out=out)
 
+    @classmethod
+    def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
+        """By id."""
+        aws.route53.change_tags_for_resource(ResourceType="hostedzone", ResourceId=live.id, AddTags=identity.tag_list())
+
     def create(self, aws: Aws, identity: Identity) -> str:
         """Zones are tagged by a second call; the caller reference, remembered for ever, carries the address."""
         prefix = f"{identity.tags['Project']}-{identity.tags['Environment']}"

@@ -155,6 +155,12 @@ class Bucket(Resource):
             lifecycle={r["ID"]: _rule(r) for r in lifecycle["Rules"]} if lifecycle else {},
         )
 
+    @classmethod
+    def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
+        """PutBucketTagging replaces the whole set, so what is there is sent again, AWS's own tags too."""
+        tags = _tags(aws, live.id) | dict(identity.tags)
+        aws.s3.put_bucket_tagging(Bucket=live.id, Tagging={"TagSet": [{"Key": k, "Value": v} for k, v in tags.items()]})
+
     def create(self, aws: Aws, identity: Identity) -> str:
         """us-east-1 must not be named as a location. The tags are sent again for what ignores them at creation."""
         place: dict[str, Any] = {"Tags": identity.tag_list()}

@@ -48,6 +48,11 @@ class ScheduleGroup(Resource):
             status = Status("ready" if one["State"] == "ACTIVE" else "pending", one["State"].lower())
             yield Live(one["Name"], cls(one["Name"]), address, status, {"arn": one["Arn"]}, one.get("CreationDate"))
 
+    @classmethod
+    def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
+        """By ARN."""
+        aws.scheduler.tag_resource(ResourceArn=live.out["arn"], Tags=identity.tag_list())
+
     def create(self, aws: Aws, identity: Identity) -> str:
         """With the tags; the token makes a repetition answer the same group."""
         aws.scheduler.create_schedule_group(Name=self.name, Tags=identity.tag_list(), ClientToken=identity.token)

@@ -89,6 +89,11 @@ class Secret(Resource):
             out = {"arn": one["ARN"], "version": version}
             yield Live(one["ARN"], cls(one["Name"], one.get("Description", "")), address, out=out)
 
+    @classmethod
+    def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
+        """By ARN."""
+        aws.secretsmanager.tag_resource(SecretId=live.id, Tags=identity.tag_list())
+
     def create(self, aws: Aws, identity: Identity) -> str:
         """Made, or taken back from its recovery window with the value it had."""
         try:

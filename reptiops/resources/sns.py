@@ -60,6 +60,11 @@ class Topic(Resource):
             has = cls(want.name, Policy.of(attributes["Policy"]))
             yield Live(arn, has, scope.address(tags.get(arn, {})), out={"arn": arn})
 
+    @classmethod
+    def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
+        """By ARN."""
+        aws.sns.tag_resource(ResourceArn=live.id, Tags=identity.tag_list())
+
     def create(self, aws: Aws, identity: Identity) -> str:
         """The same name again answers the same topic, but other tags are an error. The policy is a second call."""
         arn = str(aws.sns.create_topic(Name=self.name, Tags=identity.tag_list())["TopicArn"])

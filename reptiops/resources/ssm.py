@@ -53,6 +53,11 @@ class Parameter(Resource):
             if one["Name"] in wanted or address is not None:
                 yield Live(one["Name"], cls(one["Name"], one["Value"]), address, out={"arn": one["ARN"]})
 
+    @classmethod
+    def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
+        """By name."""
+        aws.ssm.add_tags_to_resource(ResourceType="Parameter", ResourceId=live.id, Tags=identity.tag_list())
+
     def create(self, aws: Aws, identity: Identity) -> str:
         """Tags and Overwrite exclude each other, so a create never overwrites."""
         aws.ssm.put_parameter(Name=self.name, Value=self.value, Type="String", Tags=identity.tag_list())

@@ -297,7 +297,7 @@ def budget(env: Environment, facts: Facts, alarm_topic: Result) -> Budget | None
     return Budget(
         name=env.budget_name,
         amount=round(float(amount), 2),
-        tag=f"user:Environment${env.name}",
+        cost_tag=f"user:Environment${env.name}",
         notifications={str(threshold): told for threshold in wanted.thresholds},
     )
 

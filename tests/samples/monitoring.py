@@ -98,7 +98,7 @@ SAMPLES = [
         lambda world: Budget("reptidex-dev-monthly", 150.0, "user:Environment$dev", {"80": TOLD, "100": TOLD}),
         [
             lambda b: replace(b, amount=384.0),
-            lambda b: replace(b, tag="user:Environment$prod"),
+            lambda b: replace(b, cost_tag="user:Environment$prod"),
             lambda b: replace(b, notifications={"80": frozenset({f"SNS|{ARN}"}), "90": TOLD}),
             lambda b: replace(b, notifications={"80": TOLD}),
         ],

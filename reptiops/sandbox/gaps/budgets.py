@@ -11,6 +11,7 @@ from reptiops.sandbox.gaps import add, replace
 def fill() -> None:
     """Everything about Budgets."""
     _budgets()
+    _tags()
     _subscribers()
 
 
@@ -51,13 +52,34 @@ def _budgets() -> None:
         held.budget = {**{k: held.budget[k] for k in ("TimePeriod", "LastUpdatedTime")}, **new}
         return json.dumps({})
 
-    @add(BudgetsResponse, "list_tags_for_resource")
-    def tags(self: Any) -> str:
+
+def _tags() -> None:
+    from moto.budgets.exceptions import NotFoundException
+    from moto.budgets.responses import BudgetsResponse
+
+    def by_arn(self: Any) -> Any:
         arn = self._get_param("ResourceARN")
         account, name = arn.split(":")[4], arn.split(":budget/")[1]
         if name not in self.backend.budgets[account]:
             raise NotFoundException(f"{arn} does not exist")
-        return json.dumps({"ResourceTags": getattr(self.backend.budgets[account][name], "resource_tags", [])})
+        return self.backend.budgets[account][name]
+
+    @add(BudgetsResponse, "list_tags_for_resource")
+    def tags(self: Any) -> str:
+        return json.dumps({"ResourceTags": getattr(by_arn(self), "resource_tags", [])})
+
+    @add(BudgetsResponse, "tag_resource")
+    def tag(self: Any) -> str:
+        held, new = by_arn(self), self._get_param("ResourceTags")
+        keys = {one["Key"] for one in new}
+        held.resource_tags = [one for one in getattr(held, "resource_tags", []) if one["Key"] not in keys] + new
+        return json.dumps({})
+
+    @add(BudgetsResponse, "untag_resource")
+    def untag(self: Any) -> str:
+        held, keys = by_arn(self), self._get_param("ResourceTagKeys")
+        held.resource_tags = [one for one in getattr(held, "resource_tags", []) if one["Key"] not in keys]
+        return json.dumps({})
 
 
 def _subscribers() -> None:

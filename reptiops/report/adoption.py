@@ -1,0 +1,59 @@
+"""What could be adopted, and what was, as data and as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from reptiops.engine.adopt import Candidate, Search
+from reptiops.report.plans import show_change
+
+
+def candidate(one: Candidate) -> dict[str, Any]:
+    """One candidate, with what the next provision would change."""
+    return {
+        "address": one.address,
+        "kind": one.live.has.kind(),
+        "id": one.live.id,
+        "fields": [{"field": c.path, "live": c.has, "wanted": c.want, "replaces": c.fixed} for c in one.changes],
+    }
+
+
+def found(search: Search) -> dict[str, Any]:
+    """Everything that was found, could not be told apart, or is not there."""
+    return {
+        "candidates": [candidate(one) for one in search.candidates],
+        "doubtful": {address: list(ids) for address, ids in search.doubtful.items()},
+        "missing": list(search.missing),
+    }
+
+
+def show_candidates(console: Console, candidates: Iterable[Candidate]) -> None:
+    """A line each, and under it what differs from the configuration."""
+    for one in candidates:
+        same = "" if one.changes else " [dim]as configured[/]"
+        console.print(f"  {escape(one.address)}  [dim]{escape(one.live.id)}[/]{same}", highlight=False, soft_wrap=True)
+        for change in one.changes:
+            show_change(console, change)
+
+
+def show_found(console: Console, environment: str, search: Search) -> None:
+    """What there is, and how to take it over."""
+    if search.candidates:
+        console.print("[bold]These exist already and could be adopted:[/]")
+        show_candidates(console, search.candidates)
+    for address, ids in search.doubtful.items():
+        console.print(f"  {escape(address)} could be any of {', '.join(ids)}", highlight=False, soft_wrap=True)
+    counts = f"{len(search.candidates)} found, {len(search.doubtful)} in doubt, {len(search.missing)} not there."
+    console.print(counts, highlight=False)
+    if search.candidates or search.doubtful:
+        console.print(
+            f"  reptiops adopt {environment} ADDRESS ID   takes over one\n"
+            f"  reptiops adopt {environment} --all        takes over all that were found\n"
+            "Adopting tags and records. It changes nothing; what differs is changed by the next provision.",
+            highlight=False,
+            soft_wrap=True,
+        )

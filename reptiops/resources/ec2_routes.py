@@ -1,0 +1,140 @@
+"""Route tables: where traffic of a subnet goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+from reptiops.aws import Aws
+from reptiops.engine.resource import Identity, Live, Risk, fixed
+from reptiops.engine.scope import Scope
+from reptiops.resources.ec2 import Vpc
+from reptiops.resources.ec2_tags import TAGS, Ec2Resource, at, made, named, rename, tags_of
+from reptiops.rights import OURS, Right, delete, read, update, write
+
+
+@dataclass(frozen=True)
+class RouteTable(Ec2Resource):
+    """A route table with its routes (destination → target) and the subnets that use it."""
+
+    vpc: str = fixed()
+    name: str = ""
+    routes: Mapping[str, str] = field(default_factory=dict)
+    subnets: frozenset[str] = frozenset()
+
+    free: ClassVar[bool] = True
+    risks: ClassVar[Mapping[str, Risk]] = {"routes": "security"}
+    within: ClassVar[bool] = True
+    absent: ClassVar[frozenset[str]] = frozenset({"InvalidRouteTableID.NotFound", "InvalidRouteTableId.NotFound"})
+    not_yet: ClassVar[frozenset[str]] = absent | {
+        "InvalidNatGatewayID.NotFound",
+        "NatGatewayNotFound",
+        "InvalidInternetGatewayID.NotFound",
+        "InvalidSubnetID.NotFound",
+        "DependencyViolation",
+    }
+    rights: ClassVar[tuple[Right, ...]] = (
+        read("ec2:DescribeRouteTables"),
+        *made("ec2:CreateRouteTable", "route-table", "vpc"),
+        *write("ec2:CreateRoute", on=at("route-table"), when=OURS),
+        *write("ec2:AssociateRouteTable", on=at("route-table", "subnet"), when=OURS),
+        update("ec2:ReplaceRoute", "ec2:DeleteRoute", TAGS, on=at("route-table"), when=OURS),
+        update("ec2:DescribeRouteTables"),
+        update(
+            "ec2:DisassociateRouteTable",
+            "ec2:ReplaceRouteTableAssociation",
+            on=at("route-table", "subnet"),
+            when=OURS,
+        ),
+        delete("ec2:DescribeRouteTables"),
+        delete("ec2:DisassociateRouteTable", on=at("route-table", "subnet"), when=OURS),
+        delete("ec2:DeleteRouteTable", on=at("route-table"), when=OURS),
+    )
+
+    def resembles(self, other: Self) -> bool:
+        """The table of the same subnets, or of the same name."""
+        same = bool(self.subnets) and self.subnets == other.subnets
+        return self.vpc == other.vpc and (same or (bool(self.name) and self.name == other.name))
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """Every table of our VPC but the main one. The local route and gateway endpoints' routes are AWS's own."""
+        vpcs = [one.id for one in scope.live(Vpc)]
+        if not vpcs:
+            return
+        for one in aws.ec2.pages("describe_route_tables", "RouteTables", Filters=[{"Name": "vpc-id", "Values": vpcs}]):
+            associations = one.get("Associations", [])
+            if any(a.get("Main") for a in associations):
+                continue
+            tags = tags_of(one)
+            subnets = frozenset(a["SubnetId"] for a in associations if "SubnetId" in a)
+            has = cls(one["VpcId"], tags.get("Name", ""), _routes(one["Routes"]), subnets)
+            yield Live(one["RouteTableId"], has, scope.address(tags))
+
+    def create(self, aws: Aws, identity: Identity) -> str:
+        """The table, then its routes and associations."""
+        answer = aws.ec2.create_route_table(
+            VpcId=self.vpc, ClientToken=identity.token, TagSpecifications=named(identity, "route-table", self.name)
+        )
+        table = str(answer["RouteTable"]["RouteTableId"])
+        for destination, target in self.routes.items():
+            aws.ec2.create_route(RouteTableId=table, DestinationCidrBlock=destination, **_target(target))
+        for subnet in sorted(self.subnets):
+            aws.ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
+        return table
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """Routes are replaced in place; an associated subnet moves with ReplaceRouteTableAssociation."""
+        if "name" in changed:
+            rename(aws, live.id, self.name)
+        if "routes" in changed:
+            self._set_routes(aws, live)
+        if "subnets" in changed:
+            self._set_subnets(aws, live)
+
+    def _set_routes(self, aws: Aws, live: Live[Any]) -> None:
+        for destination in live.has.routes.keys() - self.routes.keys():
+            aws.ec2.delete_route(RouteTableId=live.id, DestinationCidrBlock=destination)
+        for destination, target in self.routes.items():
+            if destination not in live.has.routes:
+                aws.ec2.create_route(RouteTableId=live.id, DestinationCidrBlock=destination, **_target(target))
+            elif live.has.routes[destination] != target:
+                aws.ec2.replace_route(RouteTableId=live.id, DestinationCidrBlock=destination, **_target(target))
+
+    def _set_subnets(self, aws: Aws, live: Live[Any]) -> None:
+        wanted = sorted(self.subnets | live.has.subnets)
+        tables = aws.ec2.pages(
+            "describe_route_tables", "RouteTables", Filters=[{"Name": "association.subnet-id", "Values": wanted}]
+        )
+        held = {a["SubnetId"]: a for t in tables for a in t["Associations"] if "SubnetId" in a}
+        for subnet in live.has.subnets - self.subnets:
+            aws.ec2.disassociate_route_table(AssociationId=held[subnet]["RouteTableAssociationId"])
+        for subnet in self.subnets - live.has.subnets:
+            if subnet in held:
+                association = held[subnet]["RouteTableAssociationId"]
+                aws.ec2.replace_route_table_association(AssociationId=association, RouteTableId=live.id)
+            else:
+                aws.ec2.associate_route_table(RouteTableId=live.id, SubnetId=subnet)
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """Associations first."""
+        tables = aws.ec2.describe_route_tables(RouteTableIds=[live.id])["RouteTables"]
+        for association in tables[0].get("Associations", []):
+            aws.ec2.disassociate_route_table(AssociationId=association["RouteTableAssociationId"])
+        aws.ec2.delete_route_table(RouteTableId=live.id)
+
+
+def _routes(routes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    found = {}
+    for route in routes:
+        target = route.get("NatGatewayId") or route.get("GatewayId") or route.get("NetworkInterfaceId") or "?"
+        if target == "local" or target.startswith("vpce-") or "DestinationCidrBlock" not in route:
+            continue
+        broken = " (blackhole)" if route.get("State") == "blackhole" else ""
+        found[route["DestinationCidrBlock"]] = f"{target}{broken}"
+    return found
+
+
+def _target(target: str) -> dict[str, str]:
+    return {"NatGatewayId": target} if target.startswith("nat-") else {"GatewayId": target}
