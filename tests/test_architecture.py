@@ -18,6 +18,10 @@ FORBIDDEN = {
     "steps": ("reptiops.cli", "reptiops.app", "reptiops.report", "reptiops.operations", "reptiops.aws", "boto3"),
     "operations": ("reptiops.cli", "reptiops.app", "reptiops.report", "reptiops.steps", "boto3"),
     "cli": ("boto3", "botocore", "reptiops.aws", "reptiops.resources", "reptiops.steps"),
+    "export": ("boto3", "botocore", "reptiops.aws", "reptiops.app", "reptiops.cli", "reptiops.config", "reptiops.report",
+               "reptiops.operations", "reptiops.steps"),
+    "cost.py": ("boto3", "botocore", "reptiops.aws", "reptiops.app", "reptiops.cli", "reptiops.config",
+                "reptiops.report", "reptiops.resources", "reptiops.steps"),
     "report": ("boto3", "botocore", "reptiops.cli", "reptiops.resources", "reptiops.steps"),
 }  # fmt: skip
 """Room → what it must not know."""

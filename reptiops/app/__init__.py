@@ -7,6 +7,7 @@ outcome = reptiops.provision("dev", session=boto3.Session(...), state_dir=path)
 from reptiops.app.acceptance import accept
 from reptiops.app.adoption import adopt, candidates
 from reptiops.app.costs import Cost, cost, cost_of_plan, estimate
+from reptiops.app.leaving import export_cloudformation, export_terraform, write_templates
 from reptiops.app.office_hours import Parked, start, stop
 from reptiops.app.overview import Overview, overview
 from reptiops.app.planned import PlanMoved, documented_plan
@@ -65,6 +66,8 @@ __all__ = [
     "drift",
     "drift_site",
     "estimate",
+    "export_cloudformation",
+    "export_terraform",
     "history",
     "in_doubt",
     "notify",
@@ -86,4 +89,5 @@ __all__ = [
     "stop",
     "teardown",
     "who",
+    "write_templates",
 ]

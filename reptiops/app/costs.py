@@ -28,13 +28,17 @@ class WhatIfError(ReptiopsError):
     exit_code = 2
 
 
-def configured(env: Environment) -> dict[str, Resource]:
+def configured(env: Environment, facts: Facts | None = None) -> dict[str, Resource]:
     """Everything that the configuration wants, by address, with every image there. Calls no AWS."""
+    given = {"env": env, "facts": facts or _supposing_all(env), "overrides": env.overrides}
+    return {a.address: a.want for a in wanted_actions(documented(), given) if a.want is not None}
+
+
+def _supposing_all(env: Environment) -> Facts:
+    """Facts of a world in which nothing is missing."""
     zone = "zone" if env.dns.enabled and not env.dns.create_zone else None
     images = frozenset(service.name for service in env.services)
-    facts = Facts(env.account or ACCOUNT, env.region, zone_id=zone, images=images, estimate=0.0)
-    actions = wanted_actions(documented(), {"env": env, "facts": facts, "overrides": env.overrides})
-    return {a.address: a.want for a in actions if a.want is not None}
+    return Facts(env.account or ACCOUNT, env.region, zone_id=zone, images=images, estimate=0.0)
 
 
 def prices_of(env: Environment, file: Path | None = None, free_tier: bool = False) -> Prices:

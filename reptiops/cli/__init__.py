@@ -33,6 +33,7 @@ COMMANDS = {
     "playbook": "reptiops.cli.playbooks",
     "cost": "reptiops.cli.cost",
     "report": "reptiops.cli.report",
+    "export": "reptiops.cli.export",
     "validate": "reptiops.cli.offline",
     "graph": "reptiops.cli.offline",
     "policy": "reptiops.cli.rights",

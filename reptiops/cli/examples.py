@@ -66,6 +66,13 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("reptiops report dev --sandbox -o report.html", "architecture, drift, last run, cost; open it in a browser"),
     ),
     "policy": (("reptiops policy dev --for drift", "the least rights that a drift job needs"),),
+    "export": (("reptiops export cloudformation dev -o cloudformation", "templates that make the same environment"),),
+    "export cloudformation": (
+        ("reptiops export cloudformation dev -o cloudformation", "vpc.yaml, security.yaml, …, parameters/dev.json"),
+    ),
+    "export terraform-import": (
+        ("reptiops export terraform-import dev --sandbox -o import.tf", "import blocks with the live ids"),
+    ),
     "graph": (("reptiops graph dev --format mermaid", "a diagram to paste"),),
     "schema": (("reptiops schema environment", "the JSON Schema of config/<env>.yaml, for editors"),),
     "sandbox": (("reptiops sandbox start", "the embedded AWS"),),

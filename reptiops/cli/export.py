@@ -1,0 +1,61 @@
+"""`export`: the environment for other tools, so that leaving is possible."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reptiops import app
+from reptiops.cli.options import console_of, printable, shared, show_json, site_settings
+
+
+@click.group()
+def export() -> None:
+    """Write the environment for other tools: CloudFormation, Terraform."""
+
+
+@export.command("cloudformation")
+@click.argument("env")
+@click.option("-o", "--to", "folder", type=click.Path(path_type=Path), help="The folder; default: cloudformation.")
+@click.option("--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR")
+@click.option("--debug", is_flag=True, hidden=True)
+@printable
+def cloudformation(env: str, folder: Path | None, config_dir: Path | None, as_json: bool) -> None:
+    """Write ENV as CloudFormation templates with parameters and a script that deploys them. Calls no AWS."""
+    made, files = app.write_templates(env, folder or Path("cloudformation"), config_dir)
+    if as_json:
+        show_json({"files": [str(file) for file in files], "missing": dict(made.missing)})
+        return
+    for file in files:
+        click.echo(str(file))
+    _missing(made.missing)
+
+
+@export.command("terraform-import")
+@click.argument("env")
+@click.option("-o", "--to", "file", type=click.Path(path_type=Path), help="The file; default: standard output.")
+@shared
+def terraform_import(env: str, file: Path | None, **given: Any) -> None:
+    """Write Terraform import blocks with the live ids of ENV. Reads only."""
+    made = app.export_terraform(env, **site_settings(given))
+    if given["as_json"]:
+        show_json({"text": made.text, "blocks": made.count, "missing": dict(made.missing)})
+        return
+    if file is None:
+        click.echo(made.text)
+    else:
+        file.write_text(made.text)
+        console_of(given).print(f"{file}: {made.count} import blocks", markup=False)
+    _missing(made.missing)
+
+
+def _missing(missing: Mapping[str, str]) -> None:
+    """What is not in it, and why; on standard error, for standard output may be a file."""
+    for why in dict.fromkeys(missing.values()):
+        addresses = [address for address, reason in missing.items() if reason == why]
+        click.echo(f"not in it: {why}", err=True)
+        for address in addresses:
+            click.echo(f"  {address}", err=True)
