@@ -75,7 +75,7 @@ def budget(want: budgets.Budget, to: Writer) -> Properties:
             "BudgetType": "COST",
             "TimeUnit": "MONTHLY",
             "BudgetLimit": {"Amount": amount, "Unit": "USD"},
-            "CostFilters": {"TagKeyValue": [want.tag]},
+            "CostFilters": {"TagKeyValue": [want.cost_tag]},
         },
         "NotificationsWithSubscribers": [
             {

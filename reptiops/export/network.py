@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reptiops.export.form import FORMS, Properties, Writer, named
-from reptiops.resources import ec2, ec2_access
+from reptiops.resources import ec2, ec2_access, ec2_routes
 
 CLOSED = {"IpProtocol": "icmp", "FromPort": 252, "ToPort": 86, "CidrIp": "255.255.255.255/32"}
 """A rule that lets nothing through: without one a new group of CloudFormation's lets everything out."""
@@ -48,8 +48,8 @@ def nat_gateway(want: ec2.NatGateway, to: Writer) -> Properties:
     return {"SubnetId": want.subnet, "AllocationId": want.address, "Tags": named(want.name)}
 
 
-@FORMS.form(ec2.RouteTable, "AWS::EC2::RouteTable")
-def route_table(want: ec2.RouteTable, to: Writer) -> Properties:
+@FORMS.form(ec2_routes.RouteTable, "AWS::EC2::RouteTable")
+def route_table(want: ec2_routes.RouteTable, to: Writer) -> Properties:
     for number, (destination, target) in enumerate(sorted(want.routes.items()), 1):
         through = "NatGatewayId" if to.kind(target) is ec2.NatGateway else "GatewayId"
         after: dict[str, Any] = {} if through == "NatGatewayId" else {"after": (target, "Attachment")}
