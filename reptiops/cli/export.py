@@ -20,7 +20,9 @@ def export() -> None:
 @export.command("cloudformation")
 @click.argument("env")
 @click.option("-o", "--to", "folder", type=click.Path(path_type=Path), help="The folder; default: cloudformation.")
-@click.option("--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR")
+@click.option(
+    "--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR", help="Where <env>.yaml is."
+)
 @click.option("--debug", is_flag=True, hidden=True)
 @printable
 def cloudformation(env: str, folder: Path | None, config_dir: Path | None, as_json: bool) -> None:
