@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from reptiops.app.costs import configured
+from reptiops.app.diagnosis import diagnose
 from reptiops.app.planned import hold_to
 from reptiops.app.recovery import undone_text
 from reptiops.app.runs import Interrupted, announce, interrupted, writing
@@ -125,6 +126,7 @@ def provision(
             _remove_undeclared(site, made, work)
             interrupted(work)
         except (ReptiopsError, KeyboardInterrupt) as error:
+            diagnose(site, run, error)
             announce(site, book, f"provision failed: {error}", options.tell)
             handle_failure(site, run, work, before, error, how)
         live, left = _verify(site, work, selection)

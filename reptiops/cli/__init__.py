@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from reptiops import __version__
-from reptiops.errors import ReptiopsError
+from reptiops.errors import ConfigurationError, ReptiopsError
 
 COMMANDS = {
     "init": "reptiops.cli.setup",
@@ -89,24 +89,22 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         code = 2
-    except ReptiopsError as error:
-        if "--debug" in sys.argv:
-            raise
-        click.echo(f"error: {error}", err=True)
-        code = error.exit_code
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         code = 130
     except Exception as error:
         if "--debug" in sys.argv:
             raise
-        click.echo(f"error: {_explained(error)}", err=True)
-        code = 1
+        click.echo(_explained(error), err=True)
+        code = error.exit_code if isinstance(error, ReptiopsError) else 1
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _explained(error: Exception) -> str:
-    name = type(error).__name__
-    if name in ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "CredentialRetrievalError"):
-        return f"no usable AWS credentials ({error}). Set a profile (--profile), sign in, or try --sandbox."
-    return f"{name}: {error} (--debug shows the traceback)"
+    """What went wrong and what to do. A mistake in a file says that itself, and needs nothing heavy to be imported."""
+    if isinstance(error, ConfigurationError):
+        return f"error: {error}"
+    from reptiops.cli.options import ENVIRONMENT
+    from reptiops.report.failures import explain
+
+    return explain(error, ENVIRONMENT.get())

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 FORMS = ("table", "json", "yaml")
 _FORM = "reptiops.form"
+ENVIRONMENT: ContextVar[str] = ContextVar("environment", default="ENV")
+"""The environment that the command is about, for an error's advice."""
 _PAGER = "REPTIOPS_PAGER"
 
 _OUTPUT = [
@@ -62,6 +65,7 @@ def _with(options: list[Any], command: F) -> F:
     @functools.wraps(command)
     def settled(*args: Any, **kwargs: Any) -> Any:
         kwargs.pop("debug", None)  # read from the command line by `main`
+        ENVIRONMENT.set(str(kwargs.get("env") or "ENV"))
         meta = click.get_current_context().meta
         form = kwargs.pop("form", None)
         if form is not None or kwargs.get("as_json"):
