@@ -25,6 +25,7 @@ from botocore.parsers import ResponseParserError
 
 from reptiops.engine.resource import is_unknown
 from reptiops.errors import ReptiopsError
+from reptiops.redact import hide, redacted
 
 READS = ("describe", "get_", "list_", "head_", "lookup_", "batch_get", "simulate", "filter_", "search_")
 """Method names of botocore clients that start like this change nothing in AWS."""
@@ -56,6 +57,10 @@ DENIED = frozenset(
 )
 
 
+SECRET_PARAMETERS = ("MasterUserPassword", "AuthToken", "SecretString", "PrivateKey")
+"""Parameters whose values are shown nowhere, not even where AWS repeats them in an error."""
+
+
 class WriteRefused(ReptiopsError):
     """A call that would change AWS was about to leave a run that only reads."""
 
@@ -72,10 +77,10 @@ def code(error: BaseException) -> str:
 
 
 def message(error: BaseException) -> str:
-    """AWS's own words for what went wrong."""
+    """AWS's own words for what went wrong, without the secrets that it may repeat."""
     if isinstance(error, ClientError):
-        return str(error.response.get("Error", {}).get("Message", ""))
-    return str(error)
+        return redacted(str(error.response.get("Error", {}).get("Message", "")))
+    return redacted(str(error))
 
 
 def request_id(error: BaseException) -> str:
@@ -133,6 +138,8 @@ class Aws:
         self._workers = workers
         self._services: dict[str, Service] = {}
         self._guard = threading.Lock()
+        self._noted = threading.local()
+        self._caller: dict[str, str] = {}
 
     def service(self, name: str) -> Service:
         """The service of that botocore name, e.g. `elbv2`; clients are made once, under a lock (sessions are not thread-safe)."""
@@ -153,7 +160,23 @@ class Aws:
 
     def account(self) -> str:
         """The account id that the credentials belong to."""
-        return str(self.service("sts").get_caller_identity()["Account"])
+        return self._identity()["Account"]
+
+    def caller(self) -> str:
+        """The ARN of the identity that the credentials belong to."""
+        return self._identity()["Arn"]
+
+    def _identity(self) -> dict[str, str]:
+        if not self._caller:
+            answer = self.service("sts").get_caller_identity()
+            self._caller = {name: str(answer[name]) for name in ("Account", "Arn")}
+        return self._caller
+
+    def note_requests(self) -> list[str]:
+        """From now on `Operation request-id` of each write of this thread is added to the list that is answered."""
+        ids: list[str] = []
+        self._noted.ids = ids
+        return ids
 
     def ungated(self, name: str) -> Any:
         """A client of its own that the gate does not know and no budget counts: for where the state is kept."""
@@ -171,6 +194,7 @@ class Aws:
         client = self.session.client(name, region_name=region, config=config)
         if gated:
             client.meta.events.register("provide-client-params", self._gate)
+            client.meta.events.register("after-call", self._answered)
         return client
 
     def _emulated(self) -> bool:
@@ -190,3 +214,13 @@ class Aws:
         if is_unknown(params):
             raise UnknownInCall(f"{service}:{operation} was called with a value that is not known yet: {params!r}")
         self.calls[f"{service}:{operation}"] += 1
+        for name in SECRET_PARAMETERS:
+            if isinstance(params.get(name), str | bytes):
+                value = params[name]
+                hide(value if isinstance(value, str) else value.decode())
+
+    def _answered(self, parsed: Any, model: Any, **_: Any) -> None:
+        ids = getattr(self._noted, "ids", None)
+        request = parsed.get("ResponseMetadata", {}).get("RequestId", "")
+        if ids is not None and request and not is_read(boto3.session.botocore.xform_name(model.name)):
+            ids.append(f"{model.name} {request}")

@@ -7,6 +7,7 @@ outcome = reptiops.provision("dev", session=boto3.Session(...), state_dir=path)
 from reptiops.app.acceptance import accept
 from reptiops.app.adoption import adopt, candidates
 from reptiops.app.costs import Cost, cost, cost_of_plan, estimate
+from reptiops.app.history import Explained, Run, explain, history
 from reptiops.app.leaving import export_cloudformation, export_terraform, write_templates
 from reptiops.app.office_hours import Parked, start, stop
 from reptiops.app.overview import Overview, overview
@@ -15,7 +16,7 @@ from reptiops.app.provisioning import OnFailure, Outcome, ProvisionFailed, decla
 from reptiops.app.recovery import RollbackIncomplete, in_doubt, roll_back
 from reptiops.app.removal import Teardown, teardown
 from reptiops.app.rights import Task, policies
-from reptiops.app.runs import Interrupted, Run, history
+from reptiops.app.runs import Interrupted
 from reptiops.app.site import (
     Refused,
     Settings,
@@ -38,6 +39,7 @@ __all__ = [
     "ApplyError",
     "ConfigurationError",
     "Cost",
+    "Explained",
     "Interrupted",
     "OnFailure",
     "Outcome",
@@ -66,6 +68,7 @@ __all__ = [
     "drift",
     "drift_site",
     "estimate",
+    "explain",
     "export_cloudformation",
     "export_terraform",
     "history",

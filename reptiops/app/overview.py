@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from reptiops.app.costs import Cost, configured, cost, cost_of_plan
-from reptiops.app.runs import Run, runs_of
+from reptiops.app.history import Run, runs_of
 from reptiops.app.site import Settings, open_site
 from reptiops.app.upkeep import drift_site
 from reptiops.cost import Difference, Money

@@ -198,6 +198,7 @@ def handle_failure(
     if on_failure == "rollback":
         work.stop.clear()
         work.tell(Event("note", text="something failed: rolling back"))
+        work.journal.write("undoing")
         undone = rollback(site.graph, run, work, before)
         if undone.complete:
             work.journal.write("undone")

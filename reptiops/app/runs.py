@@ -1,17 +1,14 @@
-"""A run that writes: the lock, the gate and the journal around it; and what journals tell afterwards."""
+"""A run that writes: the lock, the gate and the journal around it."""
 
 from __future__ import annotations
 
-import subprocess
 import threading
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
-from reptiops.app.site import Settings, Site, open_site
+from reptiops.app.actor import actor
+from reptiops.app.site import Site
 from reptiops.engine import lock as locks
 from reptiops.engine.calls import Work
 from reptiops.engine.events import Event, Sink
@@ -20,6 +17,7 @@ from reptiops.engine.state import Journal
 from reptiops.errors import ReptiopsError
 from reptiops.operations.notify import tell
 from reptiops.playbook import Playbook
+from reptiops.redact import redacted
 
 
 class Interrupted(ReptiopsError):
@@ -47,7 +45,7 @@ def writing(
     with locks.held(site.records.backend, operation) as lock:
         run = run_id(datetime.now(UTC))
         journal = Journal(site.records, run)
-        journal.write("run", operation=operation, git=_commit(), account=site.names.account)
+        journal.write("run", operation=operation, **actor(site))
         work = Work(site.aws, scope, site.state, journal, tell, stop or threading.Event())
         if playbook is not None:
             work.timeout, work.parallel = playbook.timeout_seconds, playbook.max_parallel
@@ -56,6 +54,9 @@ def writing(
         try:
             yield work
             journal.write("end", operation=operation)
+        except Exception as error:
+            stopped(work, error)
+            raise
         finally:
             site.aws.read_only, site.aws.before_write = True, None
             journal.close()
@@ -64,12 +65,12 @@ def writing(
             site.records.save(site.state)
 
 
-def _commit() -> str:
+def stopped(work: Work, error: Exception) -> None:
+    """Write down why a run stops. Where nothing can be written any more, the error that comes out says it alone."""
     try:
-        answer = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return answer.stdout.strip() if answer.returncode == 0 else ""
+        work.journal.write("stopped", why=redacted(str(error)))
+    except Exception as broken:
+        error.add_note(f"The journal could not be written: {broken}")
 
 
 def interrupted(work: Work) -> None:
@@ -84,46 +85,3 @@ def announce(site: Site, book: Playbook, text: str, say: Sink) -> None:
         tell(site.aws, site.topic if how.topic and there else None, how.webhook_variable, site.env.prefix, text)
     except Exception as error:
         say(Event("note", text=f"the notification was not sent: {type(error).__name__}: {error}"))
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run as its journal tells it."""
-
-    id: str
-    operation: str
-    at: str
-    git: str
-    ending: str
-    """`ended`, `undone`, or `did not end`."""
-    changes: Mapping[str, int]
-    failures: tuple[str, ...] = ()
-
-
-def history(environment: str, **settings: Any) -> tuple[Run, ...]:
-    """All runs that wrote something, newest first. Calls AWS only to learn whose state it is."""
-    return runs_of(open_site(Settings(environment, **settings)))
-
-
-def runs_of(site: Site) -> tuple[Run, ...]:
-    """All runs of an opened site that wrote something, newest first."""
-    runs = []
-    for run in reversed(site.records.runs()):
-        records = list(site.records.records(run))
-        first: dict[str, Any] = records[0] if records else {}
-        events = {r["event"] for r in records}
-        ending = "undone" if "undone" in events else "ended" if "end" in events else "did not end"
-        changes = Counter(r["verb"] for r in records if r["event"] == "done" and r["verb"] != "record")
-        failed = tuple(f"{r['address']}: {r['code']} {r['request']}".strip() for r in records if r["event"] == "failed")
-        runs.append(
-            Run(
-                run,
-                first.get("operation", "?"),
-                first.get("at", ""),
-                first.get("git", "")[:12],
-                ending,
-                changes,
-                failed,
-            )
-        )
-    return tuple(runs)

@@ -6,12 +6,14 @@ Nothing heavy is imported here: `reptiops --help` has to answer at once.
 from __future__ import annotations
 
 import sys
+import traceback
 from typing import Any
 
 import click
 
 from reptiops import __version__
 from reptiops.errors import ConfigurationError, ReptiopsError
+from reptiops.redact import redacted
 
 COMMANDS = {
     "init": "reptiops.cli.setup",
@@ -21,6 +23,7 @@ COMMANDS = {
     "plan": "reptiops.cli.read",
     "status": "reptiops.cli.read",
     "history": "reptiops.cli.read",
+    "explain": "reptiops.cli.read",
     "outputs": "reptiops.cli.read",
     "drift": "reptiops.cli.keep",
     "reconcile": "reptiops.cli.keep",
@@ -93,11 +96,16 @@ def main() -> None:
         click.echo("interrupted", err=True)
         code = 130
     except Exception as error:
-        if "--debug" in sys.argv:
-            raise
-        click.echo(_explained(error), err=True)
+        _trace()
+        click.echo(redacted(_explained(error)), err=True)
         code = error.exit_code if isinstance(error, ReptiopsError) else 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _trace() -> None:
+    """With --debug the traceback, without the secrets that AWS's own words may repeat."""
+    if "--debug" in sys.argv:
+        click.echo(redacted(traceback.format_exc()), err=True)
 
 
 def _explained(error: Exception) -> str:

@@ -23,6 +23,9 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "status": (("reptiops status dev --sandbox", "every resource: address, status, age, id"),),
     "outputs": (("reptiops outputs dev --sandbox --json", "endpoints and ARNs for a script"),),
     "history": (("reptiops history dev --sandbox", "the runs, newest first"),),
+    "explain": (
+        ("reptiops explain dev --sandbox", "the last run in full: what was done, what failed and why, what was undone"),
+    ),
     "drift": (
         ("reptiops drift dev --sandbox", "what differs from what was last applied; exits 3 when something does"),
     ),

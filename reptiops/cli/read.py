@@ -12,7 +12,7 @@ import click
 from reptiops import app, plandocument
 from reptiops.cli.options import paged, selectable, shared, show_json, site_settings
 from reptiops.config import load_environment
-from reptiops.report import describe, plans, terminal
+from reptiops.report import describe, plans, runs, terminal
 
 
 @click.command()
@@ -90,16 +90,26 @@ def outputs(env: str, **given: Any) -> None:
 @shared
 def history(env: str, **given: Any) -> None:
     """Show the runs of ENV, newest first: what each did, and whether it ended."""
-    runs = app.history(env, **site_settings(given))
+    found = app.history(env, **site_settings(given))
     if given["as_json"]:
-        show_json([{**vars(run), "changes": dict(run.changes)} for run in runs])
+        show_json([runs.run(one) for one in found])
         return
     with paged() as console:
-        for run in runs:
-            changes = ", ".join(f"{n} {verb}" for verb, n in sorted(run.changes.items())) or "no change"
-            commit = f" {run.git}" if run.git else ""
-            console.print(
-                f"{run.at[:19]}  {run.operation:10} {run.ending:12} {changes}{commit}", highlight=False, soft_wrap=True
-            )
-            for failure in run.failures:
-                console.print(f"    [red]failed[/] {failure}", highlight=False, soft_wrap=True)
+        runs.show_history(console, found)
+
+
+@click.command()
+@click.argument("env")
+@click.argument("run", default="last")
+@shared
+def explain(env: str, run: str, **given: Any) -> None:
+    """Show one run of ENV in full: who and when, what was done, what failed and why, what was undone.
+
+    RUN is an id from `history`, or how it begins; without one it is the last.
+    """
+    found = app.explain(env, run, **site_settings(given))
+    if given["as_json"]:
+        show_json(runs.explained(found))
+        return
+    with paged() as console:
+        runs.show_explained(console, found)

@@ -51,6 +51,8 @@ class Work:
     tell: Sink
     stop: threading.Event = field(default_factory=threading.Event)
     guard: threading.Lock = field(default_factory=threading.Lock)
+    asked: dict[str, list[str]] = field(default_factory=dict)
+    """Address → the requests by which its deletion was asked for; recorded once it has gone."""
     generation: int = field(default_factory=time.time_ns)
     """Goes into idempotency tokens: the same within a run, another in the next, for AWS remembers some for ever."""
 
@@ -132,7 +134,8 @@ class Work:
 
     def gone(self, address: str) -> None:
         """Record that AWS no longer shows it."""
-        self.journal.write("done", address=address, verb="delete", entry=None)
+        requests = self.asked.pop(address, [])
+        self.journal.write("done", address=address, verb="delete", entry=None, requests=requests)
         with self.guard:
             self.state.entries.pop(address, None)
 
@@ -202,19 +205,30 @@ class Work:
         known = self.state.entries.get(address)
         was = vars(known) if known else None
         self.journal.write("begin", address=address, verb=verb, kind=kind.kind(), pre=pre, target=wanted, was=was)
+        requests = self.aws.note_requests()
         try:
             identifier = self._retried(kind, address, verb, started)(attempt)
         except Kept as kept:
             self.journal.write("kept", address=address, verb=verb, why=str(kept))
             raise
         except Exception as error:
-            self.journal.write("failed", address=address, verb=verb, code=code(error), request=request_id(error))
+            self.journal.write(
+                "failed",
+                address=address,
+                verb=verb,
+                code=code(error),
+                request=request_id(error),
+                why=message(error),
+                requests=requests,
+            )
             raise CallFailed(address, verb, kind.kind(), error) from error
         finally:
             self.scope.forget(kind)
         entry = Entry(address, kind.kind(), identifier, plain(target), needs, now())
         if gone:
-            self._record(address, verb, entry, seconds=round(time.monotonic() - started, 3))
+            self._record(address, verb, entry, seconds=round(time.monotonic() - started, 3), requests=requests)
+        else:
+            self.asked[address] = [*self.asked.get(address, ()), *requests]
         return entry
 
     def _retried(self, kind: type[Resource], address: str, verb: str, started: float) -> tenacity.Retrying:

@@ -6,6 +6,7 @@ import json
 import os
 import urllib.request
 from collections.abc import Mapping
+from http.client import HTTPException
 
 from reptiops.aws import Aws
 from reptiops.errors import ReptiopsError
@@ -38,7 +39,7 @@ def post(url: str, text: str) -> None:
     try:
         with urllib.request.urlopen(request, timeout=PATIENCE):
             return
-    except OSError as error:
+    except (OSError, ValueError, HTTPException) as error:
         raise NotificationFailed(f"the webhook did not take the message: {type(error).__name__}") from None
 
 

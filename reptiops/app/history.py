@@ -1,0 +1,182 @@
+"""What the journals tell of runs: who, when, what was done, what failed and why, what was undone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from reptiops.app.site import Refused, Settings, Site, open_site
+
+Ending = Literal["ended", "undone", "failed", "did not end"]
+Record = Mapping[str, Any]
+QUIET = frozenset({"record"})
+"""Verbs that only write down what is there."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run as its journal tells it."""
+
+    id: str
+    operation: str
+    at: str
+    git: str
+    ending: Ending
+    """`failed`: it stopped by itself and what it did was kept; `did not end`: it was killed, or is running."""
+    changes: Mapping[str, int]
+    failures: tuple[str, ...] = ()
+    who: str = ""
+    """The ARN of the AWS identity."""
+    user: str = ""
+    """`user on host`."""
+    version: str = ""
+    seconds: float = 0.0
+    """From its first record to its last."""
+    why: str = ""
+    """Why it stopped, if it did not go through."""
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One change that a run began, and what became of it."""
+
+    address: str
+    verb: str
+    kind: str
+    result: Literal["done", "failed", "kept", "in doubt"]
+    id: str = ""
+    seconds: float = 0.0
+    why: str = ""
+    fields: tuple[str, ...] = ()
+    """Of an update: what was set."""
+    requests: tuple[str, ...] = ()
+    """`Operation request-id`, as AWS support asks for them."""
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A run in full."""
+
+    run: Run
+    done: tuple[Deed, ...]
+    failed: tuple[Deed, ...]
+    doubtful: tuple[Deed, ...]
+    """Begun, and no answer is recorded."""
+    undone: tuple[Deed, ...]
+    """What the run itself did to undo what it had done."""
+    undone_by: str = ""
+    """The later run that undid it."""
+    ways_out: tuple[str, ...] = field(default=())
+
+
+def history(environment: str, **settings: Any) -> tuple[Run, ...]:
+    """All runs that wrote something, newest first. Calls AWS only to learn whose state it is."""
+    return runs_of(open_site(Settings(environment, **settings)))
+
+
+def runs_of(site: Site) -> tuple[Run, ...]:
+    """All runs of an opened site that wrote something, newest first."""
+    return tuple(_run(name, list(site.records.records(name))) for name in reversed(site.records.runs()))
+
+
+def explain(environment: str, name: str = "last", **settings: Any) -> Explained:
+    """One run: `last`, or its id, or how its id begins. Raises Refused where there is none, or more than one."""
+    site = open_site(Settings(environment, **settings))
+    names = site.records.runs()
+    fitting = names[-1:] if name == "last" else [one for one in names if one.startswith(name)]
+    if len(fitting) != 1:
+        found = f"{len(fitting)} runs" if fitting else "no run"
+        raise Refused(f"{environment} has {found} of that name: see `reptiops history {environment}`.")
+    records = list(site.records.records(fitting[0]))
+    later = [(one, list(site.records.records(one))) for one in names if one > fitting[0]]
+    undone_by = next((one for one, some in later if any(fitting[0] in r.get("runs", ()) for r in some)), "")
+    return _explained(environment, _run(fitting[0], records), records, undone_by, newest=fitting[0] == names[-1])
+
+
+def _run(name: str, records: Sequence[Record]) -> Run:
+    first: Record = records[0] if records else {}
+    events = {r["event"] for r in records}
+    stopped = next((r["why"] for r in records if r["event"] == "stopped"), "")
+    ending: Ending = "failed" if stopped else "did not end"
+    ending = "undone" if "undone" in events else "ended" if "end" in events else ending
+    changes = Counter(r["verb"] for r in records if r["event"] == "done" and r["verb"] not in QUIET)
+    failed = tuple(f"{r['address']}: {r['code']} {r['request']}".strip() for r in records if r["event"] == "failed")
+    return Run(
+        name,
+        first.get("operation", "?"),
+        first.get("at", ""),
+        first.get("git", "")[:12],
+        ending,
+        changes,
+        failed,
+        who=first.get("who", ""),
+        user=f"{first['user']} on {first['host']}" if "user" in first else "",
+        version=first.get("version", ""),
+        seconds=_between(first, records[-1]) if records else 0.0,
+        why=stopped,
+    )
+
+
+def _between(one: Record, other: Record) -> float:
+    return (datetime.fromisoformat(other["at"]) - datetime.fromisoformat(one["at"])).total_seconds()
+
+
+def _explained(environment: str, run: Run, records: Sequence[Record], undone_by: str, newest: bool) -> Explained:
+    turn = next((n for n, r in enumerate(records) if r["event"] == "undoing"), len(records))
+    deeds = list(_deeds(records[:turn]))
+    ways: tuple[str, ...] = ()
+    if newest and run.ending in ("failed", "did not end"):
+        ways = (
+            f"reptiops provision {environment}    goes on to what the configuration says",
+            f"reptiops rollback {environment}     goes back to how it was before",
+        )
+    return Explained(
+        run,
+        tuple(d for d in deeds if d.result in ("done", "kept")),
+        tuple(d for d in deeds if d.result == "failed"),
+        tuple(d for d in deeds if d.result == "in doubt"),
+        tuple(_deeds(records[turn:])),
+        undone_by,
+        ways,
+    )
+
+
+def _deeds(records: Iterable[Record]) -> Iterator[Deed]:
+    """Begin and end of each change, put together; in the order in which they began."""
+    open_deeds: dict[tuple[str, str], Record] = {}
+    found: dict[tuple[str, str, int], Deed] = {}
+    for number, record in enumerate(records):
+        event, key = record["event"], (record.get("address", ""), record.get("verb", ""))
+        if event == "begin":
+            open_deeds[key] = {**record, "number": number}
+            found[(*key, number)] = Deed(*key, record["kind"], "in doubt")
+        elif event in ("done", "failed", "kept"):
+            begun = open_deeds.pop(key, None)
+            if begun is not None:
+                found[(*key, begun["number"])] = _deed(begun, record)
+            elif record.get("verb") not in QUIET:
+                found[(*key, number)] = _deed(record, record)
+    yield from found.values()
+
+
+def _deed(begun: Record, ended: Record) -> Deed:
+    entry = ended.get("entry") or {}
+    pre, applied = begun.get("pre"), entry.get("applied")
+    fields: tuple[str, ...] = ()
+    if begun.get("verb") == "update" and isinstance(pre, dict) and isinstance(applied, dict):
+        fields = tuple(sorted(name for name in applied if applied[name] != pre.get(name)))
+    code, why = ended.get("code", ""), ended.get("why", "")
+    return Deed(
+        begun["address"],
+        begun["verb"],
+        begun.get("kind") or entry.get("kind", ""),
+        ended["event"],
+        entry.get("id") or (begun.get("was") or {}).get("id", ""),
+        round(_between(begun, ended), 3),
+        f"{code}: {why}" if code and why else code or why,
+        fields,
+        tuple(ended.get("requests", ())),
+    )

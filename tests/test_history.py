@@ -1,0 +1,104 @@
+"""What the journals tell afterwards: who, when, what was done, what failed and why, what was undone."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from getpass import getuser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from reptiops import __version__, app
+from reptiops.report import runs
+from reptiops.testing import mocked_aws
+from tests.faults import Faults, Killed
+
+ONLY = ("network/vpc", "network/public_subnet", "network/internet_gateway")
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[Any]:
+    with mocked_aws() as made:
+        yield made
+
+
+@pytest.fixture
+def where(session: Any, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    given = {"session": session, "state_dir": tmp_path}
+    yield given
+    app.teardown("dev", **given)
+
+
+def _shown(found: app.Explained) -> str:
+    console = Console(width=200, no_color=True)
+    with console.capture() as captured:
+        runs.show_explained(console, found)
+    return captured.get()
+
+
+def test_a_run_tells_who_and_what(where: dict[str, Any]) -> None:
+    app.provision("dev", **where, only=ONLY)
+    (run,) = app.history("dev", **where)
+    assert run.who.startswith("arn:aws:sts::123456789012:")
+    assert (run.user, run.version) == (f"{getuser()} on {socket.gethostname()}", __version__)
+    assert (run.operation, run.ending, run.why) == ("provision", "ended", "")
+    found = app.explain("dev", **where)
+    vpc = next(d for d in found.done if d.address == "network/vpc")
+    assert (vpc.verb, vpc.kind, vpc.result) == ("create", "ec2.Vpc", "done")
+    assert vpc.id.startswith("vpc-")
+    assert [r.split()[0] for r in vpc.requests] == ["CreateVpc", "ModifyVpcAttribute", "ModifyVpcAttribute"]
+    assert all(len(r.split()[1]) > 8 for r in vpc.requests), "each with AWS's own id"
+    assert (found.failed, found.doubtful, found.undone, found.ways_out) == ((), (), (), ())
+    app.teardown("dev", **where)
+    gone = next(d for d in app.explain("dev", **where).done if d.address == "network/vpc")
+    assert [gone.verb, *(r.split()[0] for r in gone.requests)] == ["delete", "DeleteVpc"]
+    assert app.explain("dev", run.id[:20], **where).run.id == run.id
+
+
+def test_a_failed_run_tells_why_and_what_was_undone(where: dict[str, Any]) -> None:
+    faults = Faults(where["session"], ("ec2:AttachInternetGateway", 1))
+    with pytest.raises(app.ProvisionFailed):
+        app.provision("dev", **where, only=ONLY)
+    assert faults.fired
+    found = app.explain("dev", **where)
+    assert found.run.ending == "undone"
+    (failed,) = found.failed
+    assert failed.address == "network/internet_gateway"
+    assert failed.why == "AccessDenied: injected: ec2:AttachInternetGateway is not allowed"
+    assert "AccessDenied" in found.run.why
+    created = {d.address for d in found.done}
+    assert created
+    assert created <= {d.address for d in found.undone if d.verb == "delete"}
+    text = _shown(found)
+    for part in ("Undone", "Why it stopped", "AccessDenied", "network/internet_gateway", found.run.who):
+        assert part in text
+    assert runs.explained(found)["failed"][0]["why"] == failed.why
+
+
+def test_a_kept_run_and_who_undid_it(where: dict[str, Any]) -> None:
+    Faults(where["session"], ("ec2:AttachInternetGateway", 1))
+    with pytest.raises(app.ProvisionFailed):
+        app.provision("dev", **where, only=ONLY, on_failure="keep")
+    kept = app.explain("dev", **where)
+    assert (kept.run.ending, kept.undone) == ("failed", ())
+    assert [way.split()[1] for way in kept.ways_out] == ["provision", "rollback"]
+    app.roll_back("dev", **where)
+    again = app.explain("dev", kept.run.id, **where)
+    assert again.undone_by == app.history("dev", **where)[0].id
+    assert again.ways_out == ()
+    assert f"by the run {again.undone_by}" in _shown(again)
+
+
+def test_a_killed_run_is_in_doubt(where: dict[str, Any]) -> None:
+    Faults(where["session"], ("ec2:CreateVpc", 1), "kill after")
+    with pytest.raises(Killed):
+        app.provision("dev", **where, only=ONLY)
+    found = app.explain("dev", **where)
+    assert found.run.ending == "did not end"
+    assert [d.address for d in found.doubtful] == ["network/vpc"]
+    assert "In doubt" in _shown(found)
+    with pytest.raises(app.Refused, match="no run of that name"):
+        app.explain("dev", "1999", **where)
