@@ -53,8 +53,29 @@ DENIED = frozenset(
         "AuthorizationError",
         "AuthFailure",
         "UnauthorizedException",
+        "Forbidden",
+        "403",
     ]
 )
+
+EXPIRED = frozenset(
+    [
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "RequestExpired",
+        "TokenRefreshRequired",
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+        "InvalidAccessKeyId",
+        "NoCredentialsError",
+        "CredentialRetrievalError",
+        "TokenRetrievalError",
+        "UnauthorizedSSOTokenError",
+        "SSOTokenLoadError",
+        "RefreshWithMFAUnsupportedError",
+    ]
+)
+"""AWS's words, and botocore's, for credentials that are no longer good: nothing can be read or written with them."""
 
 
 SECRET_PARAMETERS = ("MasterUserPassword", "AuthToken", "SecretString", "PrivateKey")
@@ -81,6 +102,11 @@ def message(error: BaseException) -> str:
     if isinstance(error, ClientError):
         return redacted(str(error.response.get("Error", {}).get("Message", "")))
     return redacted(str(error))
+
+
+def operation(error: BaseException) -> str:
+    """The API operation that AWS refused, e.g. `CreateVpc`; empty where AWS never answered."""
+    return str(getattr(error, "operation_name", ""))
 
 
 def request_id(error: BaseException) -> str:

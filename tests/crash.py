@@ -8,6 +8,8 @@ making that world is paid for once. The forked server counts the writes and kill
 from __future__ import annotations
 
 import argparse
+import functools
+import importlib
 import io
 import json
 import logging
@@ -16,11 +18,13 @@ import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -30,13 +34,18 @@ from typing import Any
 
 import boto3
 from botocore import xform_name
+from botocore.loaders import JSONFileLoader
+from moto.moto_api._internal import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
+from reptiops import cli
 from reptiops.aws import is_read
+from reptiops.cli import main as command_line
 from reptiops.config import environment_file
 from reptiops.sandbox import gaps
-from reptiops.sandbox.server import REGION, announce, seed
+from reptiops.sandbox.server import REGION, announce
+from reptiops.sandbox.server import seed as zone
 from tests.drifts import DEEDS, Hand
 from tests.inventory import inventory
 
@@ -78,10 +87,14 @@ def is_write(environ: dict[str, Any]) -> bool:
 
 
 class Server:
-    """moto in this process, which counts writes and may kill its client at one of them."""
+    """moto in this process, which counts writes and may signal its client at some of them."""
 
     def __init__(self, directory: Path):
-        self.writes, self.point, self.pid, self.reached = 0, (0, ""), 0, False
+        self.writes, self.pid = 0, 0
+        self.points: dict[tuple[int, str], signal.Signals] = {}
+        """(which write, before or after it) → the signal that the client gets there."""
+        self.sent: list[tuple[int, str]] = []
+        self._dead = False
         self._inner = DomainDispatcherApplication(create_backend_app)
         self._one = threading.Lock()
         self._server = make_server("127.0.0.1", 0, self._answer, threaded=True)
@@ -104,20 +117,36 @@ class Server:
             if not is_write(environ):
                 return list(self._inner(environ, respond))
             self.writes += 1
-            number, when = self.point
-            if number and number == self.writes and when == "before":
-                self._kill()
-            if self.reached:  # the client is dead, and what it was about to ask dies with it
+            number = self.writes
+            self._signal(number, "before")
+            if self._dead:  # and what the client was about to ask dies with it
                 respond("503 Service Unavailable", [("Connection", "close")])
                 return [b""]
             answer = list(self._inner(environ, respond))
-            if number and number == self.writes and when == "after":
-                self._kill()
+            self._signal(number, "after")
             return answer
 
-    def _kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
-        self.reached = True
+    def _signal(self, number: int, when: str) -> None:
+        kind = self.points.get((number, when))
+        if kind is not None:
+            os.kill(self.pid, kind)
+            self.sent.append((number, when))
+            # A request that was on its way when the client died may still arrive: after a kill "after" it does.
+            self._dead = self._dead or (kind == signal.SIGKILL and when == "before")
+
+    @contextmanager
+    def signalling(self, points: dict[tuple[int, str], signal.Signals], start: Callable[[], int]) -> Iterator[None]:
+        """While the client that `start` starts runs, it gets these signals."""
+        with self._one:
+            self.writes, self.points, self.sent, self._dead = 0, points, [], False
+            self.pid = start()
+        yield
+        with self._one:
+            self.points, self._dead = {}, False
+
+    def forget(self) -> None:
+        """An empty world."""
+        moto_api_backend.reset()
 
     def session(self) -> Any:
         """A boto3 session that sees this world."""
@@ -125,37 +154,115 @@ class Server:
         return boto3.Session("x", "x", region_name=REGION)
 
 
+class Spawner:
+    """Starts processes of the command line by forking one that has everything imported: a second less for each.
+
+    It is forked off while this process has a single thread, and stays single-threaded itself.
+    """
+
+    def __init__(self, directory: Path):
+        self._directory = directory
+        self._mine, theirs = socket.socketpair()
+        self._pid = os.fork()
+        if self._pid == 0:
+            self._mine.close()
+            self._serve(theirs)
+            os._exit(0)
+        theirs.close()
+        self._link = self._mine.makefile("rw")
+
+    def start(self, args: Iterable[str], out: Path, terminal: str = "") -> int:
+        """Start one, on that terminal, or with its output going to `out` with suffixes; answers its pid."""
+        print(json.dumps([list(args), str(out), terminal]), file=self._link, flush=True)
+        return int(self._link.readline())
+
+    def wait(self) -> int:
+        """The exit code of the one that was started; minus the signal if one killed it."""
+        return int(self._link.readline())
+
+    def close(self) -> None:
+        """Let it end."""
+        self._link.close()
+        self._mine.close()
+        os.waitpid(self._pid, 0)
+
+    def _serve(self, link: socket.socket) -> None:
+        with link.makefile("rw") as lines:
+            for line in lines:
+                args, out, terminal = json.loads(line)
+                pid = os.fork()
+                if pid == 0:
+                    self._become(args, out, terminal)
+                print(pid, file=lines, flush=True)
+                print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), file=lines, flush=True)
+
+    def _become(self, args: list[str], out: str, terminal: str) -> None:
+        signal.alarm(LIMIT)
+        try:
+            os.setsid()
+            creating = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+            for number, file, mode in (
+                (0, terminal or os.devnull, os.O_RDWR if terminal else os.O_RDONLY),
+                (1, terminal or f"{out}.out", os.O_RDWR if terminal else creating),
+                (2, terminal or f"{out}.err", os.O_RDWR if terminal else creating),
+            ):
+                os.dup2(os.open(file, mode), number)
+            sys.stdout, sys.stderr, sys.stdin = os.fdopen(1, "w"), os.fdopen(2, "w"), os.fdopen(0)
+            for name in [name for name in os.environ if name.startswith("AWS_")]:
+                del os.environ[name]
+            os.environ["REPTIOPS_SANDBOX_DIR"] = str(self._directory)
+            sys.argv = ["reptiops", *args]
+            command_line()
+        except SystemExit as leaving:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(leaving.code if isinstance(leaving.code, int) else 1)
+        except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
+        os._exit(70)
+
+
 class Site:
     """A directory with state and configurations, a server, and the command line against it."""
 
     def __init__(self, directory: Path):
         self.directory = directory
+        self._spawner = Spawner(directory)
         self.server = Server(directory)
+
+    def close(self) -> None:
+        """Stop the server; its world stays until it is forgotten."""
+        self.server.close()
+        self._spawner.close()
 
     def run(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """One command to its end."""
-        process = self._start(*args)
-        out, err = process.communicate(timeout=LIMIT)
-        if check and process.returncode:
-            raise RuntimeError(f"{' '.join(args)}: {process.returncode}: {out[-600:]}{err[-600:]}")
-        return subprocess.CompletedProcess(args, process.returncode, out, err)
+        self._start(*args)
+        code = self._spawner.wait()
+        out, err = ((self.directory / f"last.{suffix}").read_text() for suffix in ("out", "err"))
+        if check and code:
+            raise RuntimeError(f"{' '.join(args)}: {code}: {out[-600:]}{err[-600:]}")
+        return subprocess.CompletedProcess(args, code, out, err)
 
     def killed(self, number: int, when: str, *args: str) -> bool:
         """One command, killed at a write of its own; whether it came to that."""
-        server = self.server
-        server.writes, server.point, server.reached = 0, (number, when), False
-        process = self._start(*args)
-        server.pid = process.pid
-        process.communicate(timeout=LIMIT)
-        reached, server.point, server.reached = server.reached, (0, ""), False
+        code, _ = self.signalled({(number, when): signal.SIGKILL}, *args)
+        reached = bool(self.server.sent)
+        assert reached == (code == -signal.SIGKILL), code
         return reached
 
-    def _start(self, *args: str) -> subprocess.Popen[str]:
-        env = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
-        env["REPTIOPS_SANDBOX_DIR"] = str(self.directory)
-        command = [sys.executable, "-m", "reptiops", *args, "--sandbox", "--state-dir", str(self.directory / "states")]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True, env=env)
+    def signalled(
+        self, points: dict[tuple[int, str], signal.Signals], *args: str, terminal: str = ""
+    ) -> tuple[int, str]:
+        """One command that gets signals at writes of its own: its exit code and what it printed, where not on a terminal."""
+        with self.server.signalling(points, lambda: self._start(*args, terminal=terminal)):
+            code = self._spawner.wait()
+        return code, "" if terminal else "".join((self.directory / f"last.{s}").read_text() for s in ("out", "err"))
+
+    def _start(self, *args: str, terminal: str = "") -> int:
+        command = [*args, "--sandbox", "--state-dir", str(self.directory / "states")]
+        return self._spawner.start(command, self.directory / "last", terminal)
 
     def world(self) -> World:
         """The inventory without what AWS makes up anew each time."""
@@ -190,11 +297,15 @@ def _changed(text: str) -> str:
 
 
 def _nothing(site: Site) -> None:
-    seed()
+    """Nothing but the zone; the emulator's services are loaded, which each fork would else do anew."""
+    _made(site)
+    site.server.forget()
+    shutil.rmtree(site.directory / "states")
+    zone()
 
 
 def _made(site: Site) -> None:
-    seed()
+    zone()
     site.run(*PROVISION)
 
 
@@ -346,7 +457,7 @@ def play(name: str, choose: Callable[[list[Point]], list[Point]], results: Path)
             _furnish(base)
             site = Site(base)
             scenario.begin(site)
-            site.server.close()
+            site.close()
             writes, before, after = undisturbed(scenario, base)
             every = points(name, writes)
             chosen = choose(every)
@@ -372,6 +483,18 @@ def _tried(point: Point, scenario: Scenario, base: Path, before: World, after: W
     return bool(found["wrong"])
 
 
+@functools.cache
+def warm() -> None:
+    """Import and read once what each process would else import and read."""
+    gaps.apply()
+    logging.getLogger("werkzeug").setLevel(logging.CRITICAL)  # a line per request else
+    for module in set(cli.COMMANDS.values()):
+        importlib.import_module(module)
+    read: Any = JSONFileLoader._load_file
+    once = functools.cache(lambda path, opening: read(JSONFileLoader(), path, opening))
+    JSONFileLoader._load_file = lambda _, path, opening: once(path, opening)
+
+
 def main() -> int:
     """The chosen points; exit code 1 when one went wrong."""
     parser = argparse.ArgumentParser()
@@ -380,8 +503,7 @@ def main() -> int:
     parser.add_argument("--scenario", choices=SCENARIOS, action="append")
     parser.add_argument("--point", help="one point again, such as provision:123:after:again")
     given = parser.parse_args()
-    gaps.apply()
-    logging.getLogger("werkzeug").setLevel(logging.CRITICAL)  # a line per request else
+    warm()
     place = Path(os.environ.get("REPTIOPS_PROOF_DIR", ".proof"))
     place.mkdir(exist_ok=True)
     results = place / "crash.jsonl"

@@ -22,6 +22,8 @@ PURPOSES = {
     "update": "update",
     "delete": "delete",
     "retire": "delete",
+    "in_service": "delete",
+    "withdraw": "delete",
 }
 
 

@@ -93,6 +93,7 @@ def check(sample: Sample, watch: Callable[[Any], Any] = lambda session: None) ->
         assert live.address == (address if want.taggable else None)
         assert plain(restore(type(want), plain(live.has))) == plain(live.has), "its canonical form does not lead back"
         assert diff(want, live.has) == ()
+        assert want.in_service(world.aws, live) == "", "a new one counts as in service"
         for change in sample.changes:
             changed = change(want)
             differences = diff(changed, live.has)

@@ -20,9 +20,10 @@ from reptiops.engine.calls import Work
 from reptiops.engine.events import silent
 from reptiops.engine.graph import Graph, GraphError, Result, Step, step
 from reptiops.engine.plan import Matcher, Plan, make, wanted
+from reptiops.engine.recover import Unfinished
 from reptiops.engine.remove import Doomed, Remove
 from reptiops.engine.resource import Identity, Live, Resource, fixed
-from reptiops.engine.rollback import inventory, rollback
+from reptiops.engine.rollback import inventory, undo
 from reptiops.engine.scope import Names, Scope
 from reptiops.engine.state import Belongs, Journal, Records
 
@@ -104,7 +105,7 @@ class Run:
         run = f"{time.time_ns()}"
         self.work = Work(self.aws, self.scope, self.state, Journal(self.directory, run), silent)
         matcher = Matcher(self.scope, GRAPH.kinds(), self.state)
-        self.before = inventory(self.scope, GRAPH.kinds())
+        self.work.journal.write("before", inventory=sorted(inventory(self.scope, GRAPH.kinds())))
         self.apply = Apply(GRAPH, self.given, self.plan, matcher, self.work, strict=False)
 
 
@@ -154,7 +155,9 @@ def test_failure_is_rolled_back_and_verified(aws: Aws, tmp_path: Path) -> None:
     aws.ssm._writer.meta.events.register("before-call.ssm.PutParameter", refuse)
     with pytest.raises(ApplyError, match=r"network/second/d.*AccessDeniedException"):
         run.apply.run()
-    undone = rollback(GRAPH, run.apply, run.work, run.before)
+    what = Unfinished([run.work.journal.run])
+    what.take(run.work.journal.records)
+    undone = undo(GRAPH, run.work, what)
     assert undone.complete
     assert live_notes() == world
     assert "network/second/c" not in run.state.entries

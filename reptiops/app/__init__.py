@@ -7,16 +7,17 @@ outcome = reptiops.provision("dev", session=boto3.Session(...), state_dir=path)
 from reptiops.app.acceptance import accept
 from reptiops.app.adoption import adopt, candidates
 from reptiops.app.costs import Cost, cost, cost_of_plan, estimate
+from reptiops.app.failure import Choose, OnFailure, ProvisionFailed, doubt_text, undone_text
 from reptiops.app.history import Explained, Run, explain, history
 from reptiops.app.leaving import export_cloudformation, export_terraform, write_templates
 from reptiops.app.office_hours import Parked, start, stop
 from reptiops.app.overview import Overview, overview
 from reptiops.app.planned import PlanMoved, documented_plan
-from reptiops.app.provisioning import OnFailure, Outcome, ProvisionFailed, declared, plan, provision, steps_of
+from reptiops.app.provisioning import Outcome, declared, plan, provision, steps_of
 from reptiops.app.recovery import RollbackIncomplete, in_doubt, roll_back
 from reptiops.app.removal import Teardown, teardown
 from reptiops.app.rights import Task, policies
-from reptiops.app.runs import Interrupted
+from reptiops.app.runs import Interrupted, Stop
 from reptiops.app.site import (
     Refused,
     Settings,
@@ -37,6 +38,7 @@ from reptiops.errors import ConfigurationError
 
 __all__ = [
     "ApplyError",
+    "Choose",
     "ConfigurationError",
     "Cost",
     "Explained",
@@ -53,6 +55,7 @@ __all__ = [
     "Run",
     "Settings",
     "Site",
+    "Stop",
     "Task",
     "Teardown",
     "UnknownSelection",
@@ -65,6 +68,7 @@ __all__ = [
     "count_failure",
     "declared",
     "documented_plan",
+    "doubt_text",
     "drift",
     "drift_site",
     "estimate",
@@ -91,6 +95,7 @@ __all__ = [
     "steps_of",
     "stop",
     "teardown",
+    "undone_text",
     "who",
     "write_templates",
 ]

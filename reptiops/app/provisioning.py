@@ -2,46 +2,34 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from reptiops.app.costs import configured
 from reptiops.app.diagnosis import diagnose
+from reptiops.app.failure import Choose, OnFailure, handle_failure
 from reptiops.app.planned import hold_to
-from reptiops.app.recovery import undone_text
-from reptiops.app.runs import Interrupted, announce, interrupted, writing
+from reptiops.app.runs import Stop, announce, interrupted, writing
 from reptiops.app.site import Refused, Settings, Site, foretold, open_site, plan_site, select
 from reptiops.config import load_environment
 from reptiops.engine.apply import Apply
 from reptiops.engine.calls import Work
 from reptiops.engine.eta import Countdown
-from reptiops.engine.events import Event, Sink
+from reptiops.engine.events import Sink
 from reptiops.engine.graph import PHASES, Graph
 from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, make
 from reptiops.engine.remove import Doomed, Remove
 from reptiops.engine.resource import Live
-from reptiops.engine.rollback import Undone, inventory, rollback
+from reptiops.engine.rollback import inventory
 from reptiops.engine.scope import Scope
-from reptiops.errors import ReptiopsError
 from reptiops.facts import Facts
 from reptiops.plandocument import PlanDocument
 from reptiops.playbook import Playbook, load_playbook
 from reptiops.steps import documented
-
-OnFailure = Literal["rollback", "keep"]
-
-
-class ProvisionFailed(ReptiopsError):
-    """A provision that failed: why, and whether it was undone."""
-
-    def __init__(self, error: BaseException, undone: Undone | None):
-        self.cause, self.undone = error, undone
-        super().__init__(f"{error}\n{undone_text(undone)}")
 
 
 @dataclass(frozen=True)
@@ -84,7 +72,8 @@ def provision(
     only: Iterable[str] = (),
     strict_phases: bool = False,
     allow_replace: bool = False,
-    stop: threading.Event | None = None,
+    choose: Choose | None = None,
+    stop: Stop | None = None,
     playbook: str = "provision",
     kept: PlanDocument | None = None,
     expect: Callable[[Countdown], None] = lambda _: None,
@@ -92,6 +81,7 @@ def provision(
 ) -> Outcome:
     """Make the environment exist, as the playbook says where nothing is given here.
 
+    `choose` answers "rollback" or "keep" after a failure where `on_failure` is "ask", and after an interruption.
     With `kept`, a plan that was kept before, it does what that says, or raises PlanMoved. `expect` is told what is going
     to happen. Raises Refused before any write, ProvisionFailed after a failure was handled.
     """
@@ -100,7 +90,6 @@ def provision(
     book = load_playbook(playbook, options.playbook_dir)
     chosen = kept.selection if kept else None
     selection = select(chosen.phases, chosen.addresses) if chosen else _selected(book, phases, only)
-    how = on_failure or ("keep" if book.on_failure == "keep" else "rollback")
     site = open_site(options)
     if site.facts.missing:
         raise Refused("\n".join(("The environment cannot be made yet:", *(f"  {one}" for one in site.facts.missing))))
@@ -118,17 +107,22 @@ def provision(
     started += time.monotonic() - asked  # the person's time is not the run's
     with writing(site, "provision", options.tell, scope, stop, book) as work:
         expect(Countdown(site.graph, made, work.timings))
-        before = inventory(scope, site.graph.kinds())
+        work.journal.write("before", inventory=sorted(inventory(scope, site.graph.kinds())))
         matcher = Matcher(scope, site.graph.kinds(), site.state)
         run = Apply(site.graph, site.given, made, matcher, work, strict_phases or book.strict_phases, selection)
         try:
             run.run()
             _remove_undeclared(site, made, work)
             interrupted(work)
-        except (ReptiopsError, KeyboardInterrupt) as error:
-            diagnose(site, run, error)
+        except Exception as error:
+            try:
+                diagnose(site, run, error)
+            except (
+                Exception
+            ) as broken:  # what failed may be the very thing that is asked now: it must not hinder the rollback
+                error.add_note(f"AWS could not be asked why: {broken}")
             announce(site, book, f"provision failed: {error}", options.tell)
-            handle_failure(site, run, work, before, error, how)
+            handle_failure(site, work, error, on_failure or book.on_failure, choose)
         live, left = _verify(site, work, selection)
     announce(site, book, f"provisioned, {len(made.changes)} changes", options.tell)
     return Outcome(made, live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts, left)
@@ -189,22 +183,6 @@ def _remove_undeclared(site: Site, made: Plan, work: Work) -> None:
     ]
     if doomed and not work.stop.is_set():
         Remove(site.graph, doomed, work).run()
-
-
-def handle_failure(
-    site: Site, run: Apply, work: Work, before: Any, error: BaseException, on_failure: OnFailure
-) -> None:
-    undone = None
-    if on_failure == "rollback":
-        work.stop.clear()
-        work.tell(Event("note", text="something failed: rolling back"))
-        work.journal.write("undoing")
-        undone = rollback(site.graph, run, work, before)
-        if undone.complete:
-            work.journal.write("undone")
-    failed = ProvisionFailed(error, undone)
-    failed.exit_code = 130 if isinstance(error, Interrupted | KeyboardInterrupt) else 1
-    raise failed from error
 
 
 def _verify(site: Site, work: Work, selection: Selection) -> tuple[Mapping[str, Live[Any]], tuple[str, ...]]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
-from reptiops.app.runs import writing
+from reptiops.app.failure import undone_text
+from reptiops.app.runs import Stop, writing
 from reptiops.app.site import Refused, Settings, Site, open_site
-from reptiops.engine.recover import Unfinished, undo, unfinished
-from reptiops.engine.rollback import Undone
+from reptiops.engine.recover import Unfinished, unfinished
+from reptiops.engine.rollback import Undone, undo
 from reptiops.errors import ReptiopsError
 
 
@@ -17,23 +17,11 @@ class RollbackIncomplete(ReptiopsError):
     """A rollback that could not undo everything; it can be run again."""
 
 
-def undone_text(undone: Undone | None) -> str:
-    if undone is None:
-        return "Everything done so far was kept; run provision again to go on, or teardown to remove it."
-    if undone.complete:
-        return "Rolled back: AWS was read again and is as it was before this run."
-    lines = ["Rolled back, but AWS is not as it was before:"]
-    lines += [f"  still there: {one}" for one in undone.left]
-    lines += [f"  missing: {one}" for one in undone.missing]
-    lines += [f"  {one}" for one in undone.errors]
-    return "\n".join([*lines, "Run teardown or provision again once the cause is mended."])
-
-
 def roll_back(
     environment: str,
     *,
     approve: Callable[[Unfinished], bool] = lambda _: True,
-    stop: threading.Event | None = None,
+    stop: Stop | None = None,
     **settings: Any,
 ) -> tuple[Unfinished, Undone]:
     """Undo the runs that did not end: killed ones, and failed ones that were kept. Raises Refused where there is none."""
@@ -42,14 +30,21 @@ def roll_back(
     what = unfinished(site.records)
     if what.empty:
         raise Refused(f"The last run of {environment} has ended: there is nothing in doubt to undo.")
+    if "teardown" in what.operations:
+        raise Refused(
+            f"A teardown of {environment} did not end, and no teardown can be undone. Two ways out: `reptiops teardown "
+            f"{environment}` removes the rest, `reptiops provision {environment}` makes what is missing anew."
+        )
     if not approve(what):
         raise Refused("Nothing was changed.")
     with writing(site, "rollback", options.tell, site.scope(), stop) as work:
-        undone = undo(site.graph, work, what)
+        undone = undo(site.graph, work, what, later=True)
         if undone.complete:
             work.journal.write("undone", runs=what.runs)
-    if not undone.complete:
-        raise RollbackIncomplete(undone_text(undone))
+        else:
+            failed = RollbackIncomplete(undone_text(undone, environment))
+            failed.exit_code = 130 if work.stop.is_set() else 1
+            raise failed
     return what, undone
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from reptiops.app.runs import announce, interrupted, writing
+from reptiops.app.runs import Stop, announce, interrupted, writing
 from reptiops.app.site import Refused, Settings, Site, open_site
 from reptiops.config import Environment
+from reptiops.engine.apply import ApplyError
 from reptiops.engine.eta import Countdown
 from reptiops.engine.graph import PHASES, Graph
 from reptiops.engine.plan import Action, Matcher, look, undeclared, walk
@@ -37,7 +37,7 @@ def teardown(
     *,
     approve: Callable[[Environment, tuple[Action, ...]], bool] = lambda *_: True,
     allow_protected: bool = False,
-    stop: threading.Event | None = None,
+    stop: Stop | None = None,
     playbook: str = "teardown",
     expect: Callable[[Countdown], None] = lambda _: None,
     **settings: Any,
@@ -61,11 +61,16 @@ def teardown(
     with writing(site, "teardown", options.tell, scope, stop, book) as work:
         expect(Countdown(site.graph, actions, work.timings))
         removal = Remove(site.graph, doomed, work, book.strict_phases)
-        removal.run()
-        interrupted(work)
-        again = scope.again()
-        look(again, site.graph.kinds())
-        still = [a for a in _all_of_it(site, again)[0] if _phase(site.graph, a.address) in book.phases]
+        again = f"Run `reptiops teardown {environment}` again for the rest."
+        try:
+            removal.run()
+        except ApplyError:
+            interrupted(work, again)
+            raise
+        interrupted(work, again)
+        fresh = scope.again()
+        look(fresh, site.graph.kinds())
+        still = [a for a in _all_of_it(site, fresh)[0] if _phase(site.graph, a.address) in book.phases]
         left = [a for a in still if not any(one.startswith(f"{a.address} (") for one in removal.kept)]
         known = [a.address for a in left]
         for address in list(site.state.entries):

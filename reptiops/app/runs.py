@@ -20,6 +20,12 @@ from reptiops.playbook import Playbook
 from reptiops.redact import redacted
 
 
+class Stop(threading.Event):
+    """A wish to stop, set from outside. `armed` once a run writes: from then on it has to end in order."""
+
+    armed = False
+
+
 class Interrupted(ReptiopsError):
     """The person stopped the run."""
 
@@ -37,7 +43,7 @@ def writing(
     operation: str,
     tell: Sink,
     scope: Scope,
-    stop: threading.Event | None = None,
+    stop: Stop | None = None,
     playbook: Playbook | None = None,
 ) -> Iterator[Work]:
     """Hold the lock, open the gate and a journal; leave a compacted state behind."""
@@ -46,7 +52,9 @@ def writing(
         run = run_id(datetime.now(UTC))
         journal = Journal(site.records, run)
         journal.write("run", operation=operation, **actor(site))
-        work = Work(site.aws, scope, site.state, journal, tell, stop or threading.Event())
+        stop = stop or Stop()
+        stop.armed = True
+        work = Work(site.aws, scope, site.state, journal, tell, stop)
         if playbook is not None:
             work.timeout, work.parallel = playbook.timeout_seconds, playbook.max_parallel
         work.timings = site.timings()
@@ -56,13 +64,25 @@ def writing(
             journal.write("end", operation=operation)
         except Exception as error:
             stopped(work, error)
+            _closed(site, work, run, lock, error)
             raise
-        finally:
-            site.aws.read_only, site.aws.before_write = True, None
-            journal.close()
-            site.remember(work.timings)
-            site.state.through = run
-            site.records.save(site.state)
+        _closed(site, work, run, lock, None)
+
+
+def _closed(site: Site, work: Work, run: str, lock: locks.Lock, error: BaseException | None) -> None:
+    """Close the gate and compact the state: only while the lock is ours, and never at the cost of the error on its way."""
+    site.aws.read_only, site.aws.before_write = True, None
+    try:
+        work.journal.close()
+        lock.check()
+        site.remember(work.timings)
+        site.state.through = run
+        site.records.save(site.state)
+    except Exception as broken:
+        if error is None:
+            raise
+        # The journal holds all of it: the next run reads it, and compacts.
+        error.add_note(f"The state could not be compacted: {broken}")
 
 
 def stopped(work: Work, error: Exception) -> None:
@@ -73,9 +93,12 @@ def stopped(work: Work, error: Exception) -> None:
         error.add_note(f"The journal could not be written: {broken}")
 
 
-def interrupted(work: Work) -> None:
+def interrupted(work: Work, then: str = "") -> None:
+    """Raise Interrupted if somebody wanted the run to stop; `then` says how to go on."""
     if work.stop.is_set():
-        raise Interrupted("interrupted: nothing new was started, and what was in flight has ended")
+        raise Interrupted(
+            f"interrupted: nothing new was started, and what was in flight has ended.{then and ' '}{then}"
+        )
 
 
 def announce(site: Site, book: Playbook, text: str, say: Sink) -> None:

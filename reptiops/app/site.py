@@ -94,7 +94,10 @@ class Site:
 
     def scope(self) -> Scope:
         """A fresh look at AWS."""
-        return Scope(self.aws, self.names, wanted(self.graph, self.given, self.state), self.state.entries)
+        places = {kind: s.path for s in self.graph.order for kind in s.kinds}
+        return Scope(
+            self.aws, self.names, wanted(self.graph, self.given, self.state), self.state.entries, places=places
+        )
 
 
 def owner_of(env: Environment) -> Callable[[str, str], str | None]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from reptiops.app.provisioning import handle_failure
-from reptiops.app.runs import interrupted, run_id, writing
+from reptiops.app.failure import Choose, OnFailure, handle_failure
+from reptiops.app.runs import Stop, interrupted, run_id, writing
 from reptiops.app.site import Refused, Settings, Site, open_site, owner_of
 from reptiops.engine.apply import Apply
 from reptiops.engine.drift import Drift, Finding, find
@@ -19,7 +18,6 @@ from reptiops.engine.plan import Matcher, NeedsMissing, Plan, Selection, look, m
 from reptiops.engine.remove import Doomed, Remove
 from reptiops.engine.rollback import inventory
 from reptiops.engine.scope import Scope
-from reptiops.errors import ReptiopsError
 from reptiops.operations.who import Deed, changed
 from reptiops.playbook import Playbook, Repair, load_playbook
 
@@ -79,8 +77,10 @@ def reconcile(
     max_changes: int | None = None,
     phases: Iterable[str] = (),
     ask: Callable[[Finding], bool] = lambda _: False,
-    stop: threading.Event | None = None,
+    stop: Stop | None = None,
     playbook: str = "reconcile",
+    on_failure: OnFailure | None = None,
+    choose: Choose | None = None,
     **settings: Any,
 ) -> Reconciled:
     """Make live what was applied, within what the playbook allows. Raises Refused while something is deploying."""
@@ -109,17 +109,17 @@ def reconcile(
     with writing(site, "reconcile", options.tell, scope, stop, book) as work:
         for finding in mend:
             work.journal.write("repair", address=finding.address, key=finding.key)
-        if made.changes:
-            world = inventory(scope, site.graph.kinds())
-            run = Apply(site.graph, site.given, made, matcher, work, book.strict_phases, selection)
-            try:
-                run.run()
+        work.journal.write("before", inventory=sorted(inventory(scope, site.graph.kinds())))
+        try:
+            if made.changes:
+                Apply(site.graph, site.given, made, matcher, work, book.strict_phases, selection).run()
                 interrupted(work)
-            except ReptiopsError as error:
-                handle_failure(site, run, work, world, error, "keep" if book.on_failure == "keep" else "rollback")
-        gone = [before.extras[f.id] for f in mend if f.what == "extra"]
-        if gone:
-            Remove(site.graph, [Doomed(f"{path}/{one.id}", has, one, path) for has, one, path in gone], work).run()
+            gone = [before.extras[f.id] for f in mend if f.what == "extra"]
+            if gone:
+                Remove(site.graph, [Doomed(f"{path}/{one.id}", has, one, path) for has, one, path in gone], work).run()
+                interrupted(work)
+        except Exception as error:
+            handle_failure(site, work, error, on_failure or book.on_failure, choose)
         again = work.scope.again()
         look(again, site.graph.kinds())
     after = drift_site(site, Matcher(again, site.graph.kinds(), site.state))

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.markup import escape
 
 from reptiops import app
 from reptiops.cli.options import console_of, refuse_to_ask, selectable, shared, show_json, site_settings
-from reptiops.cli.signals import stoppable
+from reptiops.cli.signals import choosing, stoppable
 from reptiops.config import Environment, load_environment
 from reptiops.engine.plan import Action, Plan
 from reptiops.engine.recover import Unfinished
@@ -20,7 +21,7 @@ from reptiops.report import describe, plans, summary, terminal
 @click.command()
 @click.argument("env")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
-@click.option("--on-failure", type=click.Choice(["rollback", "keep"]), help="Default: as the playbook says.")
+@click.option("--on-failure", type=click.Choice(["rollback", "keep", "ask"]), help="Default: as the playbook says.")
 @click.option("--strict-phases", is_flag=True, help="Finish each phase before the next starts.")
 @click.option("--allow-replace", is_flag=True, help="Allow deleting and making anew what cannot change in place.")
 @click.option(
@@ -66,6 +67,7 @@ def provision(
             only=only,
             strict_phases=strict_phases,
             allow_replace=allow_replace,
+            choose=choosing(console, given, progress.pause),
             stop=stop,
             tell=progress,
             playbook=playbook,
@@ -152,16 +154,25 @@ def rollback(env: str, yes: bool, **given: Any) -> None:
             console.print(f"  [red]-[/] {address}", highlight=False)
         for address in what.updated:
             console.print(f"  [yellow]~[/] {address}", highlight=False)
+        for address in what.deleted:
+            console.print(f"  [green]+[/] {address}", highlight=False)
         return yes or click.confirm("Do it?", default=False, err=given["as_json"])
 
     with stoppable(console) as stop, terminal.Progress(console, given["verbose"]) as progress:
-        what, _ = app.roll_back(env, approve=approve, stop=stop, tell=progress, **site_settings(given))
+        what, undone = app.roll_back(env, approve=approve, stop=stop, tell=progress, **site_settings(given))
     if given["as_json"]:
         show_json(
-            {"environment": env, "runs": what.runs, "removed": list(what.created), "restored": list(what.updated)}
+            {
+                "environment": env,
+                "runs": what.runs,
+                "removed": list(what.created),
+                "restored": list(what.updated),
+                "anew": list(undone.anew),
+                "kept": list(undone.kept),
+            }
         )
     else:
-        console.print(f"{env}: undone; AWS was read again and nothing of it is left.")
+        console.print(f"[bold]{env}[/]: {escape(app.undone_text(undone, env))}", highlight=False, soft_wrap=True)
 
 
 def _only(given: dict[str, Any]) -> str:

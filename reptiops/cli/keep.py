@@ -10,7 +10,7 @@ import click
 
 from reptiops import app
 from reptiops.cli.options import console_of, paged, shared, show_json, site_settings
-from reptiops.cli.signals import stoppable
+from reptiops.cli.signals import choosing, stoppable
 from reptiops.engine.drift import Finding
 from reptiops.errors import ReptiopsError
 from reptiops.report import findings, terminal
@@ -68,6 +68,7 @@ def reconcile(
             playbook=playbook or "reconcile",
             ask=ask if answering else lambda _: False,
             stop=stop,
+            choose=choosing(console, given, progress.pause),
             **site_settings(given),
         )
     if playbook is not None:

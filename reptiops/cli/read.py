@@ -65,10 +65,9 @@ def status(env: str, **given: Any) -> None:
     with paged() as console:
         terminal.show_status(console, rows)
         if not doubt.empty:
-            begun = len(doubt.created) + len(doubt.updated) + len(doubt.deleted)
-            text = f"{len(doubt.runs)} runs did not end; {begun} changes were begun. Two ways out:"
-            console.print(f"[yellow]{text}[/]\n  reptiops provision {env}    goes on to what the configuration says")
-            console.print(f"  reptiops rollback {env}     goes back to how it was before")
+            console.print()
+            for number, line in enumerate(app.doubt_text(doubt, env)):
+                console.print(line, style="" if number else "yellow", highlight=False, markup=False, soft_wrap=True)
 
 
 @click.command()

@@ -1,25 +1,41 @@
-"""Ctrl-C and SIGTERM while a run writes."""
+"""Ctrl-C and SIGTERM while a run writes, and the question that follows."""
 
 from __future__ import annotations
 
+import os
 import signal
-import threading
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from rich.console import Console
+import click
+
+from reptiops.app import Choose, Stop
+from reptiops.engine.recover import Unfinished
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+INTERRUPTED = 130
 
 
 @contextmanager
-def stoppable(console: Console) -> Iterator[threading.Event]:
-    """Once Ctrl-C or SIGTERM: start nothing new. Twice: stop at once."""
-    stop = threading.Event()
+def stoppable(console: Console) -> Iterator[Stop]:
+    """Once Ctrl-C or SIGTERM: start nothing new. Twice: stop at once, recoverable as after a crash.
+
+    Before anything is written the first one ends the command. The handler writes past the console: it may come while
+    that is in the middle of a line.
+    """
+    stop = Stop()
 
     def handle(number: int, _: Any) -> None:
-        if stop.is_set():
+        if not stop.armed:
             raise KeyboardInterrupt
-        console.print("stopping: what is in flight may end; again to stop at once")
+        if stop.is_set():
+            _say("stopped at once: `reptiops status ENV` says what is in doubt, and the two ways out")
+            os._exit(INTERRUPTED)
+        _say("stopping: nothing new is started, what is in flight may end; again to stop at once")
         stop.set()
 
     previous = {s: signal.signal(s, handle) for s in (signal.SIGINT, signal.SIGTERM)}
@@ -28,3 +44,28 @@ def stoppable(console: Console) -> Iterator[threading.Event]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def _say(text: str) -> None:
+    shown = "\x1b[?25h" if os.isatty(2) else ""  # a drawing hides the cursor
+    os.write(2, f"{shown}\n{text}\n".encode())
+
+
+def choosing(console: Console, given: dict[str, Any], pause: Callable[[], None]) -> Choose | None:
+    """Ask whether to keep or to roll back, where somebody is there to answer."""
+    if not sys.stdin.isatty() or given["as_json"] or given.get("quiet"):
+        return None
+
+    def choose(text: str, what: Unfinished) -> Literal["rollback", "keep"]:
+        pause()
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+        console.print(
+            f"So far: {len(what.created)} created, {len(what.updated)} updated, {len(what.deleted)} deleted.",
+            highlight=False,
+        )
+        try:
+            return "rollback" if click.confirm("Roll back? No keeps it as it is", default=True) else "keep"
+        except click.Abort:
+            return "keep"
+
+    return choose

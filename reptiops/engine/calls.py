@@ -12,17 +12,22 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import tenacity
+from botocore.exceptions import ClientError
 
-from reptiops.aws import DENIED, THROTTLED, Aws, code, lost, message, request_id
+from reptiops.aws import DENIED, EXPIRED, THROTTLED, Aws, code, lost, message, operation, request_id
 from reptiops.engine.eta import Timings
 from reptiops.engine.events import Event, Sink
+from reptiops.engine.lock import LeaseLost
 from reptiops.engine.resource import ADDRESS_TAG, Identity, Kept, Live, NotYet, Resource, carry, diff, plain
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Entry, Journal, State, now
 from reptiops.errors import ReptiopsError
 
 LOOKS = (0.0, 0.5, 1.5, 3.0)
-"""Seconds before each look for a thing whose creation is in doubt: tag filters lag behind creates (aws-facts 1.3)."""
+"""Seconds before each look for a thing whose creation is in doubt: tag filters lag behind creates (aws-facts 1.3).
+
+What has no natural key could become two, so it is looked for four times as long.
+"""
 
 LOST_FOR = 120.0
 """Seconds for which lost answers and AWS's internal errors are ridden out."""
@@ -36,8 +41,20 @@ class CallFailed(ReptiopsError):
     def __init__(self, address: str, verb: str, kind: str, error: BaseException):
         self.address, self.verb, self.kind, self.code = address, verb, kind, code(error)
         reference = f" (request {request_id(error)})" if request_id(error) else ""
-        super().__init__(f"{verb} of {address} ({kind}) failed: {self.code}: {message(error)}{reference}")
+        called = f" {operation(error)}" if operation(error) else ""
+        super().__init__(f"{verb} of {address} ({kind}) failed:{called} {self.code}: {message(error)}{reference}")
         self.denied = self.code in DENIED
+
+
+def hopeless(error: BaseException) -> str:
+    """Why nothing more can be written after an error, be it to undo; empty where it can."""
+    chain = [error, *getattr(error, "errors", ())]
+    chain += [one.__cause__ for one in list(chain) if one.__cause__ is not None]
+    if any(code(one) in EXPIRED for one in chain):
+        return "the credentials are no longer valid"
+    if any(isinstance(one, LeaseLost) for one in chain):
+        return "another run may hold the environment by now"
+    return ""
 
 
 @dataclass
@@ -60,6 +77,7 @@ class Work:
     """What this environment has seen of how long things take; what this run sees is added."""
     parallel: int = 16
     """AWS calls in flight at once."""
+    looks: tuple[float, ...] = LOOKS
     timeout: Callable[[str], float | None] = lambda _: None
     """The playbook's limit for an address in seconds, where it has one."""
 
@@ -86,14 +104,24 @@ class Work:
                 if found is not None:
                     self._complete(address, want, found)
                     return found.id
-            doubtful = True
-            return want.create(self.aws, identity)
+            before, doubtful = doubtful, True
+            try:
+                return want.create(self.aws, identity)
+            except ClientError as error:
+                if passes(kind, error):
+                    raise
+                # AWS may know by now what its lists did not show: "already exists" then is ours.
+                found = self._look(kind, address, want) if before else None
+                if found is None:
+                    raise
+                self._complete(address, want, found)
+                return found.id
 
         return self._journalled(address, want, "create", None, needs, attempt)
 
     def _look(self, kind: type[Resource], address: str, want: Resource) -> Live[Any] | None:
         key = want.key()
-        for pause in LOOKS:
+        for pause in self.looks if key is not None else (*self.looks, *(3 * one for one in self.looks)):
             self.stop.wait(pause)
             self.scope.forget(kind)
             for one in self.scope.live(kind):
@@ -204,7 +232,12 @@ class Work:
         pre, wanted = live and plain(live.has), plain(target) if live is None else None
         known = self.state.entries.get(address)
         was = vars(known) if known else None
-        self.journal.write("begin", address=address, verb=verb, kind=kind.kind(), pre=pre, target=wanted, was=was)
+        for other in target.displaces(self.scope.live(kind)) if verb in ("create", "update") else ():
+            self._displaced(kind, other)
+        identifier = live.id if live else None
+        self.journal.write(
+            "begin", address=address, verb=verb, kind=kind.kind(), id=identifier, pre=pre, target=wanted, was=was
+        )
         requests = self.aws.note_requests()
         try:
             identifier = self._retried(kind, address, verb, started)(attempt)
@@ -212,16 +245,13 @@ class Work:
             self.journal.write("kept", address=address, verb=verb, why=str(kept))
             raise
         except Exception as error:
-            self.journal.write(
-                "failed",
-                address=address,
-                verb=verb,
-                code=code(error),
-                request=request_id(error),
-                why=message(error),
-                requests=requests,
-            )
-            raise CallFailed(address, verb, kind.kind(), error) from error
+            failed = CallFailed(address, verb, kind.kind(), error)
+            why = {"code": code(error), "request": request_id(error), "why": message(error), "requests": requests}
+            try:
+                self.journal.write("failed", address=address, verb=verb, **why)
+            except Exception as broken:  # such as a state kept in S3 under the same dead credentials
+                failed.add_note(f"and the journal could not be written: {broken}")
+            raise failed from error
         finally:
             self.scope.forget(kind)
         entry = Entry(address, kind.kind(), identifier, plain(target), needs, now())
@@ -230,6 +260,16 @@ class Work:
         else:
             self.asked[address] = [*self.asked.get(address, ()), *requests]
         return entry
+
+    def _displaced(self, kind: type[Resource], other: Live[Any]) -> None:
+        """Write down how a neighbour was that has to make room: it comes back with a rollback."""
+        recorded = (a for a, e in self.state.entries.items() if e.kind == kind.kind() and e.id == other.id)
+        address = other.address or next(recorded, other.id)
+        known = self.state.entries.get(address)
+        was = vars(known) if known else None
+        self.journal.write(
+            "displaced", address=address, verb="update", kind=kind.kind(), id=other.id, pre=plain(other.has), was=was
+        )
 
     def _retried(self, kind: type[Resource], address: str, verb: str, started: float) -> tenacity.Retrying:
         def tell(retry: tenacity.RetryCallState) -> None:

@@ -179,6 +179,14 @@ class Graph:
                 found.add(s.name)
         return frozenset(found)
 
+    def needed(self, name: str) -> frozenset[str]:
+        """The names of all steps that a step needs, directly or through others."""
+        found: set[str] = set()
+        for s in reversed(self.order):
+            if s.name == name or s.name in found:
+                found.update(s.needs)
+        return frozenset(found)
+
     def kinds(self) -> tuple[type[Resource], ...]:
         """Every kind that some configuration could make."""
         return tuple(dict.fromkeys(kind for s in self.order for kind in s.kinds))

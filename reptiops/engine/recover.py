@@ -1,7 +1,8 @@
-"""Undoing runs that did not end (killed, or kept after a failure), from their journals, by another process.
+"""What runs without an end have done, read from their journals: killed ones, failed ones that were kept, and the one
+that is failing just now.
 
-A journal says before each write what it is about to do and how the thing was before. That is enough: what was created
-is found by address tag, recorded id or natural key and removed; what was updated is set back.
+A journal says before each write what it is about to do and how the thing was before. That is enough to undo it, in
+this process or in any later one.
 """
 
 from __future__ import annotations
@@ -10,19 +11,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reptiops.engine.apply import ApplyError
-from reptiops.engine.calls import Work
-from reptiops.engine.codec import restore
-from reptiops.engine.events import Event
-from reptiops.engine.graph import Graph
-from reptiops.engine.plan import look
-from reptiops.engine.remove import Doomed, Remove
-from reptiops.engine.resource import Live, Plain, Resource, diff
-from reptiops.engine.rollback import Undone
+from reptiops.engine.resource import Plain
 from reptiops.engine.state import Entry, Records
 
-WRITING = frozenset({"provision", "reconcile"})
-"""Operations that can be undone; a teardown cannot."""
+Inventory = frozenset[tuple[str, str]]
+"""Everything live as (kind, id)."""
+SETTLING = frozenset({"provision", "teardown"})
+"""Operations whose end leaves nothing in doubt; the others look at something else."""
+
+
+@dataclass(frozen=True)
+class Was:
+    """How a resource was before a run changed it."""
+
+    kind: str
+    id: str
+    pre: Plain
 
 
 @dataclass
@@ -30,105 +34,81 @@ class Unfinished:
     """What runs without an end have done: by address, in the order in which it was begun."""
 
     runs: list[str] = field(default_factory=list)
+    operations: list[str] = field(default_factory=list)
     created: dict[str, tuple[str, Plain]] = field(default_factory=dict)
     """Address → kind and what was wanted."""
-    updated: dict[str, tuple[str, Plain]] = field(default_factory=dict)
-    """Address → kind and how it was before the first of the updates."""
+    updated: dict[str, Was] = field(default_factory=dict)
+    deleted: dict[str, Was] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
     """Address → what the state said of it before."""
-    deleted: list[str] = field(default_factory=list)
+    asked: dict[str, str] = field(default_factory=dict)
+    """Address → what AWS was asked to do and no answer is recorded of: it may have happened or not."""
+    before: Inventory | None = None
+    """Everything that was there before the first of the runs."""
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to undo."""
         return not (self.created or self.updated or self.deleted)
 
+    def take(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Add one run. From its rollback on, what it made are the things that were there before."""
+        back = False
+        for record in records:
+            event = record["event"]
+            if event == "begin":
+                self.asked[record["address"]] = record["verb"]
+            elif event in ("done", "failed", "kept"):
+                self.asked.pop(record["address"], None)
+            if event == "run":
+                self.operations.append(record["operation"])
+                back = record["operation"] == "rollback"
+            elif event == "undoing":
+                back = True
+            elif event == "before" and self.before is None and self.empty:
+                self.before = frozenset((kind, name) for kind, name in record["inventory"])
+            elif event == "begin" and back:
+                self._undone(record)
+            elif event in ("begin", "displaced") and not back:
+                self._done(record)
+
+    def _undone(self, record: Mapping[str, Any]) -> None:
+        if record["verb"] == "create":
+            self.created.pop(record["address"], None)
+
+    def _done(self, record: Mapping[str, Any]) -> None:
+        address, kind, verb = record["address"], record["kind"], record["verb"]
+        if verb == "create":
+            self.created.setdefault(address, (kind, record.get("target")))
+            return
+        if address in self.created or address in self.deleted:
+            return
+        self._keep_entry(address, record.get("was"))
+        was = self.updated.get(address) or Was(kind, record.get("id") or "", record["pre"])
+        if verb == "delete":
+            self.updated.pop(address, None)
+            self.deleted[address] = was
+        else:
+            self.updated.setdefault(address, was)
+
+    def _keep_entry(self, address: str, was: Mapping[str, Any] | None) -> None:
+        if was and address not in self.entries:
+            self.entries[address] = Entry(**{**was, "needs": tuple(was["needs"])})
+
 
 def unfinished(kept: Records) -> Unfinished:
-    """Everything done since the last run that ended or was undone."""
+    """Everything done since the last run that ended with nothing in doubt, or was undone."""
     found = Unfinished()
+    open_runs: list[tuple[str, list[dict[str, Any]]]] = []
     for run in reversed(kept.runs()):
         records = list(kept.records(run))
-        if any(r["event"] in ("end", "undone") for r in records):
+        events = {r["event"] for r in records}
+        operation = records[0].get("operation") if records else None
+        if "undone" in events or ("end" in events and operation in SETTLING):
             break
-        found.runs.insert(0, run)
-    for run in found.runs:
-        for record in kept.records(run):
-            _take(found, record)
+        if "end" not in events:
+            open_runs.insert(0, (run, records))
+    for run, records in open_runs:
+        found.runs.append(run)
+        found.take(records)
     return found
-
-
-def _take(found: Unfinished, record: Mapping[str, Any]) -> None:
-    if record["event"] != "begin":
-        return
-    address, kind, verb = record["address"], record["kind"], record["verb"]
-    if verb == "create":
-        found.created.setdefault(address, (kind, record.get("target")))
-    elif verb == "update" and address not in found.created:
-        found.updated.setdefault(address, (kind, record["pre"]))
-        was = record.get("was")
-        if was and address not in found.entries:
-            found.entries[address] = Entry(**{**was, "needs": tuple(was["needs"])})
-    elif verb == "delete" and address not in found.created:
-        found.deleted.append(address)
-
-
-def undo(graph: Graph, work: Work, what: Unfinished) -> Undone:
-    """Set back and remove, then look whether it worked. What a run deleted cannot be brought back, and is said."""
-    kinds = {kind.kind(): kind for kind in graph.kinds()}
-    errors = [f"{address} was deleted by that run and cannot be brought back" for address in what.deleted]
-    look(work.scope, graph.kinds())
-    for address, (name, pre) in reversed(what.updated.items()):
-        wrong = list(_set_back(work, address, kinds.get(name), pre))
-        if not wrong:
-            work.recorded_as(address, what.entries.get(address))
-        errors += wrong
-    work.scope = work.scope.again()
-    look(work.scope, graph.kinds())
-    doomed = list(_doomed(graph, work, what, kinds))
-    try:
-        Remove(graph, doomed, work).run()
-    except ApplyError as error:
-        errors += [str(e) for e in error.errors]
-    work.scope = work.scope.again()
-    look(work.scope, graph.kinds())
-    left = [f"{d.address} {d.live.id}" for d in _doomed(graph, work, what, kinds)]
-    return Undone(tuple(sorted(left)), (), tuple(errors))
-
-
-def _find(work: Work, address: str, kind: type[Resource], key: str | None) -> Live[Any] | None:
-    entry = work.state.entries.get(address)
-    for one in work.scope.live(kind):
-        recorded = entry is not None and one.id == entry.id
-        same = key is not None and one.has.key() == key and (not kind.taggable or kind.within)
-        if one.address == address or recorded or same:
-            return one
-    return None
-
-
-def _set_back(work: Work, address: str, kind: type[Resource] | None, pre: Plain) -> Iterable[str]:
-    if kind is None or pre is None:
-        return [f"{address}: nothing is recorded of how it was"]
-    before = restore(kind, pre)
-    current = _find(work, address, kind, before.key())
-    if current is None:
-        return [f"{address} has gone and cannot be set back"]
-    if diff(before, current.has):
-        entry = work.state.entries.get(address)
-        try:
-            work.update(address, before, current, entry.needs if entry else ())
-        except Exception as error:
-            return [str(error)]
-        work.tell(Event("done", address, "restore", current.id))
-    return []
-
-
-def _doomed(graph: Graph, work: Work, what: Unfinished, kinds: Mapping[str, type[Resource]]) -> Iterable[Doomed]:
-    for address, (name, target) in what.created.items():
-        kind, step = kinds.get(name), graph.step_of(address)
-        if kind is None or step is None or kind.existing:
-            continue
-        want = restore(kind, target) if target is not None else None
-        live = _find(work, address, kind, want.key() if want else None)
-        if live is not None:
-            yield Doomed(address, live.has.unused(), live, step.path)

@@ -246,6 +246,19 @@ class Resource:
         """As it should be deleted if it was never in service: no final snapshot, no recovery window."""
         return self
 
+    def displaces(self, lives: Iterable[Live[Any]]) -> Iterable[Live[Any]]:
+        """Which others of its kind move out of its way when it is made or changed: rollback has to know them too."""
+        return ()
+
+    def in_service(self, aws: Aws, live: Live[Any]) -> str:
+        """Why it must not be deleted by undoing the run that made it: data has come since. Empty where none has."""
+        return ""
+
+    @classmethod
+    def withdraw(cls, aws: Aws, scope: Scope, before: str) -> None:
+        """For a kind that is `renewed`: take back what updates have put in the place of the id `before`."""
+        raise NotImplementedError(cls.__name__)
+
     def protection(self, live: Live[Any]) -> str:
         """Why AWS would refuse its deletion until a protection is lifted; empty when nothing protects it."""
         return ""

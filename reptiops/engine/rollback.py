@@ -1,34 +1,42 @@
-"""Undoing a failed apply: updates set back to the values read just before, creates removed, then the world compared."""
+"""Undoing what a journal says was done: updates set back to the values read just before them, creates removed, what was
+deleted made anew where nothing but an id is lost by it. Then AWS is read again and compared with what was there before.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import json
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from reptiops.engine.apply import Apply, ApplyError
+from reptiops.engine.apply import CONVERGED, ApplyError
 from reptiops.engine.calls import Work
+from reptiops.engine.codec import restore
 from reptiops.engine.events import Event
-from reptiops.engine.graph import Graph
+from reptiops.engine.graph import Graph, Step
 from reptiops.engine.plan import look
+from reptiops.engine.recover import Inventory, Unfinished, Was
 from reptiops.engine.remove import Doomed, Remove
-from reptiops.engine.resource import Live, Resource, diff
+from reptiops.engine.resource import Change, Live, Plain, Resource, diff
 from reptiops.engine.scope import Scope
-
-Inventory = frozenset[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class Undone:
-    """What a rollback achieved: the differences that are left (empty: the world is as before) and what went wrong."""
+    """What a rollback achieved: the differences that are left (all empty: the world is as before) and what went wrong."""
 
-    left: tuple[str, ...]
-    missing: tuple[str, ...]
-    errors: tuple[str, ...]
+    left: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    """What this run made and stays, for it holds data that came while it was in service."""
+    anew: tuple[str, ...] = ()
+    """What had been deleted and was made again, with another id."""
 
     @property
     def complete(self) -> bool:
-        """Whether the world is verified to be as before."""
+        """Whether the world is verified to be as before, but for what was kept for its data."""
         return not (self.left or self.missing or self.errors)
 
 
@@ -37,63 +45,226 @@ def inventory(scope: Scope, kinds: Iterable[type[Resource]]) -> Inventory:
     return frozenset((kind.kind(), one.id) for kind in kinds if not kind.existing for one in scope.live(kind))
 
 
-def rollback(graph: Graph, apply: Apply, work: Work, before: Inventory) -> Undone:
-    """Undo what this apply did, then verify against the inventory taken before it."""
-    errors: list[str] = []
-    for address, live, want in reversed(apply.updated):
-        error = _restore(work, address, live, want)
-        if not error:
-            work.recorded_as(address, apply.entries.get(address))
-        if error:
-            errors.append(error)
-    kinds = graph.kinds()
-    work.scope = work.scope.again()
-    look(work.scope, kinds)
-    doomed = [d for address, known in apply.created.items() if (d := _created(graph, work, apply, address, known))]
-    try:
-        Remove(graph, doomed, work).run()
-    except ApplyError as error:
-        errors += [str(e) for e in error.errors]
-    work.scope = work.scope.again()
-    look(work.scope, kinds)
-    after = inventory(work.scope, kinds)
-    return Undone(
-        tuple(sorted(f"{kind} {name}" for kind, name in after - before)),
-        tuple(sorted(f"{kind} {name}" for kind, name in before - after)),
-        tuple(errors),
-    )
+def undo(graph: Graph, work: Work, what: Unfinished, later: bool = False) -> Undone:
+    """Undo all of it, then verify. `later`: another process than the one that did it, so data may have come meanwhile."""
+    return _Undo(graph, work, what, later).run()
 
 
-def _restore(work: Work, address: str, before: Live[Any], want: Resource) -> str:
-    work.scope.forget(type(want))
-    lives, key = work.scope.live(type(want)), before.has.key()
-    current = next((o for o in lives if o.id == before.id), None)
-    if current is None and type(want).renewed:
-        current = next((o for o in lives if o.has.key() == key), None)
-    if current is None:
-        return f"{address} ({before.id}) has gone and cannot be set back"
-    if not diff(before.has, current.has):
-        return ""
-    entry = work.state.entries.get(address)
-    try:
-        work.update(address, before.has, current, entry.needs if entry else ())
-    except Exception as error:
-        return str(error)
-    work.tell(Event("done", address, "restore", current.id))
-    return ""
+@dataclass
+class _Undo:
+    graph: Graph
+    work: Work
+    what: Unfinished
+    later: bool
+    errors: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    anew: list[str] = field(default_factory=list)
+    ids: dict[str, str] = field(default_factory=dict)
+    """Id of what was deleted → id of what was made anew in its place."""
+    staying: set[str] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        self.kinds = {kind.kind(): kind for kind in self.graph.kinds()}
 
-def _created(graph: Graph, work: Work, apply: Apply, address: str, known: Live[Any] | None) -> Doomed | None:
-    """The live resource of a create of this run, also of one whose answer never came."""
-    step = graph.step_of(address)
-    if step is None:
+    def run(self) -> Undone:
+        work, what = self.work, self.what
+        work.journal.write("undoing", runs=what.runs)
+        self._look()
+        later = [a for a, was in what.updated.items() if self._needs_anew(was)]
+        for address, was in reversed(what.updated.items()):
+            if address not in later:
+                self._guarded(address, was, self._set_back)
+        self._look()
+        doomed = self._doomed()
+        try:
+            Remove(self.graph, doomed, work).run()
+        except ApplyError as error:
+            self.errors += [str(e) for e in error.errors]
+        self._look()
+        rank = {s.path: index for index, s in enumerate(self.graph.order)}
+        for address in sorted(what.deleted, key=lambda a: rank.get("/".join(a.split("/")[:2]), -1)):
+            if work.stop.is_set():
+                break
+            self._guarded(address, what.deleted[address], self._bring_back)
+        for address in reversed(later):
+            self._guarded(address, what.updated[address], self._set_back)
+        if work.stop.is_set():
+            self.errors.append("the rollback was interrupted")
+        return self._verified()
+
+    def _look(self) -> None:
+        self.work.scope = self.work.scope.again()
+        look(self.work.scope, self.graph.kinds())
+
+    def _guarded(self, address: str, was: Was, act: Any) -> None:
+        kind = self.kinds.get(was.kind)
+        if self.work.stop.is_set():
+            return
+        if kind is None or was.pre is None:
+            self.errors.append(f"{address}: nothing is recorded of how it was")
+            return
+        try:
+            act(address, kind, was)
+        except Exception as error:
+            self.errors.append(str(error) if str(error).startswith(address) else f"{address}: {error}")
+
+    # -- what was updated --
+
+    def _needs_anew(self, was: Was) -> bool:
+        """Whether it names the id of something that was deleted: it waits until that has been made anew."""
+        text = json.dumps(was.pre)
+        return any(one.id and json.dumps(one.id)[1:-1] in text for one in self.what.deleted.values())
+
+    def _set_back(self, address: str, kind: type[Resource], was: Was) -> None:
+        work, before = self.work, restore(kind, self._now(was.pre))
+        entry = work.state.entries.get(address)
+        if kind.renewed and was.id:
+            kind.withdraw(work.aws, work.scope, was.id)
+            work.scope.forget(kind)
+        current = self._find(address, kind, before.key(), was.id)
+        if current is None:
+            self.errors.append(f"{address} ({was.id}) has gone and cannot be set back")
+            return
+        target, stuck = _as_far_as_it_goes(before, current.has)
+        self.errors += [f"{address} ({current.id}): {one}" for one in stuck]
+        if diff(target, current.has):
+            work.update(address, target, current, entry.needs if entry else ())
+            self._converge(address, target, current.id)
+            work.tell(Event("done", address, "restore", current.id))
+        if not stuck and (known := self.what.entries.get(address)) is not None:
+            work.recorded_as(address, known)
+
+    def _converge(self, address: str, target: Resource, name: str) -> None:
+        """Wait until AWS shows it as it was and has finished with it."""
+        work, kind, started = self.work, type(target), time.monotonic()
+        while not work.stop.is_set():
+            work.scope.forget(kind)
+            one = next((o for o in work.scope.live(kind) if o.id == name or o.address == address), None)
+            waited = time.monotonic() - started
+            differing = ", ".join(c.path for c in diff(target, one.has)) if one else "it is not listed"
+            busy = one.status.word if one and one.status.phase == "pending" else ""
+            if not differing and not busy:
+                return
+            if waited > (work.limit(address, kind) if busy else max(CONVERGED, 2 * kind.typical)):
+                self.errors.append(f"{address} ({name}) was set back, but AWS still shows: {busy or differing}")
+                return
+            work.tell(Event("wait", address, "restore", busy or differing, waited))
+            work.stop.wait(min(5.0, max(0.2, kind.typical / 20)))
+
+    # -- what was created --
+
+    def _created(self) -> Iterator[tuple[str, Live[Any], Step]]:
+        for address, (name, target) in self.what.created.items():
+            kind, step = self.kinds.get(name), self.graph.step_of(address)
+            if kind is None or step is None or kind.existing:
+                continue
+            want = restore(kind, target) if target is not None else None
+            live = self._find(address, kind, want.key() if want else None)
+            if live is not None:
+                yield address, live, step
+
+    def _doomed(self) -> list[Doomed]:
+        """What has to go. What holds data by now stays, and with it everything that it needs."""
+        made = list(self._created())
+        why: dict[str, str] = {}
+        if self.later:
+            why = {
+                a: t for a, one, _ in made if type(one.has).holds_data and (t := one.has.in_service(self.work.aws, one))
+            }
+        needed = {need for address, _, s in made if address in why for need in self.graph.needed(s.name)}
+        for address, live, s in made:
+            reason = why.get(address) or ("what holds data needs it" if s.name in needed else "")
+            if reason:
+                self.kept.append(f"{address} ({live.id}): {reason}")
+                self.staying.add(live.id)
+                self.work.tell(Event("kept", address, "delete", reason))
+        return [
+            Doomed(address, live.has.unused(), live, s.path) for address, live, s in made if live.id not in self.staying
+        ]
+
+    def _find(self, address: str, kind: type[Resource], key: str | None, identifier: str = "") -> Live[Any] | None:
+        entry = self.work.state.entries.get(address)
+        for one in self.work.scope.live(kind):
+            recorded = entry is not None and one.id == entry.id
+            same = key is not None and one.has.key() == key and (not kind.taggable or kind.within)
+            if one.address == address or recorded or same or one.id == identifier:
+                return one
         return None
-    progress = apply.wanted(address)
-    if progress is None or type(progress).existing:
-        return None
-    key = progress.key()
-    for one in work.scope.live(type(progress)):
-        same_key = key is not None and one.has.key() == key and not type(progress).taggable
-        if one.address == address or (known is not None and one.id == known.id) or same_key:
-            return Doomed(address, progress.unused(), one, step.path)
-    return None
+
+    # -- what was deleted --
+
+    def _bring_back(self, address: str, kind: type[Resource], was: Was) -> None:
+        """Make it anew from how it was. What held data cannot come back, and neither can what needs a secret for it."""
+        work, pre = self.work, self._now(was.pre)
+        before, known = restore(kind, pre), self.what.entries.get(address)
+        live = self._find(address, kind, before.key(), was.id)
+        if live is None:
+            if kind.holds_data or any(f.metadata.get("secret") for f in fields(kind)):
+                self.errors.append(f"{address} ({was.id}) was deleted with what it held and cannot be brought back")
+                return
+            made = work.create(address, before, known.needs if known else ())
+            work.tell(Event("done", address, "create", made.id))
+            self.anew.append(f"{address} ({made.id}, was {was.id})")
+            self.ids[was.id] = name = made.id
+        else:
+            name = live.id
+            if diff(before, live.has):
+                work.update(address, before, live, known.needs if known else ())
+            if live.id != was.id:
+                self.ids[was.id] = live.id
+        self._converge(address, before, name)
+        if known is not None:
+            work.recorded_as(address, replace(known, id=name, applied=self._now(known.applied)))
+
+    def _now(self, value: Plain) -> Plain:
+        """The same, with the ids of what was made anew in place of those that are gone."""
+        text = json.dumps(value)
+        for old, new in self.ids.items():
+            text = text.replace(json.dumps(old)[1:-1], json.dumps(new)[1:-1])
+        answer: Plain = json.loads(text)
+        return answer
+
+    # -- the proof --
+
+    def _verified(self) -> Undone:
+        work, what = self.work, self.what
+        self._look()
+        left, missing = self._compared(inventory(work.scope, self.graph.kinds()))
+        for address, was in what.updated.items():
+            kind = self.kinds.get(was.kind)
+            if kind is None or was.pre is None:
+                continue
+            current = self._find(address, kind, restore(kind, was.pre).key(), was.id)
+            before = restore(kind, self._now(was.pre))
+            differing = ", ".join(c.path for c in diff(before, current.has)) if current else "gone"
+            if differing and not any(one.startswith(address) for one in self.errors):
+                self.errors.append(f"{address} is not as it was: {differing}")
+        return Undone(left, missing, tuple(self.errors), tuple(self.kept), tuple(self.anew))
+
+    def _compared(self, after: Inventory) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What is left and what is missing. Without an inventory from before: what is left of what was created."""
+        made = {one.id: f"{address} {one.id}" for address, one, _ in self._created() if one.id not in self.staying}
+        if self.what.before is None:
+            return tuple(sorted(made.values())), ()
+        before = frozenset((kind, self.ids.get(name, name)) for kind, name in self.what.before)
+        more = [(kind, name) for kind, name in after - before if name not in self.staying]
+        less = [(kind, name) for kind, name in before - after if not any(f"({name})" in e for e in self.errors)]
+        if self.later:  # others have gone on working meanwhile: only what these runs have touched counts
+            touched = {was.id for was in (*self.what.updated.values(), *self.what.deleted.values())}
+            more = [(kind, name) for kind, name in more if name in made]
+            less = [(kind, name) for kind, name in less if self.ids.get(name, name) in touched]
+        left = [made.get(name, f"{kind} {name}") for kind, name in more]
+        missing = [f"{kind} {name}" for kind, name in less]
+        return tuple(sorted(left)), tuple(sorted(missing))
+
+
+def _as_far_as_it_goes(before: Resource, has: Resource) -> tuple[Resource, list[str]]:
+    """How far it can be set back: AWS takes some changes never back, and then says so at best."""
+    stuck: list[str] = []
+    stays: dict[str, Any] = {}
+    for change in diff(before, has):
+        forward = type(before).undoing(Change(change.path, change.want, change.has, change.fixed))
+        if forward.undo == "one-way":
+            stuck.append(f"{change.path} stays {change.has!r}, it was {change.want!r}: {forward.why}")
+            stays[change.field] = getattr(has, change.field)
+    return replace(before, **stays), stuck

@@ -9,10 +9,11 @@ from typing import Any, Generic, TypeVar, cast
 
 from botocore.exceptions import ClientError
 
-from reptiops.aws import Aws, code
+from reptiops.aws import DENIED, Aws, code, message, operation
 from reptiops.engine.codec import restore
 from reptiops.engine.resource import ADDRESS_TAG, Live, Resource
 from reptiops.engine.state import Entry
+from reptiops.errors import ReptiopsError
 
 R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
@@ -60,6 +61,10 @@ class Recorded(Generic[R]):
         return Live(identifier, restore(self._kind, entry.applied), entry.address) if entry else None
 
 
+class ReadDenied(ReptiopsError):
+    """AWS does not let us see something: never to be taken for "it is not there"."""
+
+
 class Scope:
     """One coherent look at AWS. Kinds that hang on another kind ask `live` for the parents: each kind is read once."""
 
@@ -70,8 +75,12 @@ class Scope:
         wanted: Iterable[Resource] = (),
         known: Mapping[str, Entry] | None = None,
         claims: Mapping[tuple[type[Resource], str], str] | None = None,
+        places: Mapping[type[Resource], str] | None = None,
     ):
-        """`known`: what the state records, by address; it may grow while the scope is in use."""
+        """`known`: what the state records, by address; it may grow while the scope is in use. `places`: the step that a
+        kind is made by, for messages.
+        """
+        self._places: Mapping[type[Resource], str] = places or {}
         self.aws = aws
         self.names = names
         self._wanted: dict[type[Resource], list[Resource]] = {}
@@ -132,6 +141,8 @@ class Scope:
             try:
                 return list(kind.observe(self.aws, self))
             except ClientError as error:
+                if code(error) in DENIED:
+                    raise self._denied(kind, error) from error
                 if code(error) not in kind.absent:
                     raise
         return list(kind.observe(self.aws, self))
@@ -147,7 +158,14 @@ class Scope:
 
     def claiming(self, claims: Mapping[tuple[type[Resource], str], str]) -> Scope:
         """A fresh look as if these were ours already: (kind, id) → address."""
-        return Scope(self.aws, self.names, [w for some in self._wanted.values() for w in some], self._known, claims)
+        return self._like(claims)
+
+    def _denied(self, kind: type[Resource], error: ClientError) -> ReadDenied:
+        place = f" of the step {self._places[kind]}" if kind in self._places else ""
+        return ReadDenied(
+            f"AWS denied {operation(error)}, so {kind.kind()}{place} cannot be seen, and what cannot be seen is not taken "
+            f"for missing: {code(error)}: {message(error)}"
+        )
 
     def forget(self, kind: type[Resource]) -> None:
         """Read this kind anew at the next `live`: something of it was written."""
@@ -159,7 +177,11 @@ class Scope:
 
     def again(self) -> Scope:
         """A fresh look with the same question."""
-        return Scope(self.aws, self.names, [w for some in self._wanted.values() for w in some], self._known)
+        return self._like({})
+
+    def _like(self, claims: Mapping[tuple[type[Resource], str], str]) -> Scope:
+        wanted = [w for some in self._wanted.values() for w in some]
+        return Scope(self.aws, self.names, wanted, self._known, claims, self._places)
 
     # -- what every observation needs --
 

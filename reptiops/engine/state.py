@@ -161,6 +161,8 @@ class Journal:
 
     def __init__(self, records: Records, run: str):
         self.run = run
+        self.records: list[dict[str, Any]] = []
+        """What this run has written so far, for its own rollback."""
         self._log = records.backend.log(f"journal/{run}.jsonl")
         self._waiting: list[str] = []
         self._queued = self._written = 0
@@ -172,6 +174,7 @@ class Journal:
         """Append one record. Once one could not be written, none is taken any more."""
         line = json.dumps({"event": event, "at": now(), **record}, sort_keys=True, default=str) + "\n"
         with self._queue:
+            self.records.append(json.loads(line))
             self._waiting.append(line)
             self._queued = mine = self._queued + 1
         with self._writing:

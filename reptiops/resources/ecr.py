@@ -46,7 +46,7 @@ class Repository(Resource):
             "ecr:PutImageTagMutability",
             on=REPOSITORIES,
         ),
-        delete("ecr:DeleteRepository", on=REPOSITORIES),
+        delete("ecr:DeleteRepository", "ecr:ListImages", on=REPOSITORIES),
     )
 
     def key(self) -> str:
@@ -137,6 +137,10 @@ class Repository(Resource):
             "action": {"type": "expire"},
         }
         aws.ecr.put_lifecycle_policy(repositoryName=self.name, lifecyclePolicyText=json.dumps({"rules": [rule]}))
+
+    def in_service(self, aws: Aws, live: Live[Any]) -> str:
+        """Somebody has pushed images."""
+        return "it holds images" if aws.ecr.pages("list_images", "imageIds", repositoryName=live.id) else ""
 
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """With all its images."""

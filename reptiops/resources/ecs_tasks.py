@@ -207,6 +207,18 @@ class TaskDefinition(Resource):
         )
         return str(answer["taskDefinition"]["taskDefinitionArn"])
 
+    @classmethod
+    def withdraw(cls, aws: Aws, scope: Scope, before: str) -> None:
+        """Newer revisions with our tags become INACTIVE, unless a service runs on them."""
+        running = {one.has.task_definition for one in scope.live(Service)}
+        for arn in aws.ecs.pages("list_task_definitions", "taskDefinitionArns", familyPrefix=_family(before)):
+            newer = _family(arn) == _family(before) and _revision(arn) > _revision(before)
+            if not newer or arn in running:
+                continue
+            answer = aws.ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
+            if scope.address(lower_tags(answer.get("tags", []))) is not None:
+                aws.ecs.deregister_task_definition(taskDefinition=arn)
+
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """All active revisions of the family become INACTIVE; AWS keeps those on record."""
         for arn in aws.ecs.pages("list_task_definitions", "taskDefinitionArns", familyPrefix=live.has.family):

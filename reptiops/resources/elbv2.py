@@ -521,6 +521,14 @@ class HostRule(BalancingResource):
             "Actions": [{"Type": "forward", "TargetGroupArn": self.target_group}],
         }
 
+    def displaces(self, lives: Iterable[Live[Any]]) -> Iterable[Live[Any]]:
+        """The rule that has its priority."""
+        return [
+            one
+            for one in lives
+            if one.has.listener == self.listener and one.has.priority == self.priority and one.has.key() != self.key()
+        ]
+
     def create(self, aws: Aws, identity: Identity) -> str:
         """Refused while another rule has the priority: one that is about to move or to go, so it makes room first."""
         settings = {"ListenerArn": self.listener, "Priority": self.priority, **self._settings()}

@@ -514,6 +514,11 @@ class Instance(RdsResource):
             tags = [{"Key": PASSWORD_TAG, "Value": self.password_version}]
             aws.rds.add_tags_to_resource(ResourceName=live.out["arn"], Tags=tags)
 
+    def in_service(self, aws: Aws, live: Live[Any]) -> str:
+        """AWS does not tell whether a database holds rows: one that has run for an hour counts as in use."""
+        hours = (datetime.now(UTC) - live.created).total_seconds() / 3600 if live.created else 0.0
+        return f"it has been running for {hours:.0f} hours" if hours >= 1 else ""
+
     def unused(self) -> Self:
         """Never in service: no final snapshot."""
         return replace(self, final_snapshot=False)

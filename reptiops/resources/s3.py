@@ -206,6 +206,13 @@ class Bucket(Resource):
             else:
                 s3.delete_bucket_lifecycle(Bucket=name)
 
+    def in_service(self, aws: Aws, live: Live[Any]) -> str:
+        """Somebody has put objects there; logs that AWS itself delivers do not count."""
+        for one in aws.s3.pages("list_object_versions", "Versions", Bucket=live.id):
+            if "AWSLogs/" not in one["Key"]:
+                return "it holds objects"
+        return ""
+
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """Every version, delete marker and unfinished upload first. Late log deliveries answer BucketNotEmpty: again."""
         _empty(aws, live.id)

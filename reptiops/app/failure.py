@@ -1,0 +1,119 @@
+"""What happens after a run has failed or was interrupted: undone, kept, or as somebody answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from reptiops.app.runs import Interrupted
+from reptiops.app.site import Site
+from reptiops.engine.calls import Work, hopeless
+from reptiops.engine.events import Event
+from reptiops.engine.recover import Unfinished
+from reptiops.engine.rollback import Undone, undo
+from reptiops.errors import ReptiopsError
+
+OnFailure = Literal["rollback", "keep", "ask"]
+Choose = Callable[[str, Unfinished], Literal["rollback", "keep"]]
+"""Asked with what happened and what the run has done; answers what is to become of it."""
+
+
+class ProvisionFailed(ReptiopsError):
+    """A run that failed: why, and whether it was undone."""
+
+    def __init__(self, error: BaseException, undone: Undone | None, text: str):
+        self.cause, self.undone = error, undone
+        super().__init__("\n".join([str(error), *getattr(error, "__notes__", ()), text]))
+
+
+def ways_out(environment: str) -> str:
+    """The two commands that end a doubt."""
+    return (
+        f"`reptiops provision {environment}` goes on to what the configuration says, `reptiops rollback {environment}` "
+        "goes back to how it was before."
+    )
+
+
+def doubt_text(what: Unfinished, environment: str) -> list[str]:
+    """What runs that did not end have left in doubt, and the two ways out; a line each."""
+    if what.empty:
+        return []
+    runs = ", ".join(f"{operation} {run}" for run, operation in zip(what.runs, what.operations, strict=False))
+    lines = [
+        f"Did not end: {runs}. It began {len(what.created)} creations, {len(what.updated)} updates and "
+        f"{len(what.deleted)} deletions."
+    ]
+    lines += [
+        f"  in doubt: {address}, {verb} was asked for and no answer is recorded" for address, verb in what.asked.items()
+    ]
+    if "teardown" in what.operations:
+        ways = {"teardown": "removes the rest", "provision": "makes what is missing anew"}
+    else:
+        ways = {"provision": "goes on to what the configuration says", "rollback": "goes back to how it was before"}
+    lines.append("Two ways out:")
+    return lines + [f"  reptiops {command} {environment:12} {text}" for command, text in ways.items()]
+
+
+def undone_text(undone: Undone, environment: str) -> str:
+    """How a rollback ended, for a person."""
+    if undone.complete:
+        lines = ["Rolled back: AWS was read again and is as it was before."]
+    else:
+        lines = ["Rolled back, but AWS is not as it was before:"]
+        lines += [f"  still there: {one}" for one in undone.left]
+        lines += [f"  missing: {one}" for one in undone.missing]
+        lines += [f"  {one}" for one in undone.errors]
+    if undone.anew:
+        lines += ["Had been deleted and was made anew:", *(f"  {one}" for one in undone.anew)]
+    if undone.kept:
+        lines += ["Was made by the run and stays:", *(f"  {one}" for one in undone.kept)]
+    if not undone.complete:
+        lines.append(
+            f"Once the cause is mended, `reptiops rollback {environment}` tries again, and `reptiops provision "
+            f"{environment}` goes on to what the configuration says."
+        )
+    return "\n".join(lines)
+
+
+def handle_failure(site: Site, work: Work, error: Exception, policy: OnFailure, choose: Choose | None) -> None:
+    """Undo what this run did, or keep it; raises ProvisionFailed either way, with exit code 130 after an interruption."""
+    if work.stop.is_set():
+        error = error if isinstance(error, Interrupted) else Interrupted(f"interrupted\n{error}")
+    what = Unfinished([work.journal.run])
+    what.take(work.journal.records)
+    undone, text = _settled(site, work, error, _chosen(error, policy, choose, what), what)
+    failed = ProvisionFailed(error, undone, text)
+    failed.exit_code = error.exit_code if isinstance(error, Interrupted) else 1
+    raise failed from error
+
+
+def _chosen(error: Exception, policy: OnFailure, choose: Choose | None, what: Unfinished) -> OnFailure:
+    """What the policy says, or the person who is asked: by that policy, and after an interruption anyway."""
+    if what.empty or hopeless(error):
+        return policy
+    if choose is not None and (policy == "ask" or isinstance(error, Interrupted)):
+        return choose(str(error), what)
+    return "keep" if policy == "keep" else "rollback"
+
+
+def _settled(site: Site, work: Work, error: Exception, how: OnFailure, what: Unfinished) -> tuple[Undone | None, str]:
+    why = hopeless(error)
+    name = site.env.name
+    if what.empty:
+        return Undone(), "Nothing had been changed."
+    if why:
+        return (
+            None,
+            f"Nothing was undone, for {why}; everything done so far is recorded. Once that is mended, {ways_out(name)}",
+        )
+    if how == "keep":
+        return None, f"Everything done so far was kept: {ways_out(name)}"
+    work.stop.clear()
+    work.tell(Event("note", text="rolling back"))
+    try:
+        undone = undo(site.graph, work, what)
+    except Exception as broken:
+        undone = Undone(errors=(f"the rollback itself failed: {broken}",))
+    if undone.complete:
+        work.journal.write("undone")
+    return undone, undone_text(undone, name)

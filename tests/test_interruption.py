@@ -1,0 +1,84 @@
+"""Ctrl-C and SIGTERM, sent to real processes at a write of theirs; on a terminal they ask what is to become of it."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.crash import Site, warm, zone
+
+PROVISION = ("provision", "dev", "--yes", "--only", "network/vpc", "--only", "network/public_subnet")
+SIGNALLED = {(2, "after"): signal.SIGINT}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    warm()
+    directory = tmp_path / "site"
+    directory.mkdir()
+    site = Site(directory)
+    site.server.forget()
+    zone()
+    yield site
+    site.close()
+
+
+def test_once_starts_nothing_new_and_rolls_back(site: Site) -> None:
+    before = site.world()
+    code, text = site.signalled(SIGNALLED, *PROVISION)
+    assert code == 130
+    assert "again to stop at once" in text
+    assert "interrupted: nothing new was started" in text
+    assert "Rolled back: AWS was read again and is as it was before" in text
+    assert site.world() == before
+
+
+def test_on_a_terminal_it_asks_and_what_is_kept_can_be_undone(site: Site) -> None:
+    before = site.world()
+    mine, theirs = pty.openpty()
+    shown: list[bytes] = []
+
+    def answer() -> None:
+        while b"keeps it as it is" not in b"".join(shown):
+            if not select.select([mine], [], [], 60)[0]:
+                return
+            shown.append(os.read(mine, 65536))
+        os.write(mine, b"n\n")
+        while select.select([mine], [], [], 1)[0]:
+            shown.append(os.read(mine, 65536))
+
+    reader = threading.Thread(target=answer)
+    reader.start()
+    code, _ = site.signalled(SIGNALLED, *PROVISION, terminal=os.ttyname(theirs))
+    reader.join()
+    text = b"".join(shown).decode()
+    assert code == 130, text
+    assert "Everything done so far was kept" in text
+    assert site.world() != before
+    status = site.run("status", "dev").stdout
+    assert "Did not end: provision" in status
+    assert "reptiops rollback dev" in status
+    site.run("rollback", "dev", "--yes")
+    assert site.world() == before
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("twice", [False, True], ids=["SIGTERM", "twice"])
+def test_sigterm_and_twice(site: Site, twice: bool) -> None:
+    before = site.world()
+    points = {(2, "before"): signal.SIGTERM}
+    if twice:
+        points = {(2, "before"): signal.SIGINT, (3, "before"): signal.SIGINT}
+    code, text = site.signalled(points, *PROVISION, "--on-failure", "keep")
+    assert code == 130
+    assert ("stopped at once" if twice else "Everything done so far was kept") in text
+    assert site.world() != before
+    site.run("rollback", "dev", "--yes")
+    assert site.world() == before
