@@ -26,10 +26,7 @@ from reptiops.operations.spend import spend
 from reptiops.pricing import PriceFileError, load_guide, load_loads, load_prices
 from reptiops.resources.s3 import Bucket, LifecycleRule
 from reptiops.steps import documented
-from reptiops.testing import mocked_aws
 
-Made = tuple[Any, Path, Any]
-"""A session, a state directory, and the plan of the first provision."""
 NO_ALARMS = ("alarm.metric", "insights.enabled")
 
 
@@ -183,67 +180,6 @@ def test_the_first_year_beside_the_guides() -> None:
 def test_the_guides_figures_add_up_to_its_totals() -> None:
     guide = load_guide()
     assert {name: sum(part.values()) for name, part in guide.monthly.items()} == guide.totals
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
-    with mocked_aws() as session:
-        state = tmp_path_factory.mktemp("state")
-        done = app.provision("dev", session=session, state_dir=state)
-        yield session, state, done.plan
-
-
-def test_a_plan_says_what_it_costs(made: Made, tmp_path: Path) -> None:
-    session, state, _ = made
-    text = Path("config/dev.yaml").read_text()
-    text = text.replace("nat_gateways: per_az", "nat_gateways: 1").replace("db.t4g.micro", "db.t4g.small")
-    (tmp_path / "dev.yaml").write_text(text)
-    env = load_environment("dev", tmp_path)
-    plan = app.plan("dev", session=session, state_dir=state, config_dir=tmp_path)
-    found = app.cost_of_plan(env, plan)
-    assert {address: round(amount, 2) for address, amount in found.by_address.items()} == {
-        "network/nat_gateway/us-east-1b": -32.85,
-        "network/elastic_ip/us-east-1b": -3.65,
-        "database/database": 11.68,
-    }
-    assert found.fixed == pytest.approx(-32.85 - 3.65 + 11.68)
-
-
-def test_an_undrifted_plan_costs_nothing_more(made: Made) -> None:
-    session, state, _ = made
-    found = app.cost_of_plan(load_environment("dev"), app.plan("dev", session=session, state_dir=state))
-    assert dict(found.by_address) == {}
-    fargate = [c for c in found.after.components if c.name == "ECS Fargate"]
-    assert fargate == []  # no image has been pushed, so no task runs
-
-
-def test_a_first_plan_costs_the_floor_without_tasks(made: Made) -> None:
-    found = app.cost_of_plan(load_environment("dev"), made[2])
-    assert found.before.fixed == 0
-    assert found.by_address["network/nat_gateway/us-east-1a"] == pytest.approx(32.85)
-    assert sum(found.by_address.values()) == pytest.approx(found.fixed)
-    assert {c.name for c in found.after.components if c.fixed} == set(FLOOR["dev"]) - {"ECS Fargate"}
-
-
-def test_the_budget_takes_the_estimate_and_a_plan_warns_beyond_the_guides(made: Made, tmp_path: Path) -> None:
-    session, state, _ = made
-    plan = app.plan("dev", session=session, state_dir=state)
-    assert any("exceeds the budget of $150" in note for note in plan.notes)
-    text = Path("config/dev.yaml").read_text()
-    (tmp_path / "dev.yaml").write_text(text.replace("amount: 150", "amount: estimate"))
-    plan = app.plan("dev", session=session, state_dir=state, config_dir=tmp_path)
-    assert not any("exceeds" in note for note in plan.notes)
-    budget = next(a for a in plan.actions if a.address == "monitoring/budget")
-    wanted: Any = budget.want
-    assert budget.verb == "update"
-    assert wanted.amount == pytest.approx(_estimate("dev").total.typical, abs=0.01)
-
-
-def test_an_emulator_knows_no_spend_and_says_so(made: Made) -> None:
-    session, state, _ = made
-    found = app.actual_spend("dev", session=session, state_dir=state)
-    assert found["unavailable"]
-    assert found["months"] == []
 
 
 def _session(operation: str, answer: Any) -> Any:

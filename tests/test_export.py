@@ -184,12 +184,11 @@ def test_cfn_lint_finds_an_error_where_there_is_one(tmp_path: Path) -> None:
     assert _errors(made, tmp_path, ["storage"])
 
 
-def test_cfn_lint_finds_no_error_in_some_of_the_files(tmp_path: Path) -> None:
+def test_cfn_lint_finds_no_error_in_one_of_the_files(tmp_path: Path) -> None:
     seed = random.randrange(10**6)
     print(f"seed {seed}")
-    for environment in ("dev", "prod"):
-        some = random.Random(f"{seed} {environment}").sample(FILES, 1)
-        assert _errors(app.export_cloudformation(environment), tmp_path, some) == []
+    environment, file = random.Random(seed).choice([(e, f) for e in ("dev", "prod") for f in FILES])
+    assert _errors(app.export_cloudformation(environment), tmp_path, [file]) == []
 
 
 @pytest.mark.proof
@@ -217,37 +216,15 @@ def test_the_command_writes_the_guides_structure(tmp_path: Path) -> None:
 # --- Terraform --------------------------------------------------------------------------------------------------------
 
 
-ONLY = tuple(f"network/{step}" for step in ("vpc", "internet_gateway", "public_subnet", "public_route_table"))
-ONLY += ("storage/bucket/uploads", "security/execution_role")
-
-
-def _blocks(text: str) -> dict[str, str]:
+def blocks_of(text: str) -> dict[str, str]:
     found = re.findall(r'^import \{\n  to = (\S+)\n  id = "(.*)"\n\}$', text, re.MULTILINE)
     assert len(found) == text.count("import {")
     assert len(dict(found)) == len(found)
     return dict(found)
 
 
-def test_import_blocks_have_the_live_ids(tmp_path: Path) -> None:
-    with mocked_aws() as session:
-        where: dict[str, Any] = {"session": session, "state_dir": tmp_path}
-        app.provision("dev", only=ONLY, **where)
-        made = app.export_terraform("dev", **where)
-        ec2 = session.client("ec2")
-        (vpc,) = ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": ["reptidex-dev-vpc"]}])["Vpcs"]
-        tables = ec2.describe_route_tables(Filters=[{"Name": "tag:Name", "Values": ["reptidex-dev-public"]}])
-    blocks = _blocks(made.text)
-    assert blocks["aws_vpc.vpc"] == vpc["VpcId"]
-    (table,) = tables["RouteTables"]
-    used = sorted(association["SubnetId"] for association in table["Associations"])
-    assert blocks["aws_route_table_association.public_route_table_1"] == f"{used[0]}/{table['RouteTableId']}"
-    assert blocks["aws_s3_bucket_policy.bucket_uploads"] == "reptidex-dev-uploads"
-    assert blocks["aws_iam_role_policy.execution_role_start_tasks"] == "reptidex-dev-execution:start-tasks"
-    assert made.count == len(blocks)
-
-
 def _import(one: Any) -> dict[str, str]:
-    return _blocks(terraform.import_blocks({"compute/some/thing": one}, "123456789012", "us-east-1").text)
+    return blocks_of(terraform.import_blocks({"compute/some/thing": one}, "123456789012", "us-east-1").text)
 
 
 def test_import_ids_are_the_providers() -> None:

@@ -1,27 +1,39 @@
-"""The report: one well-formed file that says what is so, escapes what AWS says, and calls nobody."""
+"""What is read of an environment that exists: what its plans cost, its import blocks, and the report, which is one
+well-formed file that says what is so, escapes what AWS says, and calls nobody.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import boto3
 import pytest
 from click.testing import CliRunner
 
 from reptiops import app
+from reptiops.app.costs import configured
 from reptiops.app.overview import Leg, Overview, Shown, timeline
+from reptiops.aws import Aws
 from reptiops.cli import cli
+from reptiops.config import load_environment
+from reptiops.engine.plan import Plan
 from reptiops.engine.references import Reference, parts, references
+from reptiops.export.terraform import Imports
+from reptiops.operations.spend import spend
 from reptiops.report.page import page
 from reptiops.steps import documented
 from reptiops.testing import mocked_aws
 from tests import browser
+from tests.test_export import blocks_of
 
+TODAY = date(2026, 11, 24)
 VOID = {"meta", "link", "input", "br"}
 
 
@@ -51,30 +63,130 @@ class Page(HTMLParser):
 
 
 class Looked(NamedTuple):
-    dev: Overview
-    secret: str
     empty: Overview
+    """prod before anything has been made."""
+    first: Plan
+    """The plan of the first provision of half of dev."""
+    again: Plan
+    """The plan after it."""
+    otherwise: Plan
+    """The plan if dev had one NAT gateway, a larger database and a budget as estimated."""
+    imports: Imports
+    ids: Mapping[str, str]
+    dev: Overview
+    """That half after one thing was changed, one added and one taken away by hand."""
+    secret: str
+
+
+SELECTED: dict[str, Any] = {
+    "phases": ("network", "security", "database"),
+    "only": ("storage/logs_bucket", "monitoring/alarm_topic", "monitoring/budget"),
+}
+OTHERWISE = (
+    ("nat_gateways: per_az", "nat_gateways: 1"),
+    ("db.t4g.micro", "db.t4g.small"),
+    ("amount: 150", "amount: estimate"),
+)
 
 
 @pytest.fixture(scope="module")
 def looked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Looked]:
-    """Half an environment with one thing changed, one added and one taken away by hand; its database password; and how
-    prod looks before anything has been made.
-    """
-    state = tmp_path_factory.mktemp("state")
+    state, config = tmp_path_factory.mktemp("state"), tmp_path_factory.mktemp("config")
+    text = Path("config/dev.yaml").read_text()
+    for before, after in OTHERWISE:
+        text = text.replace(before, after)
+    (config / "dev.yaml").write_text(text)
     with mocked_aws() as session:
-        empty = app.overview("prod", session=session, state_dir=state)
-        app.provision("dev", session=session, state_dir=state, phases=("network", "security", "database"))
-        ec2 = session.client("ec2")
-        named = [{"Name": "group-name", "Values": ["reptidex-dev-rds-sg"]}]
-        group = ec2.describe_security_groups(Filters=named)["SecurityGroups"][0]["GroupId"]
-        ec2.authorize_security_group_ingress(
-            GroupId=group, IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp="0.0.0.0/0"
-        )
-        session.client("rds").modify_db_instance(DBInstanceIdentifier="reptidex-dev", BackupRetentionPeriod=1)
-        session.client("ssm").delete_parameter(Name="/reptidex/dev/redis/port")
-        secret = session.client("secretsmanager").get_secret_value(SecretId="reptidex/dev/database")["SecretString"]
-        yield Looked(app.overview("dev", session=session, state_dir=state), secret, empty)
+        where: dict[str, Any] = {"session": session, "state_dir": state}
+        empty = app.overview("prod", **where)
+        done = app.provision("dev", **SELECTED, **where)
+        again = app.plan("dev", **SELECTED, **where)
+        otherwise = app.plan("dev", **SELECTED, **where, config_dir=config)
+        imports = app.export_terraform("dev", **where)
+        secret = _deeds(session)
+        dev = app.overview("dev", **where)
+        yield Looked(empty, done.plan, again, otherwise, imports, {a: o.id for a, o in done.live.items()}, dev, secret)
+
+
+def _deeds(session: Any) -> str:
+    """What a person does by hand; answers the database password."""
+    ec2 = session.client("ec2")
+    named = [{"Name": "group-name", "Values": ["reptidex-dev-rds-sg"]}]
+    group = ec2.describe_security_groups(Filters=named)["SecurityGroups"][0]["GroupId"]
+    ec2.authorize_security_group_ingress(GroupId=group, IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp="0.0.0.0/0")
+    session.client("rds").modify_db_instance(DBInstanceIdentifier="reptidex-dev", BackupRetentionPeriod=1)
+    session.client("ssm").delete_parameter(Name="/reptidex/dev/redis/port")
+    answer = session.client("secretsmanager").get_secret_value(SecretId="reptidex/dev/database")
+    return str(json.loads(answer["SecretString"])["password"])
+
+
+# --- what plans cost ----------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_says_what_it_costs(looked: Looked) -> None:
+    found = app.cost_of_plan(load_environment("dev"), looked.otherwise)
+    assert {address: round(amount, 2) for address, amount in found.by_address.items()} == {
+        "network/nat_gateway/us-east-1b": -32.85,
+        "network/elastic_ip/us-east-1b": -3.65,
+        "database/database": 11.68,
+    }
+    assert found.fixed == pytest.approx(-32.85 - 3.65 + 11.68)
+
+
+def test_a_plan_without_changes_costs_nothing_more(looked: Looked) -> None:
+    found = app.cost_of_plan(load_environment("dev"), looked.again)
+    assert dict(found.by_address) == {}
+    assert found.before.fixed == found.after.fixed > 90
+
+
+def test_a_first_plan_costs_what_it_makes(looked: Looked) -> None:
+    found = app.cost_of_plan(load_environment("dev"), looked.first)
+    assert found.before.fixed == 0
+    assert found.by_address["network/nat_gateway/us-east-1a"] == pytest.approx(32.85)
+    assert sum(found.by_address.values()) == pytest.approx(found.fixed)
+
+
+def test_a_service_without_an_image_costs_nothing_yet(looked: Looked) -> None:
+    services = [a for a in looked.dev.plan.actions if a.address.startswith("compute/service/")]
+    assert services
+    assert not {a.address for a in services} & looked.dev.difference.by_address.keys()
+
+
+def test_the_budget_takes_the_estimate_and_a_plan_warns_beyond_the_guides(looked: Looked) -> None:
+    assert any("exceeds the budget of $150" in note for note in looked.again.notes)
+    assert not any("exceeds" in note for note in looked.otherwise.notes)
+    budget = next(a for a in looked.otherwise.actions if a.address == "monitoring/budget")
+    wanted: Any = budget.want
+    assert budget.verb == "update"
+    assert 200 < wanted.amount < 400
+
+
+def test_an_emulator_knows_no_spend_and_says_so(looked: Looked) -> None:
+    found = spend(Aws(boto3.Session("x", "x", region_name="us-east-1"), "us-east-1", read_only=True), "dev", TODAY)
+    assert found["unavailable"]
+    assert found["months"] == []
+
+
+# --- import blocks ------------------------------------------------------------------------------------------------------
+
+
+def test_import_blocks_have_the_live_ids(looked: Looked) -> None:
+    blocks, ids = blocks_of(looked.imports.text), looked.ids
+    assert looked.imports.count == len(blocks)
+    assert blocks["aws_vpc.vpc"] == ids["network/vpc"]
+    private = ids["network/private_route_table/us-east-1a"]
+    assert blocks["aws_route_table_association.private_route_table_us_east_1a_1"] == (
+        f"{ids['network/private_subnet/us-east-1a']}/{private}"
+    )
+    assert blocks["aws_s3_bucket_policy.logs_bucket"] == "reptidex-dev-logs"
+    assert blocks["aws_iam_role_policy.execution_role_start_tasks"] == "reptidex-dev-execution:start-tasks"
+    assert blocks["aws_budgets_budget.budget"] == "123456789012:reptidex-dev-monthly"
+    named = {block.split(".")[1] for block in blocks}
+    assert "database" in named
+    assert looked.imports.missing == {}
+
+
+# --- the report ---------------------------------------------------------------------------------------------------------
 
 
 def test_it_is_well_formed_and_needs_nothing_else(looked: Looked) -> None:
@@ -91,8 +203,8 @@ def test_it_is_well_formed_and_needs_nothing_else(looked: Looked) -> None:
 
 
 def test_it_holds_no_secret(looked: Looked) -> None:
-    password = json.loads(looked.secret)["password"]
-    assert password not in page(looked.dev)
+    assert looked.secret not in page(looked.dev)
+    assert looked.secret not in looked.imports.text
 
 
 def test_it_says_what_is_so(looked: Looked) -> None:
@@ -130,9 +242,6 @@ def test_before_anything_is_made_there_is_a_report_too(looked: Looked) -> None:
 
 
 def test_references_are_read_from_what_resources_name() -> None:
-    from reptiops.app.costs import configured
-    from reptiops.config import load_environment
-
     wanted = configured(load_environment("dev"))
     named = references(wanted)
     assert named["network/nat_gateway/us-east-1a"] == {
