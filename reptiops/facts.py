@@ -6,6 +6,18 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
+class Carried:
+    """What the scheduled job has with it: it runs where none of the files are that this run was started with."""
+
+    configuration: str
+    """The environment's configuration, as YAML."""
+    playbook: str
+    """The playbook that it runs, as YAML."""
+    looks: str
+    """The IAM policy of what it calls: the reads of every kind, the state, metrics and messages."""
+
+
+@dataclass(frozen=True)
 class Facts:
     """Read-only knowledge about the account and the region, gathered by `reptiops.operations.facts`."""
 
@@ -22,6 +34,8 @@ class Facts:
     """The cluster carries the tag `reptiops:parked`: services stay at 0."""
     estimate: float | None = None
     """Our own monthly estimate in US dollars, where there is one."""
+    carried: Carried | None = None
+    """Where the configuration's `schedule` is on."""
     notes: tuple[str, ...] = ()
     """What a person should know about these facts, one sentence each; shown by the plan."""
     missing: tuple[str, ...] = ()

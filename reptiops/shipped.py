@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import os
 import re
+import tempfile
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +22,8 @@ _VARIABLES: dict[Shelf, str] = {
     "playbooks": PLAYBOOK_VARIABLE,
     "prices": "REPTIOPS_PRICES_DIR",
 }
+TEXTS: dict[Shelf, str] = {"config": "REPTIOPS_CONFIG_YAML", "playbooks": "REPTIOPS_PLAYBOOK_YAML"}
+"""Variables that hold a file's text, with its `name`: what a job carries that runs where there are no files."""
 _WORDS: dict[Shelf, str] = {"config": "environment", "playbooks": "playbook", "prices": "price"}
 
 
@@ -49,7 +53,21 @@ def directories(shelf: Shelf, explicit: Path | str | None) -> tuple[Path, ...]:
 
 def _asked_for(shelf: Shelf, explicit: Path | str | None) -> Path | None:
     given = explicit or os.environ.get(_VARIABLES[shelf])
+    text = os.environ.get(TEXTS.get(shelf, ""))
+    if not given and text:
+        return _unpacked(text)
     return Path(given) if given else None
+
+
+@functools.cache
+def _unpacked(text: str) -> Path:
+    """A text that came in a variable, as a file in a directory of its own, readable by its owner only."""
+    folder = Path(tempfile.mkdtemp(prefix="reptiops-"))
+    name = re.search(r"^name: ([a-z][a-z0-9-]*)$", text, re.MULTILINE)
+    if name is None:
+        raise ConfigurationError([Mistake(f"${' or $'.join(TEXTS.values())}", 0, "name", "the text has no `name:`")])
+    (folder / f"{name[1]}.yaml").write_text(text)
+    return folder
 
 
 def known_names(shelf: Shelf, explicit: Path | str | None, pattern: re.Pattern[str]) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from reptiops.policy import Policy, Statement
 from reptiops.rights import OURS, Purpose, Right
 from reptiops.steps import documented
 
-Task = Literal["plan", "provision", "drift", "reconcile", "teardown", "adopt", "init", "cost"]
+Task = Literal["plan", "provision", "drift", "reconcile", "teardown", "adopt", "job", "init", "cost"]
 LIMIT = 6144
 """Characters of a managed policy, white space not counted."""
 _PLACE = re.compile(r"\{([\w.]+)\}")
@@ -33,6 +33,7 @@ KINDS: Mapping[Task, frozenset[Purpose]] = {
     "plan": frozenset({"read"}),
     "provision": frozenset({"read", "create", "update", "delete"}),
     "drift": frozenset({"read"}),
+    "job": frozenset({"read"}),
     "reconcile": frozenset({"read", "create", "update", "delete"}),
     "teardown": frozenset({"read", "delete"}),
     "adopt": frozenset({"read", "create"}),
@@ -45,6 +46,7 @@ OPERATIONS: Mapping[Task, tuple[Right, ...]] = {
     "plan": LOOKS,
     "provision": (*LOOKS, *parking.RIGHTS, *notify.MESSAGE, *deployments.RIGHTS),
     "drift": (*LOOKS, *who.RIGHTS, *notify.MESSAGE, *notify.METRICS),
+    "job": (*LOOKS, *notify.MESSAGE, *notify.METRICS),
     "reconcile": (*LOOKS, *who.RIGHTS, *notify.MESSAGE, *notify.METRICS),
     "teardown": (*LOOKS, *notify.MESSAGE),
     "adopt": LOOKS,
@@ -130,6 +132,11 @@ def filled_rights(
                 found.append(_filled(replace(right, when={}) if free else right, places, kind.kind()))
     beside = OPERATIONS[task] + (s3_backend.RIGHTS if env.state.bucket and task != "init" else ())
     return (*(r for r in found if r.actions), *(_filled(right, places, "") for right in beside))
+
+
+def job_policy(env: Environment, account: str, region: str) -> Policy:
+    """What the scheduled job may do, as one document: it is written into the job's role. Calls no AWS."""
+    return Policy.make(*_statements(filled_rights(env, "job", account=account, region=region)))
 
 
 def tags(action: str) -> bool:

@@ -120,6 +120,8 @@ def open_site(settings: Settings, *, blank: bool = False) -> Site:
 
     With `blank` the state that is kept is not read: it is about to be made anew.
     """
+    from reptiops.app.carried import with_carried  # it reads what rights need, and those know this module
+
     env = load_environment(settings.environment, settings.config_dir)
     if settings.overrides:
         env = _overridden(env, settings.overrides)
@@ -133,6 +135,7 @@ def open_site(settings: Settings, *, blank: bool = False) -> Site:
     records = Records(_backend(env, aws, root))
     state = State(belongs) if blank else records.load(belongs)
     facts = with_estimate(gather(aws, env, account), env)
+    facts = with_carried(facts, env, settings.config_dir, settings.playbook_dir)
     return Site(env, aws, names, facts, documented(), records, belongs, state)
 
 

@@ -26,10 +26,24 @@ FLAPPING = 3
 
 
 def observed(site: Site, workers: int = 12) -> tuple[Scope, Matcher]:
-    """A fresh look at everything, matched to what the state knows."""
+    """A fresh look at everything, matched to what the state knows. Raises Refused for a state that is not this world's."""
     scope = site.scope()
     look(scope, site.graph.kinds(), workers)
-    return scope, Matcher(scope, site.graph.kinds(), site.state)
+    matcher = Matcher(scope, site.graph.kinds(), site.state)
+    _not_lost(site, matcher)
+    return scope, matcher
+
+
+def _not_lost(site: Site, matcher: Matcher) -> None:
+    """An empty state of an environment that is there would make a comparison with nothing, and "no drift" a lie."""
+    ours = sorted(one.address for lives in matcher.all.values() for one in lives if one.address is not None)
+    if ours and not site.state.entries:
+        raise Refused(
+            f"The state in {site.records.backend.where} is empty, but {len(ours)} resources in AWS carry the tags of "
+            f"{site.env.name} ({', '.join(ours[:3])}, …): there is nothing to compare them with. Is that the right place "
+            "(--config-dir with `state.backend`, --state-dir)? If the state was lost, `reptiops state rebuild "
+            f"{site.env.name}` makes it anew. Nothing was changed."
+        )
 
 
 def drift(environment: str, *, playbook: str = "drift", **settings: Any) -> Drift:

@@ -56,9 +56,9 @@ class S3Backend:
         return f"s3://{self.bucket}/{self._prefix}"
 
     def prepare(self) -> None:
-        """The bucket has to be there: `reptiops state init` makes it."""
+        """The bucket has to be there: `reptiops state init` makes it. Asked for by listing, as a HEAD has no reason."""
         try:
-            self._client.head_bucket(Bucket=self.bucket)
+            self._client.list_objects_v2(Bucket=self.bucket, Prefix=f"{self._prefix}/", MaxKeys=1)
         except ClientError as error:
             raise self._explained(error) from error
 

@@ -11,6 +11,7 @@ from reptiops.settings.base import (
     Duration,
     Email,
     FieldName,
+    Frozen,
     Positive,
     Settings,
     duration_seconds,
@@ -120,6 +121,16 @@ class State(Settings):
         return self.backend.removeprefix("s3://").partition("/")[2].strip("/") if self.remote else ""
 
 
+Variable = Annotated[str, text(r"[A-Z][A-Z0-9_]*", "the name of an environment variable")]
+SecretArn = Annotated[
+    str,
+    text(
+        r"arn:aws[a-z-]*:(secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:\S+|ssm:[a-z0-9-]+:[0-9]{12}:parameter/\S+)",
+        "the ARN of a secret in Secrets Manager or of a parameter in SSM",
+    ),
+]
+
+
 class Schedule(Settings):
     """The scheduled run of `playbook`: EventBridge Scheduler starts a Fargate task of `image`."""
 
@@ -129,6 +140,8 @@ class Schedule(Settings):
     image: Annotated[str, Field(min_length=1, max_length=512)] | None = None
     cpu: int = min(FARGATE_MEMORY)
     memory: int = min(FARGATE_MEMORY[min(FARGATE_MEMORY)])
+    secrets: Frozen[Variable, SecretArn] = Field(default_factory=dict, validate_default=True)
+    """Environment variable → ARN of the secret or parameter that ECS puts into it, such as the webhook's address."""
 
     @property
     def every_seconds(self) -> int:

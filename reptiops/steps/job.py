@@ -4,55 +4,24 @@ from __future__ import annotations
 
 from reptiops.config import Environment
 from reptiops.facts import Facts
-from reptiops.policy import Policy, Statement, allow
+from reptiops.policy import Policy, allow
 from reptiops.resources.ecs_tasks import Container, PinnedContainer
-from reptiops.steps.access import LOOK, Arns, put_metrics
+from reptiops.shipped import TEXTS
+from reptiops.steps.access import Arns
 
 NAME = "reptiops"
-READ = [
-    "acm:DescribeCertificate",
-    "acm:ListCertificates",
-    "acm:ListTagsForCertificate",
-    "budgets:ListTagsForResource",
-    "budgets:ViewBudget",
-    "cloudfront:Get*",
-    "cloudfront:List*",
-    "cloudtrail:DescribeTrails",
-    "cloudtrail:GetEventSelectors",
-    "cloudtrail:GetTrailStatus",
-    "cloudtrail:ListTags",
-    "cloudtrail:LookupEvents",
-    "ecr:GetLifecyclePolicy",
-    "iam:GetAccountAuthorizationDetails",
-    "iam:GetRole",
-    "iam:ListRoles",
-    "rds:ListTagsForResource",
-    "route53:GetHostedZone",
-    "route53:List*",
-    "s3:GetBucket*",
-    "s3:GetEncryptionConfiguration",
-    "s3:GetLifecycleConfiguration",
-    "s3:ListAllMyBuckets",
-    "scheduler:Get*",
-    "scheduler:List*",
-    "secretsmanager:DescribeSecret",
-    "secretsmanager:GetResourcePolicy",
-    "secretsmanager:ListSecrets",
-    "sns:Get*",
-    "sns:List*",
-    "ssm:GetParametersByPath",
-    "ssm:ListTagsForResource",
-    "sts:GetCallerIdentity",
-]
-"""What looking at everything takes, beside LOOK: settings, never the value of a secret."""
 
 
 def container(env: Environment, facts: Facts, log_group: str) -> dict[str, Container]:
-    """The tool's image with the command of the job."""
+    """The tool's image with the command of the job, and with it the configuration and the playbook: the image has none."""
+    carried = facts.carried
+    texts = {TEXTS["config"]: carried.configuration, TEXTS["playbooks"]: carried.playbook} if carried else {}
     return {
         NAME: PinnedContainer(
             image=env.schedule.image or "",
             command=("run", env.schedule.playbook, env.name, "--json"),
+            environment=texts,
+            secrets=dict(env.schedule.secrets),
             log_group=log_group,
             log_region=facts.region,
             log_prefix=NAME,
@@ -61,7 +30,7 @@ def container(env: Environment, facts: Facts, log_group: str) -> dict[str, Conta
 
 
 def may_start(env: Environment, facts: Facts) -> dict[str, Policy]:
-    """What ECS does before the job starts: pull the image, where it is one of this account's, and open the log."""
+    """What ECS does before the job starts: pull the image, where ECR holds it, fetch its secrets, and open the log."""
     arns = Arns(env, facts)
     group = arns.of("logs", f"log-group:{env.log_group(NAME)}")
     statements = [allow(["logs:CreateLogStream", "logs:PutLogEvents"], [f"{group}:*"])]
@@ -69,7 +38,15 @@ def may_start(env: Environment, facts: Facts) -> dict[str, Policy]:
     if repository:
         pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
         statements += [allow(["ecr:GetAuthorizationToken"], ["*"]), allow(pull, [repository])]
+    for action, service in (("secretsmanager:GetSecretValue", "secretsmanager"), ("ssm:GetParameters", "ssm")):
+        arns_of = [_whole(arn) for arn in env.schedule.secrets.values() if arn.split(":")[2] == service]
+        statements += [allow([action], sorted(set(arns_of)))] if arns_of else []
     return {"start": Policy.make(*statements)}
+
+
+def _whole(arn: str) -> str:
+    """The ARN of a secret without the key, stage and version of it that a container may name behind it."""
+    return ":".join(arn.split(":")[:7])
 
 
 def _repository(env: Environment, facts: Facts) -> str | None:
@@ -82,24 +59,9 @@ def _repository(env: Environment, facts: Facts) -> str | None:
     return f"arn:{facts.partition}:ecr:{parts[3]}:{parts[0]}:repository/{name}"
 
 
-def may_do(env: Environment, facts: Facts) -> dict[str, Policy]:
+def may_do(facts: Facts) -> dict[str, Policy]:
     """Look at everything; write the state, the metrics and the message; and nothing in the environment itself."""
-    arns = Arns(env, facts)
-    topic = arns.of("sns", env.topic_name)
-    return {
-        "look": Policy.make(allow([*LOOK, *READ], ["*"])),
-        "tell": Policy.make(*_state(env, facts), put_metrics(env), allow(["sns:Publish"], [topic])),
-    }
-
-
-def _state(env: Environment, facts: Facts) -> list[Statement]:
-    bucket = f"arn:{facts.partition}:s3:::{env.state.bucket}"
-    prefix = "/".join(part for part in (env.state.prefix, env.name) if part)
-    only = {"StringLike": {"s3:prefix": [f"{prefix}/*"]}}
-    return [
-        allow(["s3:ListBucket"], [bucket], condition=only),
-        allow(["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], [f"{bucket}/{prefix}/*"]),
-    ]
+    return {"look": Policy.of(facts.carried.looks)} if facts.carried else {}
 
 
 def may_run(env: Environment, facts: Facts) -> dict[str, Policy]:

@@ -326,7 +326,7 @@ def job_role(env: Environment, facts: Facts) -> Role | None:
     if not env.schedule.enabled:
         return None
     trust = assumed_by_tasks(Arns(env, facts))
-    return Role(env.named("job"), trust, job.may_do(env, facts), description="The scheduled job runs with it")
+    return Role(env.named("job"), trust, job.may_do(facts), description="The scheduled job runs with it")
 
 
 @step()
