@@ -75,6 +75,9 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "export terraform-import": (
         ("reptiops export terraform-import dev --sandbox -o import.tf", "import blocks with the live ids"),
+    "policy": (
+        ("reptiops policy dev", "what provision needs: attach all of them to one role"),
+        ("reptiops policy dev --for drift --output ./policies", "what a drift job needs, as files for IAM"),
     ),
     "graph": (("reptiops graph dev --format mermaid", "a diagram to paste"),),
     "schema": (("reptiops schema environment", "the JSON Schema of config/<env>.yaml, for editors"),),

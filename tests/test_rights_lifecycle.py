@@ -1,0 +1,182 @@
+"""Every call of a life, held against the policies that reptiops prints for itself: nothing is called that is not granted,
+and nothing is granted that is never called.
+
+The second half is shown here for the operations, and for the kinds by the contract test, each for itself.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reptiops import app
+from reptiops.app import states
+from reptiops.app.rights import policies
+from reptiops.config import environment_file
+from reptiops.operations import facts, notify, parking, s3_backend, who
+from reptiops.testing import mocked_aws, push_images
+from tests.iam_actions import actions
+from tests.recorder import Call, Recorder
+
+ACCOUNT = "123456789012"
+Life = dict[str, list[Call]]
+"""Calls by what the policy is for."""
+
+
+class Phases:
+    """Sorts what a recorder sees by what the tool was doing."""
+
+    def __init__(self, recorder: Recorder):
+        self._recorder, self._seen = recorder, 0
+        self.life: Life = {}
+
+    def over(self, task: str) -> None:
+        """What was called since the last time belongs to this task."""
+        self.life.setdefault(task, []).extend(self._recorder.calls[self._seen :])
+        self._seen = len(self._recorder.calls)
+
+
+@pytest.fixture(scope="module")
+def where(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    directory = tmp_path_factory.mktemp("config")
+    shutil.copy(environment_file("prod"), directory)
+    text = environment_file("dev").read_text()
+    scaled = text.replace("scaling: null", "scaling: {min: 1, max: 2, cpu: 65, memory: 65}", 1)
+    assert scaled != text
+    (directory / "dev.yaml").write_text(scaled)
+    with mocked_aws() as session:
+        yield {"session": session, "config_dir": directory, "state_dir": directory / "state"}
+
+
+@pytest.fixture(scope="module")
+def phases(where: dict[str, Any]) -> Phases:
+    """A life of dev with all that is done to it, and a shorter one of prod, side by side in one account."""
+    recorded = Phases(Recorder(where["session"]))
+    app.plan("dev", **where)
+    recorded.over("plan")
+    app.provision("dev", only=("compute/repository",), **where)
+    push_images(where["session"], app.open_site(app.Settings("dev", **where)).env, ("repti-core", "web-public"))
+    app.provision("dev", **where)
+    app.stop("dev", **where)
+    app.start("dev", **where)
+    recorded.over("provision")
+    _by_hand(where["session"])
+    found = app.drift("dev", **where).findings
+    assert len(found) >= 3
+    app.who("dev", found[:1], **where)
+    app.notify("dev", "drift", found, **where)
+    recorded.over("drift")
+    assert app.reconcile("dev", yes=True, **where).mended
+    recorded.over("reconcile")
+    app.teardown("dev", **where)
+    recorded.over("teardown")
+    _kept_in_s3(where["config_dir"])
+    states.init("dev", **where)
+    recorded.over("init")
+    states.rebuild("dev", **where)
+    recorded.over("provision")
+    return recorded
+
+
+@pytest.fixture(scope="module")
+def prod(where: dict[str, Any], phases: Phases) -> Life:
+    recorded = Phases(Recorder(where["session"]))
+    app.provision("prod", **where)
+    recorded.over("provision")
+    app.drift("prod", **where)
+    recorded.over("drift")
+    app.teardown("prod", allow_protected=True, **where)
+    recorded.over("teardown")
+    return recorded.life
+
+
+def _kept_in_s3(directory: Path) -> None:
+    file = directory / "dev.yaml"
+    file.write_text(file.read_text().replace("backend: local ", "backend: s3://reptidex-states/tool "))
+
+
+def _by_hand(session: Any) -> None:
+    ec2 = session.client("ec2")
+    (group,) = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["reptidex-dev-rds-sg"]}])[
+        "SecurityGroups"
+    ]
+    ec2.authorize_security_group_ingress(
+        GroupId=group["GroupId"], IpProtocol="tcp", FromPort=5432, ToPort=5432, CidrIp="0.0.0.0/0"
+    )
+    session.client("logs").put_retention_policy(logGroupName="/ecs/dev/repti-core", retentionInDays=1)
+    session.client("ssm").delete_parameter(Name="/reptidex/dev/database/host")
+
+
+def check_granted(environment: str, task: Any, calls: list[Call], where: dict[str, Any]) -> None:
+    """Each call's actions are granted, on resources whose names its parameters bear out."""
+    documents = policies(environment, task, account=ACCOUNT, config_dir=where["config_dir"])
+    granted: dict[str, set[str]] = {}
+    for document in documents:
+        for statement in json.loads(document.json())["Statement"]:
+            for action in statement["Action"]:
+                granted.setdefault(action, set()).update(statement["Resource"])
+    missing = {}
+    for call in calls:
+        for action in actions(call.service, call.operation, call.parameters):
+            if not any(_about(pattern, call.parameters) for pattern in granted.get(action, ())):
+                missing[action, call.by] = call.parameters
+    assert not missing
+
+
+def _about(pattern: str, parameters: Any) -> bool:
+    """Whether some text in the parameters is the ARN, or its last part a name, that the pattern allows."""
+    name = pattern.rsplit(":", 1)[-1] if ":log-group:" not in pattern else pattern.split(":log-group:")[1]
+    endings = {pattern, name, name.split("/", 1)[-1], name.split("/")[-1], name.removesuffix(":*")}
+    if any(set(ending) <= set("*?-:") for ending in endings):
+        return True  # an id that only AWS knows; the condition on tags is IAM's to test
+    return any(fnmatchcase(text, ending) for text in _texts(parameters) for ending in endings)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from _texts(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _texts(one)
+
+
+@pytest.mark.parametrize("task", ["init", "plan", "provision", "drift", "reconcile", "teardown"])
+def test_dev_calls_nothing_that_is_not_granted(task: str, phases: Phases, where: dict[str, Any]) -> None:
+    check_granted("dev", task, phases.life[task], where)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("task", ["provision", "drift", "teardown"])
+def test_prod_calls_nothing_that_is_not_granted(task: str, prod: Life, where: dict[str, Any]) -> None:
+    check_granted("prod", task, prod[task], where)
+
+
+OPERATIONS = {
+    "operations.facts": facts.RIGHTS,
+    "operations.notify": (*notify.MESSAGE, *notify.METRICS),
+    "operations.parking": parking.RIGHTS,
+    "operations.s3_backend": (*s3_backend.RIGHTS, *s3_backend.MAKING),
+    "operations.who": who.RIGHTS,
+}
+
+
+@pytest.mark.parametrize("module", sorted(OPERATIONS))
+def test_operations_declare_what_they_call_and_call_what_they_declare(module: str, phases: Phases) -> None:
+    calls = [call for calls in phases.life.values() for call in calls if call.by == module]
+    called = {action for call in calls for action in actions(call.service, call.operation, call.parameters)}
+    assert called == {action for right in OPERATIONS[module] for action in right.actions}
+
+
+def test_every_call_belongs_to_a_kind_or_an_operation_that_declares(phases: Phases) -> None:
+    authors = {call.by for calls in phases.life.values() for call in calls if actions(call.service, call.operation, {})}
+    kinds = {kind.kind() for kind in app.steps_of(None)[0].kinds()}
+    assert authors <= kinds | OPERATIONS.keys()
