@@ -19,7 +19,7 @@ from reptiops import app
 from reptiops.app import states
 from reptiops.app.rights import policies
 from reptiops.config import environment_file
-from reptiops.operations import facts, notify, parking, s3_backend, who
+from reptiops.operations import facts, notify, parking, preflight, s3_backend, who
 from reptiops.testing import mocked_aws, push_images
 from tests.iam_actions import actions
 from tests.recorder import Call, Recorder
@@ -164,6 +164,7 @@ OPERATIONS = {
     "operations.facts": facts.RIGHTS,
     "operations.notify": (*notify.MESSAGE, *notify.METRICS),
     "operations.parking": parking.RIGHTS,
+    "operations.preflight": preflight.RIGHTS,
     "operations.s3_backend": (*s3_backend.RIGHTS, *s3_backend.MAKING),
     "operations.who": who.RIGHTS,
 }

@@ -13,6 +13,7 @@ from reptiops.app.leaving import export_cloudformation, export_terraform, write_
 from reptiops.app.office_hours import Parked, start, stop
 from reptiops.app.overview import Overview, overview
 from reptiops.app.planned import PlanMoved, documented_plan
+from reptiops.app.preflight import preflight
 from reptiops.app.provisioning import Outcome, declared, plan, provision, steps_of
 from reptiops.app.recovery import RollbackIncomplete, in_doubt, roll_back
 from reptiops.app.removal import Teardown, teardown
@@ -84,6 +85,7 @@ __all__ = [
     "plan",
     "plan_site",
     "policies",
+    "preflight",
     "provision",
     "reconcile",
     "refresh_prices",

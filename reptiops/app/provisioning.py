@@ -13,13 +13,14 @@ from reptiops.app.costs import configured
 from reptiops.app.diagnosis import diagnose
 from reptiops.app.failure import Choose, OnFailure, handle_failure
 from reptiops.app.planned import hold_to
+from reptiops.app.preflight import found as in_the_way
 from reptiops.app.runs import Stop, announce, interrupted, writing
 from reptiops.app.site import Refused, Settings, Site, foretold, open_site, plan_site, select
 from reptiops.config import load_environment
 from reptiops.engine.apply import Apply
 from reptiops.engine.calls import Work
 from reptiops.engine.eta import Countdown
-from reptiops.engine.events import Sink
+from reptiops.engine.events import Event, Sink
 from reptiops.engine.graph import PHASES, Graph
 from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, make
 from reptiops.engine.remove import Doomed, Remove
@@ -101,6 +102,7 @@ def provision(
     if not made.changes:
         _record(site, made, options.tell, scope)
         return Outcome(made, made.live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts)
+    _ready(site, made, options.tell)
     asked = time.monotonic()
     if not approve(made):
         raise Refused("Nothing was changed.")
@@ -126,6 +128,17 @@ def provision(
         live, left = _verify(site, work, selection)
     announce(site, book, f"provisioned, {len(made.changes)} changes", options.tell)
     return Outcome(made, live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts, left)
+
+
+def _ready(site: Site, made: Plan, tell: Sink) -> None:
+    """The preflight: warnings are told, errors refuse the run, all of them at once."""
+    notes = in_the_way(site, made)
+    for note in notes:
+        if note.level == "warning" and note.about != "images":  # those the plan shows
+            tell(Event("note", text=f"preflight: {note.about}: {note.text}"))
+    errors = [f"  {n.about}: {n.text}" + (f": {n.do}" if n.do else "") for n in notes if n.level == "error"]
+    if errors:
+        raise Refused("\n".join(("AWS would refuse this before it is done:", *errors, "Nothing was changed.")))
 
 
 def _record(site: Site, made: Plan, tell: Sink, scope: Scope) -> None:

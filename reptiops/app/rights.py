@@ -19,12 +19,12 @@ from reptiops.engine.plan import wanted_actions
 from reptiops.engine.resource import Resource, is_unknown
 from reptiops.errors import ReptiopsError
 from reptiops.facts import Facts
-from reptiops.operations import deployments, facts, notify, parking, prices, s3_backend, spend, who
+from reptiops.operations import deployments, facts, notify, parking, preflight, prices, s3_backend, spend, who
 from reptiops.policy import Policy, Statement
 from reptiops.rights import OURS, Purpose, Right
 from reptiops.steps import documented
 
-Task = Literal["plan", "provision", "drift", "reconcile", "teardown", "adopt", "job", "init", "cost"]
+Task = Literal["plan", "provision", "drift", "reconcile", "teardown", "adopt", "job", "init", "cost", "preflight"]
 LIMIT = 6144
 """Characters of a managed policy, white space not counted."""
 _PLACE = re.compile(r"\{([\w.]+)\}")
@@ -39,18 +39,20 @@ KINDS: Mapping[Task, frozenset[Purpose]] = {
     "adopt": frozenset({"read", "create"}),
     "init": frozenset(),
     "cost": frozenset(),
+    "preflight": frozenset({"read"}),
 }
 """What a task does to resources. A provision deletes too: what is undeclared, replaced, or rolled back."""
 LOOKS = facts.RIGHTS
 OPERATIONS: Mapping[Task, tuple[Right, ...]] = {
     "plan": LOOKS,
-    "provision": (*LOOKS, *parking.RIGHTS, *notify.MESSAGE, *deployments.RIGHTS),
+    "provision": (*LOOKS, *preflight.RIGHTS, *parking.RIGHTS, *notify.MESSAGE, *deployments.RIGHTS),
     "drift": (*LOOKS, *who.RIGHTS, *notify.MESSAGE, *notify.METRICS),
     "job": (*LOOKS, *notify.MESSAGE, *notify.METRICS),
     "reconcile": (*LOOKS, *who.RIGHTS, *notify.MESSAGE, *notify.METRICS),
     "teardown": (*LOOKS, *notify.MESSAGE),
     "adopt": LOOKS,
     "init": s3_backend.MAKING,
+    "preflight": (*LOOKS, *preflight.RIGHTS, *preflight.SIMULATE),
     "cost": (*LOOKS, *prices.RIGHTS, *spend.RIGHTS),
 }
 """What a task calls beside the kinds."""

@@ -39,6 +39,7 @@ COMMANDS = {
     "export": "reptiops.cli.export",
     "validate": "reptiops.cli.offline",
     "graph": "reptiops.cli.offline",
+    "preflight": "reptiops.cli.rights",
     "policy": "reptiops.cli.rights",
     "version": "reptiops.cli.offline",
     "sandbox": "reptiops.cli.sandbox",

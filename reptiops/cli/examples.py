@@ -68,16 +68,20 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "report": (
         ("reptiops report dev --sandbox -o report.html", "architecture, drift, last run, cost; open it in a browser"),
     ),
-    "policy": (("reptiops policy dev --for drift", "the least rights that a drift job needs"),),
+    "preflight": (
+        ("reptiops preflight dev --sandbox", "quotas, versions, names: what would stop a provision"),
+        ("reptiops preflight prod --simulate", "also whether IAM lets these credentials do it"),
+    ),
+    "policy": (
+        ("reptiops policy dev", "what provision needs: attach all of them to one role"),
+        ("reptiops policy dev --for drift --output ./policies", "what a drift job needs, as files for IAM"),
+    ),
     "export": (("reptiops export cloudformation dev -o cloudformation", "templates that make the same environment"),),
     "export cloudformation": (
         ("reptiops export cloudformation dev -o cloudformation", "vpc.yaml, security.yaml, …, parameters/dev.json"),
     ),
     "export terraform-import": (
         ("reptiops export terraform-import dev --sandbox -o import.tf", "import blocks with the live ids"),
-    "policy": (
-        ("reptiops policy dev", "what provision needs: attach all of them to one role"),
-        ("reptiops policy dev --for drift --output ./policies", "what a drift job needs, as files for IAM"),
     ),
     "graph": (("reptiops graph dev --format mermaid", "a diagram to paste"),),
     "schema": (("reptiops schema environment", "the JSON Schema of config/<env>.yaml, for editors"),),

@@ -1,4 +1,4 @@
-"""`policy`: what reptiops itself may do, printed before anybody has to find out by refusals."""
+"""`policy` and `preflight`: what reptiops itself may do, and what would stop it, before anybody finds out by refusals."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, get_args
 import click
 
 from reptiops import app
+from reptiops.cli.options import selectable, shared, show_json, site_settings
 
 
 @click.command()
@@ -47,3 +48,23 @@ def policy(env: str, task: app.Task, output: Path | None, **given: Any) -> None:
         file = output / f"reptiops-{env}-{task}-{number}.json"
         file.write_text(json.dumps(document, separators=(",", ":")) + "\n")
         click.echo(str(file))
+
+
+@click.command()
+@click.argument("env")
+@click.option("--simulate", is_flag=True, help="Ask IAM whether these credentials may do all of it.")
+@selectable
+@shared
+def preflight(env: str, simulate: bool, phases: tuple[str, ...], only: tuple[str, ...], **given: Any) -> None:
+    """Show what would stop a provision of ENV: quotas, versions, names, rights. Reads only; exits 4 on an error."""
+    made, notes = app.preflight(env, phases=phases, only=only, rights=simulate, **site_settings(given))
+    if given["as_json"]:
+        show_json([vars(note) for note in notes])
+    else:
+        for note in notes:
+            click.echo(f"{note.level}: {note.about}: {note.text}" + (f" ({note.do})" if note.do else ""))
+        errors = sum(note.level == "error" for note in notes)
+        if not given["quiet"]:
+            click.echo(f"{len(made.changes)} changes are planned; {errors} errors, {len(notes) - errors} warnings.")
+    if any(note.level == "error" for note in notes):
+        raise SystemExit(4)

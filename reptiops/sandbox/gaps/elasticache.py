@@ -16,6 +16,17 @@ def fill() -> None:
     _replication_groups()
     _changes()
     _members()
+    _versions()
+
+
+def _versions() -> None:
+    from moto.core.responses import ActionResult
+    from moto.elasticache.responses import ElastiCacheResponse
+
+    @add(ElastiCacheResponse, "describe_cache_engine_versions")
+    def offered(self: Any) -> ActionResult:
+        found = [{"Engine": "redis", "EngineVersion": version} for version in PATCHES.values()]
+        return ActionResult({"CacheEngineVersions": found if self._get_param("Engine") == "redis" else []})
 
 
 def _subnet_groups() -> None:

@@ -12,6 +12,7 @@ OFFERED = {
     "17": tuple(f"17.{minor}" for minor in range(5, 11)),
 }
 """What AWS creates (aws-facts 0.1): 15.7 is not among it."""
+FAMILIES = frozenset({"t3", "t4g", "m5", "m6g", "m6i", "m7g", "m7i", "r5", "r6g", "r6i", "r7g", "r7i"})
 DEFAULTS = {
     "rds.force_ssl": ("1", "dynamic"),
     "log_min_duration_statement": ("-1", "dynamic"),
@@ -48,6 +49,18 @@ def _versions() -> None:
             if family in (None, f"postgres{major}") and version in (None, one, major)
         ]
         return ActionResult({"DBEngineVersions": found if self.params.get("Engine", "postgres") == "postgres" else []})
+
+    @replace(RDSResponse, "describe_orderable_db_instance_options")
+    def orderable(_: Any, self: Any) -> ActionResult:
+        """Every class of the families that run PostgreSQL, with the versions on offer."""
+        asked, size = self.params.get("EngineVersion"), self.params.get("DBInstanceClass", "")
+        offered = self.params.get("Engine") == "postgres" and asked in {
+            v for minors in OFFERED.values() for v in minors
+        }
+        names = {"Engine": "postgres", "EngineVersion": asked, "DBInstanceClass": size, "Vpc": True}
+        fits = offered and size.split(".")[:1] == ["db"] and size.split(".")[1] in FAMILIES
+        options = [{**names, "StorageType": storage} for storage in ("gp2", "gp3", "io1", "io2")] if fits else []
+        return ActionResult({"OrderableDBInstanceOptions": options})
 
 
 def _parameters() -> None:

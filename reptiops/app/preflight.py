@@ -1,0 +1,88 @@
+"""`preflight`: everything that would stop a provision, found before its first write and told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from reptiops.app.rights import filled_rights
+from reptiops.app.site import Settings, Site, open_site, plan_site, select
+from reptiops.engine.plan import Action, Plan
+from reptiops.engine.resource import is_unknown
+from reptiops.operations.preflight import Needs, Note, check
+from reptiops.operations.simulation import simulate
+from reptiops.resources.ec2 import ElasticIp, Subnet, Vpc
+from reptiops.resources.ecs import Service
+from reptiops.resources.ecs_tasks import TaskDefinition
+from reptiops.resources.elasticache import ReplicationGroup
+from reptiops.resources.rds import Instance
+from reptiops.resources.s3 import Bucket
+
+CPU_UNITS = 1024
+"""Of ECS, in one vCPU."""
+
+
+def preflight(
+    environment: str, *, phases: Iterable[str] = (), only: Iterable[str] = (), rights: bool = False, **settings: Any
+) -> tuple[Plan, tuple[Note, ...]]:
+    """The plan, and what stands in its way. With `rights` IAM is asked whether these credentials may do it. Reads only."""
+    site = open_site(Settings(environment, **settings))
+    made = plan_site(site, select(phases, only))
+    notes = found(site, made)
+    if rights:
+        notes += simulate(
+            site.aws, filled_rights(site.env, "provision", account=site.names.account, region=site.aws.region)
+        )
+    return made, tuple(sorted(notes))
+
+
+def found(site: Site, made: Plan) -> tuple[Note, ...]:
+    """What stands in the way of a plan. A plan that makes nothing costs no call."""
+    missing = [Note("error", "facts", text) for text in site.facts.missing]
+    foreign = [
+        Note(
+            "error",
+            action.address,
+            f"{action.live.id if action.live else ''} exists and nothing says that reptiops made it".strip(),
+            "adopt it, rename it in the configuration, or remove it",
+        )
+        for action in made.actions
+        if action.verb == "foreign"
+    ]
+    images = [Note("warning", "images", text) for text in site.facts.notes if text.startswith("no image yet")]
+    needs = needs_of(made)
+    return (*missing, *foreign, *images, *(check(site.aws, needs) if needs is not None else ()))
+
+
+def needs_of(made: Plan) -> Needs | None:
+    """What a plan makes that AWS may refuse; None if it makes nothing."""
+    creates = [a for a in made.actions if a.verb in ("create", "replace") and a.want is not None]
+    if not creates:
+        return None
+    database = next((w for w in _wanted(creates, Instance)), None)
+    cache = next((w for w in _wanted(creates, ReplicationGroup)), None)
+    return Needs(
+        seconds=made.forecast.seconds if made.forecast else 0.0,
+        addresses=len(list(_wanted(creates, ElasticIp))),
+        vpcs=len(list(_wanted(creates, Vpc))),
+        vcpus=_vcpus(creates, made.actions),
+        zones=frozenset(subnet.zone for subnet in _wanted(creates, Subnet)),
+        database=database and (database.engine, database.version, database.instance_class, database.storage_type),
+        cache=cache and (cache.engine, cache.version),
+        buckets={a.address: a.want.name for a in creates if isinstance(a.want, Bucket) and not is_unknown(a.want.name)},
+    )
+
+
+def _wanted(creates: Iterable[Action], kind: type[Any]) -> Iterable[Any]:
+    return (action.want for action in creates if isinstance(action.want, kind))
+
+
+def _vcpus(creates: Iterable[Action], actions: Iterable[Action]) -> float:
+    """Tasks of new services times the size of their task definitions; both have the service's name in their address."""
+    sizes = {a.address.rsplit("/", 1)[-1]: a.want.cpu for a in actions if isinstance(a.want, TaskDefinition)}
+    units = 0
+    for action in creates:
+        if isinstance(action.want, Service):
+            count = action.want.first_desired if action.want.desired is None else action.want.desired
+            units += count * sizes.get(action.address.rsplit("/", 1)[-1], 0)
+    return units / CPU_UNITS

@@ -1,0 +1,193 @@
+"""What a preflight finds, held against an account in which it is so."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.credentials import Credentials
+
+from reptiops import app
+from reptiops.app.preflight import needs_of
+from reptiops.app.rights import filled_rights, policies
+from reptiops.app.site import Refused
+from reptiops.aws import Aws
+from reptiops.config import load_environment
+from reptiops.operations.preflight import Needs, Note, check
+from reptiops.operations.simulation import principal, simulate
+from reptiops.testing import mocked_aws
+from tests.inventory import inventory
+
+ACCOUNT = "123456789012"
+NEEDS = Needs(
+    seconds=600,
+    addresses=2,
+    vpcs=1,
+    vcpus=4,
+    zones=frozenset({"us-east-1a", "us-east-1b"}),
+    database=("postgres", "15.19", "db.t4g.micro", "gp3"),
+    cache=("redis", "7.0"),
+    buckets={"storage/bucket/uploads": "reptidex-dev-uploads"},
+)
+
+
+@pytest.fixture
+def session() -> Iterator[Any]:
+    with mocked_aws() as made:
+        yield made
+
+
+def quotas(session: Any, **values: float) -> None:
+    """Service Quotas answers these, by service."""
+
+    def answer(params: Any, **_: Any) -> Any:
+        service = json.loads(params["body"])["ServiceCode"]
+        return AWSResponse("", 200, {}, None), {"Quota": {"Value": values[service]}}
+
+    session._session.register("before-call.service-quotas.GetServiceQuota", answer)
+
+
+def told(session: Any, needs: Needs) -> dict[str, Note]:
+    return {note.about: note for note in check(Aws(session, "us-east-1", read_only=True), needs)}
+
+
+def test_nothing_stands_in_the_way_of_what_fits(session: Any) -> None:
+    quotas(session, ec2=5, vpc=5, fargate=16)
+    assert told(session, NEEDS) == {}
+
+
+FITS: dict[str, tuple[Callable[[Needs], Needs], str]] = {
+    "Elastic IPs": (lambda n: replace(n, addresses=6), "6 more are needed and 0 of 5 are used"),
+    "VPCs": (lambda n: replace(n, vpcs=5), "5 more are needed and 1 of 5 are used"),
+    "Fargate vCPUs": (lambda n: replace(n, vcpus=17), "17 more are needed and 0 of 16 are used"),
+    "zones": (lambda n: replace(n, zones=frozenset({"us-east-1z"})), "us-east-1z is not available"),
+    "database": (
+        lambda n: replace(n, database=("postgres", "15.7", "db.t4g.micro", "gp3")),
+        "no db.t4g.micro with postgres 15.7",
+    ),
+    "cache": (lambda n: replace(n, cache=("redis", "9.9")), "no redis 9.9"),
+}
+
+
+def test_everything_that_does_not_fit_is_found_at_once(session: Any) -> None:
+    quotas(session, ec2=5, vpc=5, fargate=16)
+    needs = NEEDS
+    for change, _ in FITS.values():
+        needs = change(needs)
+    found = told(session, needs)
+    assert {about: note.level for about, note in found.items()} == dict.fromkeys(FITS, "error")
+    for about, (_, text) in FITS.items():
+        assert text in found[about].text
+        assert found[about].do
+
+
+def test_a_quota_that_is_just_enough_warns_of_updates(session: Any) -> None:
+    quotas(session, ec2=5, vpc=5, fargate=6)
+    found = told(session, NEEDS)
+    assert {about: note.level for about, note in found.items()} == {"Fargate vCPUs": "warning"}
+
+
+def test_a_name_of_another_account_and_a_database_that_takes_no_such_storage(session: Any) -> None:
+    def taken(**_: Any) -> Any:
+        return AWSResponse("", 403, {}, None), {"Error": {"Code": "403", "Message": "Forbidden"}}
+
+    session._session.register("before-call.s3.HeadBucket", taken)
+    needs = Needs(buckets=NEEDS.buckets, database=("postgres", "15.19", "db.t4g.micro", "magnetic"))
+    found = told(session, needs)
+    assert "belongs to another account" in found["storage/bucket/uploads"].text
+    assert "takes no magnetic" in found["database"].text
+
+
+def test_what_cannot_be_asked_is_said(session: Any) -> None:
+    def denied(**_: Any) -> Any:
+        return AWSResponse("", 400, {}, None), {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
+
+    session._session.register("before-call.service-quotas.GetServiceQuota", denied)
+    found = told(session, Needs(addresses=1, vcpus=1))
+    assert {n.level for n in found.values()} == {"warning"}
+    assert all("may not call GetServiceQuota" in n.text for n in found.values())
+
+
+@pytest.mark.parametrize(("minutes", "levels"), [(5, ["error"]), (60, [])])
+def test_credentials_must_outlive_the_run(session: Any, minutes: int, levels: list[str]) -> None:
+    credentials = Credentials("testing", "testing", "testing")
+    credentials._expiry_time = datetime.now(UTC) + timedelta(minutes=minutes)
+    session._session._credentials = credentials
+    assert [note.level for note in check(Aws(session, "us-east-1"), Needs(seconds=600))] == levels
+
+
+def test_a_plan_that_makes_nothing_costs_no_call(session: Any, tmp_path: Path) -> None:
+    where = {"session": session, "state_dir": tmp_path}
+    made, notes = app.preflight("dev", **where)
+    needs = needs_of(made)
+    assert needs is not None
+    assert (needs.addresses, needs.vpcs, len(needs.zones), needs.cache) == (2, 1, 2, ("redis", "7.0"))
+    assert needs.seconds > 60
+    assert not any(note.level == "error" for note in notes)
+    assert needs_of(replace(made, actions=())) is None
+
+
+def test_a_provision_is_refused_before_its_first_write(session: Any, tmp_path: Path) -> None:
+    quotas(session, ec2=1, vpc=1, fargate=6)
+    before = inventory(session)
+    with pytest.raises(Refused) as refused:
+        app.provision("dev", session=session, state_dir=tmp_path, overrides={"database.version": "15.19"})
+    assert refused.value.exit_code == 4
+    assert "Elastic IPs: 2 more are needed and 0 of 1 are used" in str(refused.value)
+    assert "VPCs: 1 more are needed and 1 of 1 are used" in str(refused.value)
+    assert inventory(session) == before
+
+
+def test_iam_is_asked_what_it_allows(session: Any) -> None:
+    iam = session.client("iam")
+    role = iam.create_role(RoleName="ops", AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}')
+    arn = role["Role"]["Arn"]
+    aws = Aws(_As(session, arn), "us-east-1")
+    rights = filled_rights(load_environment("dev"), "provision", account=ACCOUNT)
+    refused = {note.about for note in simulate(aws, rights)}
+    assert refused == {action for right in rights for action in right.actions}
+    for number, policy in enumerate(policies("dev", "provision", account=ACCOUNT)):
+        iam.put_role_policy(RoleName="ops", PolicyName=f"p{number}", PolicyDocument=policy.json())
+    assert simulate(aws, rights) == ()
+    iam.put_role_policy(
+        RoleName="ops",
+        PolicyName="deny",
+        PolicyDocument='{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "rds:Create*", "Resource": "*"}]}',
+    )
+    notes = simulate(aws, rights)
+    assert {n.about for n in notes} >= {"rds:CreateDBInstance", "rds:CreateDBSubnetGroup"}
+    assert all(n.about.startswith("rds:Create") and "explicitDeny" in n.text for n in notes)
+
+
+class _As:
+    """A session that signs in as a role: only who it is differs."""
+
+    def __init__(self, session: Any, arn: str):
+        self._given, self._arn = session, arn.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/") + "/me"
+
+    def client(self, name: str, **more: Any) -> Any:
+        client = self._given.client(name, **more)
+        if name == "sts":
+            answer = {"Arn": self._arn, "Account": ACCOUNT, "UserId": "x"}
+            client.meta.events.register(
+                "before-call.sts.GetCallerIdentity", lambda **_: (AWSResponse("", 200, {}, None), answer)
+            )
+        return client
+
+
+@pytest.mark.parametrize(
+    ("caller", "known"),
+    [
+        ("arn:aws:sts::1:assumed-role/ops/me@example.com", "arn:aws:iam::1:role/ops"),
+        ("arn:aws:iam::1:user/team/me", "arn:aws:iam::1:user/team/me"),
+        ("arn:aws:iam::1:root", None),
+    ],
+)
+def test_whom_iam_is_asked_about(caller: str, known: str | None) -> None:
+    assert principal(caller) == known
