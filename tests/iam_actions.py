@@ -8,7 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-PREFIX = {"elbv2": "elasticloadbalancing", "resourcegroupstaggingapi": "tag"}
+PREFIX = {
+    "elbv2": "elasticloadbalancing",
+    "resourcegroupstaggingapi": "tag",
+    "resource-groups-tagging-api": "tag",
+    "service-quotas": "servicequotas",
+}
 """API service → IAM prefix, where they differ."""
 VIEW, MODIFY = ("budgets:ViewBudget",), ("budgets:ModifyBudget",)
 RENAMED: Mapping[str, tuple[str, ...]] = {
