@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import resource
+import signal
 import stat
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,10 +17,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reptiops import app
 from reptiops.aws import Aws
 from reptiops.engine import lock as locks
 from reptiops.engine.backend import Backend, Conflict, LocalBackend, LocalLog, StateError
 from reptiops.engine.state import Belongs, Entry, Journal, Records, State
+from reptiops.errors import ReptiopsError
 from reptiops.operations.s3_backend import S3Backend, make_bucket, s3_backend
 from reptiops.testing import mocked_aws
 
@@ -126,6 +131,50 @@ def test_a_truncated_state_is_refused_wherever_it_was_cut(backend: Backend) -> N
         backend.write("state.json", stored.data[:length])
         with pytest.raises(StateError, match="state rebuild dev"):
             Records(backend).load(BELONGS)
+
+
+def test_a_closed_journal_cut_anywhere_is_read_as_far_as_it_goes(backend: Backend) -> None:
+    journal = Journal(Records(backend), "20260101T000000")
+    for number in range(12):
+        journal.write("done", address=_entry(number).address, verb="create", entry=vars(_entry(number)))
+    journal.close()
+    whole = backend.read_log("journal/20260101T000000.jsonl")
+    for length in range(0, len(whole), 100):
+        backend.write("journal/20260101T000000.jsonl", whole[:length])
+        found = Records(backend).load(BELONGS).entries
+        assert list(found) == [_entry(n).address for n in range(len(found))]
+        assert len(found) >= whole[:length].count(b"\n")
+
+
+def test_a_journal_damaged_in_the_middle_is_refused_by_those_who_rely_on_it(backend: Backend) -> None:
+    journal = Journal(Records(backend), "20260101T000000")
+    for number in range(3):
+        journal.write("done", address=_entry(number).address, verb="create", entry=vars(_entry(number)))
+    journal.close()
+    lines = backend.read_log("journal/20260101T000000.jsonl").splitlines(keepends=True)
+    for damage in (b"\0\0\0\n", b"[]\n", lines[1][:40] + b"\n"):
+        backend.write("journal/20260101T000000.jsonl", b"".join([lines[0], damage, lines[2]]))
+        with pytest.raises(StateError, match=r"line 2, is damaged .*state rebuild"):
+            Records(backend).load(BELONGS)
+        assert len(list(Records(backend).records("20260101T000000", strict=False))) == 2
+
+
+def test_what_is_no_state_at_all_is_refused(backend: Backend) -> None:
+    for document in (b"null", b"[]", b"{}", b'{"version": 4, "terraform_version": "1.11"}', b'{"belongs": 1}'):
+        backend.write("state.json", document)
+        with pytest.raises(StateError, match=r"is damaged .*state rebuild dev"):
+            Records(backend).load(BELONGS)
+
+
+def test_a_state_made_anew_keeps_the_earlier_versions(backend: Backend) -> None:
+    state = _filled(backend)
+    Records(backend).save(state)
+    Records(backend).save(state)
+    before = backend.names("versions")
+    anew = Records(backend).blank(BELONGS)
+    Records(backend).save(anew)
+    assert set(before) < set(backend.names("versions"))
+    assert anew.serial > max(int(name.split(".")[0]) for name in before)
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -284,6 +333,52 @@ def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StateError, match="cannot be made"):
         LocalBackend(tmp_path / "file" / "dev").prepare()
+
+
+@contextmanager
+def _full_at(size: int) -> Iterator[None]:
+    """No file can grow beyond some bytes: the kernel answers as if the disk were full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, previous)
+
+
+def test_a_full_disk_leaves_the_state_before(tmp_path: Path) -> None:
+    backend = LocalBackend(tmp_path / "dev")
+    backend.prepare()
+    state = _filled(backend, 3)
+    files = {p: p.read_bytes() for p in (tmp_path / "dev").rglob("*") if p.is_file()}
+    larger = State(BELONGS, state.lineage, state.serial, entries={_entry(n).address: _entry(n) for n in range(60)})
+    for size in range(0, 4000, 400):
+        with _full_at(size), pytest.raises(StateError, match="cannot be written"):
+            Records(backend).save(larger)
+        left = {p: p.read_bytes() for p in (tmp_path / "dev").rglob("*") if p.is_file() and "versions" not in p.parts}
+        assert left == files, "something half-written is left"
+        assert Records(backend).load(BELONGS).entries == state.entries
+
+
+def test_a_disk_that_fills_up_stops_the_run_and_nothing_is_lost(tmp_path: Path) -> None:
+    only = ("network/vpc", "network/public_subnet", "network/internet_gateway")
+    with mocked_aws() as session:
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path, "only": only}
+        with _full_at(2500), pytest.raises(ReptiopsError, match="cannot be written"):
+            app.provision("dev", **where)
+        for journal in (tmp_path / "dev" / "journal").iterdir():
+            assert journal.read_bytes().endswith(b"}\n"), "half a line"
+        app.provision("dev", **where)
+        assert not app.plan("dev", **where).changes
+        vpcs = [v for v in session.client("ec2").describe_vpcs()["Vpcs"] if not v["IsDefault"]]
+        assert len(vpcs) == 1, "a twin"
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    with mocked_aws() as session, pytest.raises(StateError, match=r"cannot be (made|written)"):
+        app.provision("dev", session=session, state_dir=Path("/proc/reptiops"), only=("network/vpc",))
 
 
 # --- the bucket ---------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,48 @@ def test_what_is_forgotten_is_found_again(where: dict[str, Any]) -> None:
     assert "network/vpc" not in {e.address for e in states.entries("dev", **where)}
     app.provision("dev", **where)
     assert "network/vpc" in {e.address for e in states.entries("dev", **where)}
+
+
+def test_an_address_moves_with_its_resource(where: dict[str, Any]) -> None:
+    file = where["config_dir"] / "dev.yaml"
+    text = file.read_text()
+    renamed = text.replace("    uploads:\n", "    pictures:\n      name: reptidex-dev-uploads\n")
+    file.write_text(renamed.replace("[uploads]", "[pictures]"))
+    with pytest.raises(app.Refused, match=r"no address of a s3\.Bucket"):
+        states.move("dev", "storage/bucket/uploads", "network/vpc2", **where)
+    with pytest.raises(app.Refused, match="records nothing"):
+        states.move("dev", "storage/bucket/other", "storage/bucket/pictures", **where)
+    verbs = {a.verb for a in app.plan("dev", **where).actions if "bucket" in a.address}
+    assert verbs & {"delete", "foreign", "create"}, "without a move it would be another one"
+    states.move("dev", "storage/bucket/uploads", "storage/bucket/pictures", **where)
+    tags = where["session"].client("s3").get_bucket_tagging(Bucket="reptidex-dev-uploads")["TagSet"]
+    assert {"Key": "reptiops:address", "Value": "storage/bucket/pictures"} in tags
+    assert {a.verb for a in app.plan("dev", **where).actions if "bucket" in a.address} == {"none"}
+    file.write_text(text)
+    states.move("dev", "storage/bucket/pictures", "storage/bucket/uploads", **where)
+    assert not app.plan("dev", **where).changes
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+@pytest.mark.parametrize("how", ["deleted", "cut off", "no state"])
+def test_a_state_is_rebuilt_whatever_happened_to_it(environment: str, how: str, tmp_path: Path) -> None:
+    with mocked_aws() as session:
+        here: dict[str, Any] = {"session": session, "state_dir": tmp_path}
+        app.provision(environment, **here)
+        file = tmp_path / environment / "state.json"
+        before, world = states.entries(environment, **here), inventory(session)
+        if how == "deleted":
+            shutil.rmtree(tmp_path / environment)
+        else:
+            file.write_bytes(file.read_bytes()[:5000] if how == "cut off" else b"{}")
+            with pytest.raises(ReptiopsError, match=f"state rebuild {environment}"):
+                app.plan(environment, **here)
+        found = states.rebuild(environment, **here)
+        assert {(e.address, e.id) for e in found} == {(e.address, e.id) for e in before}
+        assert inventory(session) == world
+        assert not app.plan(environment, **here).changes
+        assert app.drift(environment, **here).findings == ()
 
 
 def test_unlock_takes_the_lock_from_one_holder_only(where: dict[str, Any]) -> None:

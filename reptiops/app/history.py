@@ -79,7 +79,7 @@ def history(environment: str, **settings: Any) -> tuple[Run, ...]:
 
 def runs_of(site: Site) -> tuple[Run, ...]:
     """All runs of an opened site that wrote something, newest first."""
-    return tuple(_run(name, list(site.records.records(name))) for name in reversed(site.records.runs()))
+    return tuple(_run(name, list(site.records.records(name, strict=False))) for name in reversed(site.records.runs()))
 
 
 def explain(environment: str, name: str = "last", **settings: Any) -> Explained:
@@ -90,8 +90,8 @@ def explain(environment: str, name: str = "last", **settings: Any) -> Explained:
     if len(fitting) != 1:
         found = f"{len(fitting)} runs" if fitting else "no run"
         raise Refused(f"{environment} has {found} of that name: see `reptiops history {environment}`.")
-    records = list(site.records.records(fitting[0]))
-    later = [(one, list(site.records.records(one))) for one in names if one > fitting[0]]
+    records = list(site.records.records(fitting[0], strict=False))
+    later = [(one, list(site.records.records(one, strict=False))) for one in names if one > fitting[0]]
     undone_by = next((one for one, some in later if any(fitting[0] in r.get("runs", ()) for r in some)), "")
     return _explained(environment, _run(fitting[0], records), records, undone_by, newest=fitting[0] == names[-1])
 

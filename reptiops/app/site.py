@@ -133,7 +133,7 @@ def open_site(settings: Settings, *, blank: bool = False) -> Site:
     names = Names(env.project, env.name, account, aws.region)
     belongs = Belongs(env.name, account, aws.region, endpoint or aws.endpoint)
     records = Records(_backend(env, aws, root))
-    state = State(belongs) if blank else records.load(belongs)
+    state = records.blank(belongs) if blank else records.load(belongs)
     facts = with_estimate(gather(aws, env, account), env)
     facts = with_carried(facts, env, settings.config_dir, settings.playbook_dir)
     return Site(env, aws, names, facts, documented(), records, belongs, state)

@@ -91,6 +91,32 @@ def forget(environment: str, address: str, **settings: Any) -> Entry:
     return entry
 
 
+def move(environment: str, old: str, new: str, **settings: Any) -> Entry:
+    """Give what is recorded at one address to another, in the state and in its address tag; AWS changes nothing else.
+
+    For a key or a step that was renamed: without it the next provision would make a new one and remove the old one.
+    Raises Refused where nothing is at `old`, something at `new`, or `new` is for another kind of thing.
+    """
+    options = Settings(environment, **settings)
+    site = open_site(options)
+    entry, step = site.state.entries.get(old), site.graph.step_of(new)
+    if entry is None:
+        raise Refused(f"The state of {environment} records nothing at {old}.")
+    if new in site.state.entries:
+        raise Refused(f"{new} is {site.state.entries[new].id} already.")
+    if step is None or entry.kind not in {kind.kind() for kind in step.kinds}:
+        raise Refused(f"{new} is no address of a {entry.kind}: see `reptiops graph` for the steps.")
+    scope = site.scope()
+    kind = next(kind for kind in step.kinds if kind.kind() == entry.kind)
+    live = next((one for one in scope.live(kind) if one.id == entry.id), None)
+    if live is None:
+        raise Refused(f"{old} ({entry.id}) is not there any more.")
+    with writing(site, "move", options.tell, scope) as work:
+        moved = work.take(new, live, tuple(site.graph.steps[n].path for n in step.needs))
+        work.gone(old)
+    return moved
+
+
 def holder(environment: str, **settings: Any) -> Lease | None:
     """Who holds the environment, expired leases included."""
     return locks.read(open_site(Settings(environment, **settings)).records.backend)

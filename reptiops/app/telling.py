@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reptiops.app.site import Settings, Site, open_site
+from reptiops.engine.backend import Stored
 from reptiops.engine.drift import Finding
 from reptiops.operations.notify import metrics, tell
 from reptiops.playbook import Notifications, load_playbook
@@ -35,8 +36,7 @@ def notify(
     listed, done = list(findings), list(mended)
     backend = site.records.backend
     backend.prepare()
-    stored = backend.read(TOLD)
-    told = set(json.loads(stored.data)) if stored else set()
+    told = _told(backend.read(TOLD))
     new = tuple(f for f in listed if f.key not in told or not how.only_new)
     # First written down, then told: a run that is killed in between tells nothing, but nobody is told twice.
     backend.write(TOLD, json.dumps(sorted(f.key for f in listed)).encode())
@@ -55,6 +55,14 @@ def count_failure(environment: str, playbook: str, **settings: Any) -> None:
     options = Settings(environment, **settings)
     if load_playbook(playbook, options.playbook_dir).notifications.metrics:
         _write(open_site(options), {"ReconcileFailed": 1})
+
+
+def _told(stored: Stored | None) -> set[str]:
+    """What was told; nothing where that was cut off by a full disk: then it is told once more."""
+    try:
+        return set(json.loads(stored.data)) if stored else set()
+    except (ValueError, TypeError):
+        return set()
 
 
 def _tell(site: Site, how: Notifications, new: Iterable[Finding], text: str) -> None:

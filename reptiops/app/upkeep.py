@@ -177,7 +177,7 @@ def _history(site: Site) -> Mapping[str, int]:
     since = run_id(datetime.now(UTC) - timedelta(days=1))
     counts: dict[str, int] = {}
     for run in site.records.runs():
-        for record in site.records.records(run) if run >= since else ():
+        for record in site.records.records(run, strict=False) if run >= since else ():
             if record["event"] == "repair":
                 counts[record["key"]] = counts.get(record["key"], 0) + 1
     return counts

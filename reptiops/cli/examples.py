@@ -60,6 +60,9 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "state list": (("reptiops state list dev --sandbox", "addresses and AWS's ids"),),
     "state rebuild": (("reptiops state rebuild dev --sandbox", "make it anew from AWS alone"),),
     "state forget": (("reptiops state forget dev storage/bucket/uploads --sandbox", "AWS is not touched"),),
+    "state move": (
+        ("reptiops state move dev storage/bucket/uploads storage/bucket/media --sandbox", "after a key was renamed"),
+    ),
     "unlock": (("reptiops unlock dev --sandbox", "who holds it; asks before taking the lock away"),),
     "cost": (
         ("reptiops cost dev", "what it costs in a month, with the guide's figures beside it; calls no AWS"),

@@ -86,6 +86,23 @@ def forget(env: str, address: str, **given: Any) -> None:
     click.echo(f"{address} ({entry.id}) is no longer recorded. Nothing in AWS was changed.")
 
 
+@state.command()
+@click.argument("env")
+@click.argument("address")
+@click.argument("new_address")
+@shared
+def move(env: str, address: str, new_address: str, **given: Any) -> None:
+    """Give what is recorded at ADDRESS to NEW_ADDRESS, such as after a key of the configuration was renamed.
+
+    Only the record and the address tag change.
+    """
+    entry = states.move(env, address, new_address, **site_settings(given))
+    if given["as_json"]:
+        show_json(vars(entry))
+    else:
+        click.echo(f"{entry.id} is {new_address} now. Nothing else in AWS was changed.")
+
+
 @click.command()
 @click.argument("env")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")

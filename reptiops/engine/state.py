@@ -78,16 +78,21 @@ class Records:
                     replay(state, record)
         return state
 
+    def blank(self, belongs: Belongs) -> State:
+        """An empty state in the place of one that is lost or damaged; what is kept of earlier ones stays kept."""
+        kept = self.backend.names("versions")
+        return State(belongs, serial=int(kept[-1].split(".")[0]) + 1 if kept else 0)
+
     def _parse(self, data: bytes, belongs: Belongs) -> State:
         where = f"{self.backend.where}/{STATE}"
         try:
             raw: dict[str, Any] = json.loads(data)
+            found = Belongs(**raw["belongs"])
             version = raw["version"]
             if version > VERSION:
                 raise StateError(
                     f"{where} was written by a newer reptiops (format {version}, this one knows {VERSION}): upgrade."
                 )
-            found = Belongs(**raw["belongs"])
             entries = {a: Entry(**{**e, "needs": tuple(e["needs"])}) for a, e in raw["entries"].items()}
             state = State(found, raw["lineage"], raw["serial"], raw["through"], entries)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -129,16 +134,24 @@ class Records:
         """The ids of all runs that have a journal, oldest first."""
         return [name.removesuffix(".jsonl") for name in self.backend.logs("journal")]
 
-    def records(self, run: str) -> Iterator[dict[str, Any]]:
-        """The records of a run; a last line that a crash cut off is left out."""
+    def records(self, run: str, *, strict: bool = True) -> Iterator[dict[str, Any]]:
+        """The records of a run; a last line that a crash cut off is left out.
+
+        Another damaged line is a StateError, or without `strict`, for those who only tell of the past, left out too.
+        """
         lines = self.backend.read_log(f"journal/{run}.jsonl").splitlines()
         for number, line in enumerate(lines, 1):
             try:
                 record: dict[str, Any] = json.loads(line)
+                if not isinstance(record, dict) or "event" not in record:
+                    raise ValueError("it is no record")
             except ValueError as error:
-                if number == len(lines):
-                    return
-                raise StateError(f"journal {run}, line {number} is damaged: {error}") from error
+                if number == len(lines) or not strict:
+                    continue
+                raise StateError(
+                    f"{self.backend.where}/journal/{run}.jsonl, line {number}, is damaged ({error}). "
+                    "`reptiops state rebuild` makes the state anew from AWS alone; the journal stays where it is."
+                ) from error
             yield record
 
 
