@@ -8,6 +8,8 @@ import os
 import re
 import shutil
 import subprocess
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,33 @@ def binary() -> str | None:
     return next((found for name in NAMES if (found := shutil.which(name))), None)
 
 
+def _command(chromium: str, folder: Path, *more: str) -> list[str]:
+    root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    return [chromium, *root, "--headless", "--disable-gpu", f"--user-data-dir={folder / 'user'}", *more]
+
+
+def printed(page: str, folder: Path) -> int:
+    """How many pages of paper a page takes; skips where there is no Chromium."""
+    chromium = binary()
+    if chromium is None:
+        pytest.skip("no Chromium on this machine (apt-get install chromium)")
+    file, paper = folder / "page.html", folder / "page.pdf"
+    file.write_text(page)
+    command = _command(chromium, folder, f"--print-to-pdf={paper}", file.as_uri())
+    subprocess.run(command, capture_output=True, timeout=120, check=True)
+    return sum(len(re.findall(rb"/Type\s*/Page\b(?!s)", part)) for part in _inflated(paper.read_bytes()))
+
+
+def _inflated(pdf: bytes) -> Iterator[bytes]:
+    """The objects of a PDF: as they stand, and inside its compressed streams."""
+    yield pdf
+    for stream in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL):
+        try:
+            yield zlib.decompress(stream)
+        except zlib.error:
+            continue  # a picture or a font in a form of its own
+
+
 def run(page: str, probe: str, folder: Path, *, width: int = 1280) -> dict[str, Any]:
     """Open a page, run the body of an async function in it, answer what it returns; skips where there is no Chromium."""
     chromium = binary()
@@ -40,16 +69,8 @@ def run(page: str, probe: str, folder: Path, *, width: int = 1280) -> dict[str, 
     }});</script></body>"""
     file = folder / "page.html"
     file.write_text(page.replace("<head>", f"<head>{WATCH}", 1).replace("</body>", asked, 1))
-    command = [
-        chromium,
-        "--headless",
-        "--disable-gpu",
-        f"--window-size={width},900",
-        f"--user-data-dir={folder / 'user'}",
-    ]
-    command += ["--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=20000", "--dump-dom", file.as_uri()]
-    if os.geteuid() == 0:
-        command.insert(1, "--no-sandbox")
+    offline = ("--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=20000")
+    command = _command(chromium, folder, f"--window-size={width},900", *offline, "--dump-dom", file.as_uri())
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     found = re.search(r'<pre id="probe">(.*?)</pre>', done.stdout, re.DOTALL)
     assert found, done.stderr[-2000:]

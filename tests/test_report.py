@@ -359,3 +359,8 @@ def test_in_a_browser_with_a_thousand_services(looked: Looked, tmp_path: Path) -
     assert seen["found"] == 1
     assert seen["focused"]
     print(f"{seen['rows']} rows, a search in {seen['milliseconds']:.0f} ms")
+
+
+@pytest.mark.browser
+def test_it_prints_on_few_pages(looked: Looked, tmp_path: Path) -> None:
+    assert 10 <= browser.printed(page(looked.dev), tmp_path) <= 30

@@ -52,7 +52,7 @@ def refresh_prices(environment: str, file: Path, *, prices: Path | None = None, 
             price, why = listed_price(aws, *one.list)
         except (ClientError, BotoCoreError) as error:
             raise Refused(
-                f"The AWS Price List does not answer ({code(error)}: {message(error)[:200]}). Nothing was written."
+                f"The AWS Price List does not answer ({code(error)}{_said(message(error))}). Nothing was written."
             ) from error
         if price is None:
             kept[key] = why
@@ -64,3 +64,8 @@ def refresh_prices(environment: str, file: Path, *, prices: Path | None = None, 
         document["prices"][key] |= {"price": price, "confidence": "A", "note": "AWS Price List"}
     file.write_text(yaml.safe_dump(document, sort_keys=False, width=120))
     return Refreshed(tuple(read), kept)
+
+
+def _said(words: str) -> str:
+    """AWS's own words, where they are words: an emulator answers whole pages."""
+    return "" if "<" in words or not words else f": {words[:200]}"

@@ -250,10 +250,11 @@ def _small(one: Shown, box: _Box) -> Markup:
 
 
 def _dot(one: Shown, box: _Box) -> Markup:
-    return _link(one, element("rect", x=box.x, y=box.y, width=box.w, height=box.h, rx=3, class_="dot"))
+    # Hundreds of stops on the way with the tab key help nobody: the table has them all.
+    return _link(one, element("rect", x=box.x, y=box.y, width=box.w, height=box.h, rx=3, class_="dot"), stop=False)
 
 
-def _link(one: Shown, *parts: Markup) -> Markup:
+def _link(one: Shown, *parts: Markup, stop: bool = True) -> Markup:
     said = f"{one.address}: {WORDS[one.state]}{f' ({one.word})' if one.word else ''}"
     return element(
         "a",
@@ -263,6 +264,7 @@ def _link(one: Shown, *parts: Markup) -> Markup:
         class_=f"thing {one.state}",
         data_address=one.address,
         aria_label=said,
+        tabindex=None if stop else -1,
     )
 
 
