@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
@@ -159,6 +160,12 @@ class Aws:
         self.region = region
         self.read_only = read_only
         self.calls: Counter[str] = Counter()
+        """Calls by `service:Operation`, but for those that only wait."""
+        self.polls: Counter[str] = Counter()
+        """Looks at something that AWS is still making or removing."""
+        self.kept: Counter[str] = Counter()
+        """Calls for lock, state and journal."""
+        self._purpose = threading.local()
         self.before_write: Callable[[], None] | None = None
         """Called before each write: the lock's fencing check. It raises to refuse the call."""
         self._workers = workers
@@ -166,6 +173,7 @@ class Aws:
         self._guard = threading.Lock()
         self._noted = threading.local()
         self._caller: dict[str, str] = {}
+        self._counting = threading.Lock()
 
     def service(self, name: str) -> Service:
         """The service of that botocore name, e.g. `elbv2`; clients are made once, under a lock (sessions are not thread-safe)."""
@@ -185,7 +193,7 @@ class Aws:
         return str(self.service("sts")._reader.meta.endpoint_url)
 
     def account(self) -> str:
-        """The account id that the credentials belong to."""
+        """The account id that the credentials belong to; asked once."""
         return self._identity()["Account"]
 
     def caller(self) -> str:
@@ -204,9 +212,23 @@ class Aws:
         self._noted.ids = ids
         return ids
 
+    def arn(self, service: str, resource: str, *, regional: bool = True) -> str:
+        """The ARN of something in this account whose create does not answer one."""
+        return f"arn:aws:{service}:{self.region if regional else ''}:{self.account()}:{resource}"
+
     def ungated(self, name: str) -> Any:
-        """A client of its own that the gate does not know and no budget counts: for where the state is kept."""
+        """A client of its own that the gate does not know, counted apart: for where the state is kept."""
         return self._client(name, 8, gated=False)
+
+    @contextmanager
+    def polling(self) -> Iterator[None]:
+        """What this thread calls meanwhile is waiting, and counted apart."""
+        before = getattr(self._purpose, "polling", False)
+        self._purpose.polling = True
+        try:
+            yield
+        finally:
+            self._purpose.polling = before
 
     def _client(self, name: str, attempts: int, gated: bool = True) -> Any:
         config = Config(
@@ -221,12 +243,18 @@ class Aws:
         if gated:
             client.meta.events.register("provide-client-params", self._gate)
             client.meta.events.register("after-call", self._answered)
+        else:
+            client.meta.events.register("provide-client-params", self._keep)
         return client
 
     def _emulated(self) -> bool:
         if "sts" in self._services:
             return "amazonaws" not in str(self._services["sts"]._reader.meta.endpoint_url)
         return "amazonaws" not in str(self.session.client("sts", region_name=self.region).meta.endpoint_url)
+
+    def _keep(self, model: Any, **_: Any) -> None:
+        with self._counting:
+            self.kept[f"{model.service_model.service_name}:{model.name}"] += 1
 
     def _gate(self, params: Any, model: Any, **_: Any) -> None:
         operation = model.name
@@ -239,7 +267,9 @@ class Aws:
                 self.before_write()
         if is_unknown(params):
             raise UnknownInCall(f"{service}:{operation} was called with a value that is not known yet: {params!r}")
-        self.calls[f"{service}:{operation}"] += 1
+        counted = self.polls if getattr(self._purpose, "polling", False) else self.calls
+        with self._counting:  # a Counter's += is a read and a write
+            counted[f"{service}:{operation}"] += 1
         for name in SECRET_PARAMETERS:
             if isinstance(params.get(name), str | bytes):
                 value = params[name]

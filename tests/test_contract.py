@@ -15,7 +15,7 @@ import reptiops.resources
 import tests.samples
 from reptiops.app.rights import tags
 from reptiops.engine.codec import restore
-from reptiops.engine.resource import Identity, Live, NotYet, Resource, diff, plain
+from reptiops.engine.resource import Identity, Live, Made, NotYet, Resource, diff, plain
 from reptiops.engine.scope import Scope
 from reptiops.sandbox import gaps
 from reptiops.steps import documented
@@ -84,7 +84,12 @@ def check(sample: Sample, watch: Callable[[Any], Any] = lambda session: None) ->
         made = want.create(world.aws, identity)
         live = _mine(world, want, address, beside)
         assert live is not None, "it is not found after it was made"
-        assert live.id == made
+        if isinstance(made, Made):
+            assert live.id == made.id
+            assert dict(made.out).items() <= dict(live.out).items(), "its create told other things than a read"
+            assert made.status.phase == "pending" or live.status.phase == "ready"
+        else:
+            assert live.id == made
         world.tags_lag = True
         late = _mine(world, want, address, beside)
         world.tags_lag = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from reptiops.engine.eta import Countdown
 from reptiops.engine.events import Event, Sink
 from reptiops.engine.graph import PHASES, Graph
 from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, make
-from reptiops.engine.remove import Doomed, Remove
+from reptiops.engine.remove import LAGS, Doomed, Remove
 from reptiops.engine.resource import Live
 from reptiops.engine.rollback import inventory
 from reptiops.engine.scope import Scope
@@ -125,7 +125,7 @@ def provision(
                 error.add_note(f"AWS could not be asked why: {broken}")
             announce(site, book, f"provision failed: {error}", options.tell)
             handle_failure(site, work, error, on_failure or book.on_failure, choose)
-        live, left = _verify(site, work, selection)
+        live, left = _verify(site, work, selection, run.created)
     announce(site, book, f"provisioned, {len(made.changes)} changes", options.tell)
     return Outcome(made, live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts, left)
 
@@ -198,9 +198,20 @@ def _remove_undeclared(site: Site, made: Plan, work: Work) -> None:
         Remove(site.graph, doomed, work).run()
 
 
-def _verify(site: Site, work: Work, selection: Selection) -> tuple[Mapping[str, Live[Any]], tuple[str, ...]]:
-    """Look again: the plan must be empty now. What is not is told, never hidden."""
-    again = make(site.graph, site.given, work.scope.again(), site.state, selection)
+def _verify(
+    site: Site, work: Work, selection: Selection, created: Collection[str]
+) -> tuple[Mapping[str, Live[Any]], tuple[str, ...]]:
+    """Look again: the plan must be empty now. What is not is told, never hidden. Lists may lag behind for some seconds."""
+    scope = work.scope.again()
+    again = make(site.graph, site.given, scope, site.state, selection)
+    for pause in LAGS:
+        unlisted = {a.kind for a in again.changes if a.verb == "create" and a.address in created}
+        if not unlisted or work.stop.is_set():
+            break
+        work.clock.sleep(pause, work.stop)
+        for kind in unlisted:
+            scope.forget(kind)
+        again = make(site.graph, site.given, scope, site.state, selection)
     return again.live, tuple(
         f"{a.address}: {a.verb} {', '.join(c.path for c in a.changes)}".rstrip() for a in again.changes
     )

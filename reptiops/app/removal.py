@@ -14,7 +14,7 @@ from reptiops.engine.apply import ApplyError
 from reptiops.engine.eta import Countdown
 from reptiops.engine.graph import PHASES, Graph
 from reptiops.engine.plan import Action, Matcher, look, undeclared, walk
-from reptiops.engine.remove import Doomed, Remove, blockers
+from reptiops.engine.remove import Doomed, Remove, blockers, look_after
 from reptiops.engine.resource import Resource
 from reptiops.engine.scope import Scope
 from reptiops.playbook import Playbook, load_playbook
@@ -69,7 +69,7 @@ def teardown(
             raise
         interrupted(work, again)
         fresh = scope.again()
-        look(fresh, site.graph.kinds())
+        look_after(work, fresh, site.graph.kinds(), removal.assumed)
         still = [a for a in _all_of_it(site, fresh)[0] if _phase(site.graph, a.address) in book.phases]
         left = [a for a in still if not any(one.startswith(f"{a.address} (") for one in removal.kept)]
         known = [a.address for a in left]

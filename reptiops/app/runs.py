@@ -57,7 +57,7 @@ def writing(
         work = Work(site.aws, scope, site.state, journal, tell, stop)
         if playbook is not None:
             work.timeout, work.parallel = playbook.timeout_seconds, playbook.max_parallel
-        work.timings = site.timings()
+        work.timings, scope.clock = site.timings(), work.clock
         site.aws.before_write, site.aws.read_only = lock.check, False
         try:
             yield work

@@ -4,18 +4,18 @@ for a resource that nobody needs. Waiting is looking again, one look per kind fo
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
 from reptiops.engine.calls import Work
+from reptiops.engine.crew import Crew, Looks, interval
 from reptiops.engine.eta import WORTH
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step, results
 from reptiops.engine.plan import EVERYTHING, Action, Matcher, Plan, Selection, decide, nobody
-from reptiops.engine.resource import Live, Resource, diff, is_unknown, plain
+from reptiops.engine.resource import Doing, Live, Resource, diff, is_unknown, plain
 from reptiops.errors import ReptiopsError
 
 UNSEEN = 90.0
@@ -49,7 +49,8 @@ class Task:
     action: Action
     started: float = 0.0
     live: Live[Any] | None = None
-    made: bool = False
+    answer: Live[Any] | None = None
+    """What the answer to its create told, if that was all there is to know."""
     seen: bool = False
     ready: bool = False
     held: bool = False
@@ -57,18 +58,33 @@ class Task:
     next_look: float = 0.0
     told: str = ""
 
+    @property
+    def doing(self) -> Doing:
+        """What is waited for."""
+        return "update" if self.action.verb == "update" else "create"
+
 
 @dataclass
 class Progress:
-    """A step whose resources are under way."""
+    """A step whose resources are under way, with how many are not seen and not ready."""
 
     step: Step
     wanted: Mapping[str, Resource]
     tasks: list[Task] = field(default_factory=list)
+    unseen: int = 0
+    unready: int = 0
+    version: int = 0
+    """Grows with whatever becomes known."""
 
     def settled(self, early: bool) -> bool:
         """Whether those who need this step may start."""
-        return all(t.held or (t.seen if early else t.ready) for t in self.tasks)
+        return not (self.unseen if early else self.unready)
+
+    def count(self, number: int) -> None:
+        """So many more that have to be seen and ready."""
+        self.unseen += number
+        self.unready += number
+        self.version += 1
 
 
 class Apply:
@@ -91,8 +107,12 @@ class Apply:
         changing = [graph.step_of(a.address) for a in plan.changes if a.verb != "delete"]
         self._changing = {s.name for s in changing if s is not None}
         self._progress: dict[str, Progress] = {}
-        self._running: dict[Future[Any], Any] = {}
-        self._polls: set[type[Resource]] = set()
+        self._waiting = {s.name: s for s in graph.order}
+        self._tried: dict[str, int] = {}
+        self._held: list[Task] = []
+        self._pending: dict[type[Resource], dict[str, Task]] = {}
+        self._looks = Looks(work.clock)
+        self._moved = True
         self._errors: list[BaseException] = []
         self.created: dict[str, Live[Any] | None] = {}
         self.updated: list[tuple[str, Live[Any], Resource]] = []
@@ -102,34 +122,44 @@ class Apply:
 
     def run(self) -> None:
         """Do it all. Raises ApplyError after everything in flight has settled."""
-        with ThreadPoolExecutor(self._work.parallel, thread_name_prefix="apply") as pool:
+        work = self._work
+        with Crew(work.clock, work.parallel, "apply", work.stop) as crew:
             while True:
-                if not self._errors and not self._work.stop.is_set():
-                    self._start(pool)
-                    self._release(pool)
-                    self._poll(pool)
-                if not self._running and (self._errors or self._work.stop.is_set() or self._finished()):
+                going = not self._errors and not work.stop.is_set()
+                if going:
+                    self._start(crew)
+                    self._release(crew)
+                    for kind in self._looks.begin():
+                        if self._pending.get(kind):
+                            crew.submit(kind, self._observe, kind)
+                        else:
+                            self._looks.end(kind)
+                if not crew.busy and (self._errors or work.stop.is_set() or self._finished()):
                     break
-                self._settle()
+                self._settle(crew.take(self._looks.timeout() if going else None))
         if self._errors:
             raise ApplyError(self._errors)
 
+    def _all_settled(self) -> bool:
+        return not self._waiting and not any(p.unready for p in self._progress.values())
+
     def _finished(self) -> bool:
-        return len(self._progress) == len(self._graph.order) and all(
-            p.settled(False) and not any(t.held for t in p.tasks) for p in self._progress.values()
-        )
+        return not self._held and self._all_settled()
 
-    def _release(self, pool: ThreadPoolExecutor) -> None:
+    def _release(self, crew: Crew) -> None:
         """Begin the one-way updates once everything else is done: a failure before them leaves nothing that cannot be undone."""
-        whole = len(self._progress) == len(self._graph.order) and all(p.settled(False) for p in self._progress.values())
-        for task in [t for p in self._progress.values() for t in p.tasks if t.held] if whole else []:
-            task.held, task.started = False, time.monotonic()
-            self._submit(pool, task)
+        if not self._held or not self._all_settled():
+            return
+        for task in self._held:
+            task.held, task.started = False, self._work.clock.now()
+            self._progress[task.step.name].count(1)
+            self._submit(crew, task)
+        self._held = []
 
-    def _submit(self, pool: ThreadPoolExecutor, task: Task) -> None:
+    def _submit(self, crew: Crew, task: Task) -> None:
         self._work.tell(Event("start", task.address, task.action.verb))
         needs = tuple(self._graph.steps[n].path for n in task.step.needs)
-        self._running[pool.submit(self._do, task, needs)] = task
+        crew.submit(task, self._do, task, needs)
 
     def _holds(self, action: Action, s: Step) -> bool:
         """Whether an update is one-way and can come last: nobody who changes in this run needs the rest of it."""
@@ -144,15 +174,24 @@ class Apply:
 
     # -- steps --
 
-    def _start(self, pool: ThreadPoolExecutor) -> None:
-        for s in self._graph.order:
-            if s.name not in self._progress and self._may_start(s):
+    def _start(self, crew: Crew) -> None:
+        while self._moved:
+            self._moved = False
+            for s in list(self._waiting.values()):
+                if not self._may_start(s):
+                    continue
+                version = sum(self._progress[n].version for n in s.needs)
+                if self._tried.get(s.name) == version:
+                    continue  # nothing has become known since
+                self._tried[s.name] = version
                 wanted = s.wanted(self._values(s))
                 if not self._known(s, wanted):
                     continue
+                del self._waiting[s.name]
                 progress = self._progress[s.name] = Progress(s, wanted)
+                self._moved, started = True, self._work.clock.now()
                 for address, want in wanted.items():
-                    self._begin(pool, progress, address, want)
+                    self._begin(crew, progress, address, want, started)
 
     def _may_start(self, s: Step) -> bool:
         for need in s.needs:
@@ -182,7 +221,7 @@ class Apply:
             values[need] = results(progress.step, progress.wanted, self.live)
         return values
 
-    def _begin(self, pool: ThreadPoolExecutor, progress: Progress, address: str, want: Resource) -> None:
+    def _begin(self, crew: Crew, progress: Progress, address: str, want: Resource, started: float) -> None:
         found, foreign = self._matcher.find(address, want)
         action = decide(address, want, found, foreign, progress.step, self._given.get("owned", nobody))
         want = action.want or want
@@ -190,8 +229,9 @@ class Apply:
             if found is not None:
                 self.live[address] = found
             return
-        task = Task(address, want, progress.step, action, time.monotonic(), found)
+        task = Task(address, want, progress.step, action, started, found)
         progress.tasks.append(task)
+        progress.count(1)
         planned = self._planned.get(address)
         if action.verb != "none" and (planned is None or planned.verb != action.verb):
             was = planned.verb if planned else "nothing"
@@ -200,14 +240,16 @@ class Apply:
         needs = tuple(self._graph.steps[n].path for n in progress.step.needs)
         if action.verb == "none" and found is not None:
             self._work.adopt(address, found, needs)
-            task.made = True
+            self._await(task)
             self._seen(task, found)
             return
         if found is not None and self._holds(action, progress.step):
             task.held = True
+            self._held.append(task)
+            progress.count(-1)
             self.live[address] = found
             return
-        self._submit(pool, task)
+        self._submit(crew, task)
 
     def _do(self, task: Task, needs: tuple[str, ...]) -> None:
         work, live = self._work, task.live
@@ -215,59 +257,58 @@ class Apply:
             work.delete(task.address, task.want, live)
             self._until_gone(task, live)
         if task.action.verb == "update" and live is not None:
-            work.scope.forget(type(task.want))
-            current = next((o for o in work.scope.live(type(task.want)) if o.id == live.id), live)
+            current = work.scope.since(type(task.want), task.started).get(live.id, live)
             self.updated.append((task.address, current, task.want))
             work.update(task.address, task.want, current, needs)
         else:
             self.created[task.address] = None
-            entry = work.create(task.address, task.want, needs)
-            task.live = Live(entry.id, task.want, task.address)
+            identifier, made = work.create(task.address, task.want, needs)
+            task.live = Live(identifier, task.want, task.address)
+            if made is not None:
+                task.answer = Live(identifier, task.want, task.address, made.status, made.out)
 
     def _until_gone(self, task: Task, live: Live[Any]) -> None:
-        deadline = time.monotonic() + self._work.limit(task.address, type(task.want))
-        while time.monotonic() < deadline and not self._work.stop.is_set():
-            self._work.scope.forget(type(task.want))
-            if all(o.id != live.id for o in self._work.scope.live(type(task.want))):
-                self._work.gone(task.address)
+        work, kind, clock = self._work, type(task.want), self._work.clock
+        began = clock.now()
+        while (waited := clock.now() - began) < work.limit(task.address, kind) and not work.stop.is_set():
+            if live.id not in self._since(kind, clock.now()):
+                work.gone(task.address)
                 return
-            self._work.stop.wait(min(5.0, max(0.3, type(task.want).typical_delete / 10)))
+            clock.sleep(interval(waited, task.want.takes("delete")), work.stop)
         raise ReptiopsError(f"{task.address} ({live.id}) was to be replaced, but is still not gone")
 
     # -- waiting is looking again --
 
-    def _pending(self) -> list[Task]:
-        return [t for p in self._progress.values() for t in p.tasks if t.made and not t.ready]
+    def _await(self, task: Task) -> None:
+        """It is made, and seen again whenever its kind is looked at."""
+        self._pending.setdefault(type(task.want), {})[task.address] = task
 
-    def _poll(self, pool: ThreadPoolExecutor) -> None:
-        now = time.monotonic()
-        due = {type(t.want) for t in self._pending() if t.next_look <= now}
-        for kind in due - self._polls:
-            self._polls.add(kind)
-            self._running[pool.submit(self._observe, kind)] = kind
+    def _look_at(self, task: Task, at: float) -> None:
+        task.next_look = at
+        self._looks.want(type(task.want), at)
 
-    def _observe(self, kind: type[Resource]) -> list[Live[Any]]:
-        self._work.scope.forget(kind)
-        return list(self._work.scope.live(kind))
+    def _since(self, kind: type[Resource], moment: float) -> Mapping[str, Live[Any]]:
+        with self._work.aws.polling():
+            return self._work.scope.since(kind, moment)
 
-    def _settle(self) -> None:
-        timers = [t.next_look for t in self._pending() if type(t.want) not in self._polls]
-        timeout = max(0.0, min(timers) - time.monotonic()) if timers and not self._errors else None
-        if not self._running:
-            self._work.stop.wait(timeout if timeout is not None else 0.05)
-            return
-        done, _ = wait(self._running, timeout=timeout, return_when=FIRST_COMPLETED)
-        for future in done:
-            subject = self._running.pop(future)
+    def _observe(self, kind: type[Resource]) -> Mapping[str, Live[Any]]:
+        return self._since(kind, self._work.clock.now())
+
+    def _settle(self, ended: list[tuple[Any, Future[Any]]]) -> None:
+        for subject, future in ended:
             if not isinstance(subject, Task):
-                self._polls.discard(subject)
+                self._looks.end(subject)
             error = future.exception()
             if error is not None:
                 self._fail(subject, error)
-            elif isinstance(subject, Task):
-                subject.made = True
-            else:
+            elif not isinstance(subject, Task):
                 self._update(subject, future.result())
+            else:
+                self._await(subject)
+                if subject.answer is not None:
+                    self._seen(subject, subject.answer)
+                if not subject.ready:
+                    self._look_at(subject, self._work.clock.now())  # an emulator is ready at once
 
     def _fail(self, subject: Any, error: BaseException) -> None:
         if not isinstance(error, Exception):
@@ -276,25 +317,21 @@ class Apply:
         address = subject.address if isinstance(subject, Task) else subject.kind()
         self._work.tell(Event("failed", address, text=str(error)))
 
-    def _update(self, kind: type[Resource], lives: list[Live[Any]]) -> None:
-        by_id = {one.id: one for one in lives}
-        by_address = {one.address: one for one in lives if one.address}
-        for task in self._pending():
-            if type(task.want) is kind:
-                identifier = task.live.id if task.live else ""
-                one = by_id.get(identifier) or by_address.get(task.address)
-                if one is None:
-                    self._not_seen(task)
-                else:
-                    self._seen(task, one)
+    def _update(self, kind: type[Resource], by_id: Mapping[str, Live[Any]]) -> None:
+        by_address = {one.address: one for one in by_id.values() if one.address}
+        for task in list(self._pending.get(kind, {}).values()):
+            one = by_id.get(task.live.id if task.live else "") or by_address.get(task.address)
+            if one is None:
+                self._not_seen(task)
+            else:
+                self._seen(task, one)
 
     def _not_seen(self, task: Task) -> None:
-        waited = time.monotonic() - task.started
-        if waited > UNSEEN:
-            self._errors.append(
-                ReptiopsError(f"{task.address} was created, but AWS does not list it after {waited:.0f} s")
-            )
-        task.next_look = time.monotonic() + 0.5
+        now = self._work.clock.now()
+        if now - task.started > UNSEEN:
+            waited = f"{now - task.started:.0f} s"
+            self._errors.append(ReptiopsError(f"{task.address} was created, but AWS does not list it after {waited}"))
+        self._look_at(task, now + interval(now - task.started, task.want.takes()))
 
     def _as_wanted(self, task: Task, live: Live[Any], waited: float) -> bool:
         """AWS says ready, yet is it what was asked for? A circuit breaker's rollback is "stable" on the old revision."""
@@ -304,22 +341,27 @@ class Apply:
         if waited > max(CONVERGED, 2 * type(task.want).typical):
             self._errors.append(ReptiopsError(f"{task.address} ({live.id}) is ready, but not as wanted: {differing}"))
             self._work.tell(Event("failed", task.address, text=f"not as wanted: {differing}"))
-        task.next_look = time.monotonic() + 1.0
+        self._look_at(task, self._work.clock.now() + interval(waited, task.want.takes("update")))
         return False
 
     def _seen(self, task: Task, live: Live[Any]) -> None:
         task.live = self.live[task.address] = live
-        task.seen = True
+        progress = self._progress[task.step.name]
+        progress.version += 1
+        progress.unseen -= not task.seen
+        task.seen = self._moved = True
         if task.address in self.created:
             self.created[task.address] = live
-        kind, waited = type(task.want), time.monotonic() - task.started
+        kind, waited = type(task.want), self._work.clock.now() - task.started
         if live.status.phase == "ready" and not self._as_wanted(task, live, waited):
             return
         if live.status.phase == "ready":
             task.ready = True
+            progress.unready -= 1
+            del self._pending[kind][task.address]
             if task.action.verb != "none":
-                if task.action.verb in ("create", "update"):
-                    self._work.timings.add(task.want, task.action.verb, waited)
+                if task.action.verb == task.doing:
+                    self._work.timings.add(task.want, task.doing, waited)
                 if waited >= WORTH:
                     self._work.journal.write("ready", address=task.address, verb=task.action.verb)
                 self._work.tell(Event("done", task.address, task.action.verb, live.id, waited))
@@ -330,9 +372,10 @@ class Apply:
             self._errors.append(ReptiopsError(f"{task.address} ({live.id}) is not ready{late}: {why}"))
             self._work.tell(Event("failed", task.address, text=why))
             return
-        overdue = waited > self._work.timings.late(task.want, "update" if task.action.verb == "update" else "create")
+        overdue = waited > self._work.timings.late(task.want, task.doing)
         word = f"{live.status.word}, later than nine of ten: {live.status.reason}" if overdue else live.status.word
         if word != task.told:
             task.told = word
             self._work.tell(Event("wait", task.address, task.action.verb, word.removesuffix(": "), waited))
-        task.next_look = time.monotonic() + min(15.0, max(0.3, kind.typical / 12))
+        expected = self._work.timings.expected(task.want, task.doing)
+        self._look_at(task, self._work.clock.now() + interval(waited, expected))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,10 +15,11 @@ import tenacity
 from botocore.exceptions import ClientError
 
 from reptiops.aws import DENIED, EXPIRED, THROTTLED, Aws, code, lost, message, operation, request_id
+from reptiops.engine.clock import Clock, Monotonic
 from reptiops.engine.eta import Timings
 from reptiops.engine.events import Event, Sink
 from reptiops.engine.lock import LeaseLost
-from reptiops.engine.resource import ADDRESS_TAG, Identity, Kept, Live, NotYet, Resource, carry, diff, plain
+from reptiops.engine.resource import ADDRESS_TAG, Identity, Kept, Live, Made, NotYet, Resource, carry, diff, plain
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Entry, Journal, State, now
 from reptiops.errors import ReptiopsError
@@ -75,6 +76,9 @@ class Work:
 
     timings: Timings = field(default_factory=Timings)
     """What this environment has seen of how long things take; what this run sees is added."""
+    clock: Clock = field(default_factory=Monotonic)
+    began: float = field(default_factory=time.monotonic)
+    """The moment of the clock from which on a read counts as this run's."""
     parallel: int = 16
     """AWS calls in flight at once."""
     looks: tuple[float, ...] = LOOKS
@@ -91,14 +95,15 @@ class Work:
 
     # -- create --
 
-    def create(self, address: str, want: Resource, needs: tuple[str, ...]) -> Entry:
-        """Make it, or adopt what an attempt whose answer was lost has made."""
+    def create(self, address: str, want: Resource, needs: tuple[str, ...]) -> tuple[str, Made | None]:
+        """Make it, or adopt what an attempt whose answer was lost has made; then only a look tells more than the id."""
         kind = type(want)
         identity = self.identity(address)
         doubtful = False
+        made: Made | None = None
 
         def attempt() -> str:
-            nonlocal doubtful
+            nonlocal doubtful, made
             if doubtful:
                 found = self._look(kind, address, want)
                 if found is not None:
@@ -106,7 +111,9 @@ class Work:
                     return found.id
             before, doubtful = doubtful, True
             try:
-                return want.create(self.aws, identity)
+                answer = want.create(self.aws, identity)
+                made = answer if isinstance(answer, Made) else None
+                return made.id if made else str(answer)
             except ClientError as error:
                 if passes(kind, error):
                     raise
@@ -117,7 +124,7 @@ class Work:
                 self._complete(address, want, found)
                 return found.id
 
-        return self._journalled(address, want, "create", None, needs, attempt)
+        return self._journalled(address, want, "create", None, needs, attempt).id, made
 
     def _look(self, kind: type[Resource], address: str, want: Resource) -> Live[Any] | None:
         key = want.key()
@@ -159,6 +166,38 @@ class Work:
             return live.id
 
         self._journalled(address, instance, "delete", live, (), attempt, gone=False)
+
+    def _begin_all(self, some: Sequence[tuple[str, Live[Any]]]) -> None:
+        for address, live in some:
+            known = self.state.entries.get(address)
+            self.journal.write(
+                "begin",
+                address=address,
+                verb="delete",
+                kind=live.has.kind(),
+                id=live.id,
+                pre=plain(live.has),
+                target=None,
+                was=vars(known) if known else None,
+            )
+
+    def delete_all(self, some: Sequence[tuple[str, Live[Any]]]) -> None:
+        """Ask AWS to remove several of one kind by one call. Raises CallFailed, and then none of them counts as removed."""
+        kind, addresses = type(some[0][1].has), [address for address, _ in some]
+        self._begin_all(some)
+        lives, requests = [live for _, live in some], self.aws.note_requests()
+        try:
+            self._retried(kind, addresses[0], "delete", self.clock.now())(kind.delete_all, self.aws, lives)
+        except Exception as error:
+            for address in addresses:
+                self.journal.write(
+                    "failed", address=address, verb="delete", code=code(error), request=request_id(error)
+                )
+            raise CallFailed(f"{addresses[0]} and others", "delete", kind.kind(), error) from error
+        finally:
+            self.scope.forget(kind)
+        for address in addresses:
+            self.asked[address] = list(requests)
 
     def gone(self, address: str) -> None:
         """Record that AWS no longer shows it."""
@@ -228,12 +267,13 @@ class Work:
         gone: bool = True,
     ) -> Entry:
         kind = type(target)
-        started = time.monotonic()
+        started = self.clock.now()
         pre, wanted = live and plain(live.has), plain(target) if live is None else None
         known = self.state.entries.get(address)
         was = vars(known) if known else None
-        for other in target.displaces(self.scope.live(kind)) if verb in ("create", "update") else ():
-            self._displaced(kind, other)
+        if verb in ("create", "update") and kind.displaces is not Resource.displaces:
+            for other in target.displaces(self.scope.since(kind, self.began).values()):
+                self._displaced(kind, other)
         identifier = live.id if live else None
         self.journal.write(
             "begin", address=address, verb=verb, kind=kind.kind(), id=identifier, pre=pre, target=wanted, was=was
@@ -256,7 +296,7 @@ class Work:
             self.scope.forget(kind)
         entry = Entry(address, kind.kind(), identifier, plain(target), needs, now())
         if gone:
-            self._record(address, verb, entry, seconds=round(time.monotonic() - started, 3), requests=requests)
+            self._record(address, verb, entry, seconds=round(self.clock.now() - started, 3), requests=requests)
         else:
             self.asked[address] = [*self.asked.get(address, ()), *requests]
         return entry
@@ -275,7 +315,7 @@ class Work:
         def tell(retry: tenacity.RetryCallState) -> None:
             error = retry.outcome.exception() if retry.outcome else None
             reason = str(error) if isinstance(error, NotYet) else f"{code(error)}: {message(error)}" if error else ""
-            self.tell(Event("retry", address, verb, reason, time.monotonic() - started))
+            self.tell(Event("retry", address, verb, reason, self.clock.now() - started))
 
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda error: passes(kind, error)),
@@ -285,7 +325,7 @@ class Work:
                 tenacity.stop_when_event_set(self.stop),
                 GivenUp(kind),
             ),
-            sleep=tenacity.sleep_using_event(self.stop),
+            sleep=lambda seconds: self.clock.sleep(seconds, self.stop),
             before_sleep=tell,
             reraise=True,
         )

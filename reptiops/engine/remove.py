@@ -5,18 +5,25 @@ The same walk serves teardown, the removal of what is no longer declared, and th
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+import contextlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
 from reptiops.engine.apply import ApplyError
-from reptiops.engine.calls import Work
+from reptiops.engine.calls import CallFailed, Work
+from reptiops.engine.crew import Crew, Looks, interval
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph
+from reptiops.engine.plan import look
 from reptiops.engine.resource import Kept, Live, Resource
+from reptiops.engine.scope import Scope
 from reptiops.errors import ReptiopsError
+
+LAGS = (0.5, 1.5, 4.0, 9.0)
+"""Seconds before each further look at lists that lag behind what was written (aws-facts 1.4)."""
 
 
 @dataclass
@@ -28,9 +35,11 @@ class Doomed:
     live: Live[Any]
     step: str
     started: float = 0.0
-    asked: bool = False
-    gone: bool = False
-    next_look: float = 0.0
+
+    @property
+    def kind(self) -> type[Resource]:
+        """The kind of what has to go."""
+        return type(self.instance)
 
 
 class Remove:
@@ -38,128 +47,170 @@ class Remove:
 
     def __init__(self, graph: Graph, doomed: Iterable[Doomed], work: Work, strict: bool = False):
         self._work = work
-        self._doomed = list(doomed)
-        self._blockers = blockers(graph, {d.step for d in self._doomed})
+        self._asleep: dict[str, list[Doomed]] = {}
+        for d in doomed:
+            self._asleep.setdefault(d.step, []).append(d)
+        self._left = Counter({step: len(some) for step, some in self._asleep.items()})
+        self._blockers = blockers(graph, set(self._left))
         if strict:
-            self._blockers = _with_later_phases(graph, self._blockers, {d.step for d in self._doomed})
-        self._running: dict[Future[Any], Any] = {}
-        self._polls: set[type[Resource]] = set()
-        self._stuck: set[str] = set()
+            self._blockers = _with_later_phases(graph, self._blockers, set(self._left))
+        self._pending: dict[type[Resource], dict[str, Doomed]] = {}
+        self._looks = Looks(work.clock)
+        self._moved = True
         self.errors: list[BaseException] = []
         self.kept: list[str] = []
         """What stays on purpose, and why."""
+        self.assumed: set[tuple[str, str]] = set()
+        """(kind, id) of what counts as gone because AWS said yes; its lists may show it for some seconds more."""
 
     def run(self) -> None:
         """Remove all of it. Raises ApplyError with everything that would not go."""
-        with ThreadPoolExecutor(self._work.parallel, thread_name_prefix="remove") as pool:
-            retiring = [
-                pool.submit(self._work.retire, d.address, d.instance, d.live)
-                for d in self._doomed
-                if d.instance.retires()
-            ]
-            for future in retiring:
-                error = future.exception()
-                if error is not None:
-                    self.errors.append(error)
+        work = self._work
+        with Crew(work.clock, work.parallel, "remove", work.stop) as crew:
+            self._retire(crew)
             while True:
-                if not self._work.stop.is_set():
-                    self._start(pool)
-                    self._poll(pool)
-                if not self._running and (self._work.stop.is_set() or not self._waiting()):
+                if not work.stop.is_set():
+                    self._start(crew)
+                    for kind in self._looks.begin():
+                        if self._pending.get(kind):
+                            crew.submit(kind, self._observe, kind)
+                        else:
+                            self._looks.end(kind)
+                if not crew.busy and (work.stop.is_set() or not any(self._pending.values())):
                     break
-                self._settle()
+                self._settle(crew, crew.take(self._looks.timeout()))
         if self.errors:
             raise ApplyError(self.errors)
 
-    def _left(self) -> set[str]:
-        return {d.step for d in self._doomed if not d.gone}
+    def _retire(self, crew: Crew) -> None:
+        """The first half of slow deletions, before anything else."""
+        for d in [d for some in self._asleep.values() for d in some if d.instance.retires()]:
+            crew.submit(d, self._work.retire, d.address, d.instance, d.live)
+        while crew.busy:
+            self.errors += [e for _, future in crew.take(None) if (e := future.exception()) is not None]
 
-    def _waiting(self) -> bool:
-        return any(d.asked and not d.gone and d.address not in self._stuck for d in self._doomed)
-
-    def _start(self, pool: ThreadPoolExecutor) -> None:
-        left = self._left()
-        for d in self._doomed:
-            if not d.asked and not (self._blockers.get(d.step, set()) & left):
-                d.asked, d.started = True, time.monotonic()
-                self._work.tell(Event("start", d.address, "delete"))
-                self._running[pool.submit(self._work.delete, d.address, d.instance, d.live)] = d
-
-    def _pending(self) -> list[Doomed]:
-        busy = {id(d) for d in self._running.values()}
-        return [
-            d for d in self._doomed if d.asked and not d.gone and id(d) not in busy and d.address not in self._stuck
-        ]
-
-    def _poll(self, pool: ThreadPoolExecutor) -> None:
-        now = time.monotonic()
-        for kind in {type(d.instance) for d in self._pending() if d.next_look <= now} - self._polls:
-            self._polls.add(kind)
-            self._running[pool.submit(self._observe, kind)] = kind
-
-    def _observe(self, kind: type[Resource]) -> tuple[float, list[Live[Any]]]:
-        started = time.monotonic()
-        self._work.scope.forget(kind)
-        return started, list(self._work.scope.live(kind))
-
-    def _settle(self) -> None:
-        timers = [d.next_look for d in self._pending() if type(d.instance) not in self._polls]
-        timeout = max(0.0, min(timers) - time.monotonic()) if timers else None
-        if not self._running:
-            self._work.stop.wait(timeout if timeout is not None else 0.05)
+    def _start(self, crew: Crew) -> None:
+        if not self._moved:
             return
-        done, _ = wait(self._running, timeout=timeout, return_when=FIRST_COMPLETED)
-        for future in done:
-            subject = self._running.pop(future)
+        self._moved = False
+        now = self._work.clock.now()
+        for step in [s for s in self._asleep if not any(self._left[b] for b in self._blockers.get(s, ()))]:
+            for some in _batches(self._asleep.pop(step)):
+                for d in some:
+                    d.started = now
+                    self._work.tell(Event("start", d.address, "delete"))
+                crew.submit(some, self._delete, some)
+
+    def _delete(self, some: Sequence[Doomed]) -> list[Exception | None]:
+        """What came of each. One call for all, or if that fails a call for each."""
+        if len(some) > 1:
+            with contextlib.suppress(CallFailed):
+                self._work.delete_all([(d.address, d.live) for d in some])
+                for d in some:
+                    self._work.gone(d.address)
+                return [None] * len(some)
+        return [self._delete_one(d) for d in some]
+
+    def _delete_one(self, d: Doomed) -> Exception | None:
+        try:
+            self._work.delete(d.address, d.instance, d.live)
+        except Exception as error:
+            return error
+        if not d.kind.lingers():
+            self._work.gone(d.address)
+        return None
+
+    def _observe(self, kind: type[Resource]) -> tuple[float, Mapping[str, Live[Any]]]:
+        began = self._work.clock.now()
+        with self._work.aws.polling():
+            return began, self._work.scope.since(kind, began)
+
+    def _settle(self, crew: Crew, ended: list[tuple[Any, Future[Any]]]) -> None:
+        for subject, future in ended:
             error = future.exception()
-            if not isinstance(subject, Doomed):
-                self._polls.discard(subject)
-            if isinstance(subject, Doomed) and isinstance(error, Kept):
-                self._keep(subject, str(error))
-            elif error is not None:
-                self._fail(subject, error)
-            elif not isinstance(subject, Doomed):
-                self._seen(subject, *future.result())
-
-    def _keep(self, doomed: Doomed, why: str) -> None:
-        doomed.gone = True
-        self.kept.append(f"{doomed.address} ({doomed.live.id}): {why}")
-        self._work.gone(doomed.address)
-        self._work.tell(Event("kept", doomed.address, "delete", why))
-
-    def _fail(self, subject: Any, error: BaseException) -> None:
-        if not isinstance(error, Exception):
-            raise error
-        self.errors.append(error)
-        if isinstance(subject, Doomed):
-            self._stuck.add(subject.address)
-        else:
-            self._stuck |= {d.address for d in self._pending() if type(d.instance) is subject}
-        self._work.tell(Event("failed", getattr(subject, "address", ""), "delete", str(error)))
-
-    def _seen(self, kind: type[Resource], looked: float, lives: list[Live[Any]]) -> None:
-        present = {one.id: one for one in lives}
-        for d in self._pending():
-            if type(d.instance) is not kind or looked < d.started:
-                continue
-            waited = time.monotonic() - d.started
-            one = present.get(d.live.id)
-            if one is None or kind.existing:
-                d.gone = True
-                remains = d.instance.leaves(d.live)
-                if remains:
-                    self.kept.append(f"{d.address} ({d.live.id}): {remains}")
-                self._work.gone(d.address)
-                self._work.timings.add(d.instance, "delete", waited)
-                self._work.tell(Event("done", d.address, "delete", d.live.id, waited))
-            elif waited > self._work.limit(d.address, kind):
-                self._stuck.add(d.address)
-                self.errors.append(
-                    ReptiopsError(f"{d.address} ({d.live.id}) is still there after {waited:.0f} s: {one.status.word}")
-                )
+            if error is not None and not isinstance(error, Exception):
+                raise error
+            if isinstance(subject, type):
+                self._looks.end(subject)
+                if error is not None:
+                    self.errors.append(error)
+                    self._pending.pop(subject, None)
+                    self._work.tell(Event("failed", "", "delete", str(error)))
+                else:
+                    self._seen(subject, *future.result())
             else:
-                d.next_look = time.monotonic() + min(10.0, max(0.2, kind.typical_delete / 12))
-                self._work.tell(Event("wait", d.address, "delete", one.status.word, waited))
+                for d, wrong in zip(subject, future.result(), strict=True):
+                    self._asked(d, wrong)
+
+    def _asked(self, d: Doomed, wrong: Exception | None) -> None:
+        if isinstance(wrong, Kept):
+            self.kept.append(f"{d.address} ({d.live.id}): {wrong}")
+            self._work.gone(d.address)
+            self._work.tell(Event("kept", d.address, "delete", str(wrong)))
+            self._count(d)
+        elif wrong is not None:
+            self.errors.append(wrong)
+            self._work.tell(Event("failed", d.address, "delete", str(wrong)))
+        elif d.kind.lingers() and not d.kind.existing:
+            self._pending.setdefault(d.kind, {})[d.live.id] = d
+            self._looks.want(d.kind, self._work.clock.now())
+        else:
+            if not d.kind.existing:
+                self.assumed.add((d.kind.kind(), d.live.id))
+            self._gone(d)
+
+    def _count(self, d: Doomed) -> None:
+        self._left[d.step] -= 1
+        self._moved = True
+
+    def _gone(self, d: Doomed) -> None:
+        waited = self._work.clock.now() - d.started
+        remains = d.instance.leaves(d.live)
+        if remains:
+            self.kept.append(f"{d.address} ({d.live.id}): {remains}")
+        self._work.timings.add(d.instance, "delete", waited)
+        self._work.tell(Event("done", d.address, "delete", d.live.id, waited))
+        self._count(d)
+
+    def _seen(self, kind: type[Resource], looked: float, present: Mapping[str, Live[Any]]) -> None:
+        now = self._work.clock.now()
+        for d in list(self._pending.get(kind, {}).values()):
+            waited, one = now - d.started, present.get(d.live.id)
+            if one is None and looked >= d.started:
+                del self._pending[kind][d.live.id]
+                self._work.gone(d.address)
+                self._gone(d)
+            elif one is not None and waited > self._work.limit(d.address, kind):
+                del self._pending[kind][d.live.id]
+                still = f"{d.address} ({d.live.id}) is still there after {waited:.0f} s: {one.status.word}"
+                self.errors.append(ReptiopsError(still))
+            else:
+                self._looks.want(kind, now + interval(waited, self._work.timings.expected(d.instance, "delete")))
+                self._work.tell(Event("wait", d.address, "delete", one.status.word if one else "", waited))
+
+
+def _batches(some: Iterable[Doomed]) -> Iterator[tuple[Doomed, ...]]:
+    """What one call removes: of most kinds one."""
+    by_kind: dict[type[Resource], list[Doomed]] = {}
+    for d in some:
+        by_kind.setdefault(d.kind, []).append(d)
+    for kind, listed in by_kind.items():
+        for start in range(0, len(listed), kind.together):
+            yield tuple(listed[start : start + kind.together])
+
+
+def look_after(work: Work, scope: Scope, kinds: Iterable[type[Resource]], assumed: Set[tuple[str, str]]) -> None:
+    """Look at everything after a removal, and for some seconds again at lists that still show what AWS said has gone."""
+    listed = list(kinds)
+    look(scope, listed)
+    for pause in LAGS:
+        lagging = [k for k in listed if any((k.kind(), one.id) in assumed for one in scope.live(k))]
+        if not lagging or work.stop.is_set():
+            return
+        work.clock.sleep(pause, work.stop)
+        for kind in lagging:
+            scope.forget(kind)
+        look(scope, lagging)
 
 
 def _with_later_phases(graph: Graph, known: Mapping[str, set[str]], steps: set[str]) -> dict[str, set[str]]:

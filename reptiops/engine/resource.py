@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
 
+from reptiops.engine.unknown import is_unknown as is_unknown
+from reptiops.engine.unknown import unknown as unknown
 from reptiops.rights import Right
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ UNDO: tuple[Undo, ...] = ("reversible", "reversible with data loss", "one-way")
 COSMETIC = frozenset({"name", "description", "comment"})
 """Fields of these names change nothing but what people read."""
 ADDRESS_TAG = "reptiops:address"
+AT_ONCE = 5.0
+"""Seconds up to which a deletion counts as done when AWS has answered; the look at the end of a run proves it."""
 
 
 def fixed(**more: Any) -> Any:
@@ -123,6 +126,18 @@ class Live(Generic[R]):
     """For an update that makes something new (a task definition's next revision): what that has to carry."""
 
 
+@dataclass(frozen=True)
+class Made:
+    """What the answer to a create tells of the new resource, where nothing more has to be asked.
+
+    With status "ready" it counts as made; while it is pending, those that need it only created can go on.
+    """
+
+    id: str
+    out: Mapping[str, str] = field(default_factory=dict)
+    status: Status = READY
+
+
 class NotYet(Exception):
     """Raised by a kind whose call has to wait for AWS; the engine asks again. The text is shown to the person."""
 
@@ -145,6 +160,8 @@ class Resource:
     """Seconds that AWS typically needs until a new one is ready."""
     typical_delete: ClassVar[float] = 2.0
     """Seconds that AWS typically needs until a deleted one is gone."""
+    together: ClassVar[int] = 1
+    """How many of them one call removes, see `delete_all`."""
     nine_in_ten: ClassVar[float | None] = None
     """Seconds within which nine of ten are ready; None: half as much again as `typical`. See docs/timings.md."""
     limit: ClassVar[float] = 600.0
@@ -191,8 +208,11 @@ class Resource:
         if cls.taggable:
             raise NotImplementedError(cls.__name__)
 
-    def create(self, aws: Aws, identity: Identity) -> str:
-        """Make it; answers the id. The first call carries the tags, further ones set only what `update` could."""
+    def create(self, aws: Aws, identity: Identity) -> str | Made:
+        """Make it. The first call carries the tags, further ones set only what `update` could.
+
+        Answers what AWS's answer tells, or only the id, where the rest has to be read.
+        """
         raise NotImplementedError(type(self).__name__)
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> str | None:
@@ -264,6 +284,16 @@ class Resource:
         return ""
 
     @classmethod
+    def delete_all(cls, aws: Aws, lives: Iterable[Live[Any]]) -> None:
+        """Remove up to `together` at once; if it fails, each is removed by itself."""
+        raise NotImplementedError(cls.__name__)
+
+    @classmethod
+    def lingers(cls) -> bool:
+        """Whether a deleted one is still there for a while, so that its end has to be watched."""
+        return cls.typical_delete > AT_ONCE
+
+    @classmethod
     def retires(cls) -> bool:
         """Whether this kind has a first half of deletion."""
         return cls.retire is not Resource.retire
@@ -299,27 +329,6 @@ def plain(value: Any) -> Plain:
     if isinstance(value, list | tuple):
         return [plain(v) for v in value]
     raise TypeError(f"{type(value).__name__} has no canonical form")
-
-
-# --- ids not known yet ------------------------------------------------------------------------------------------
-
-_UNKNOWN = re.compile(r"⟦([^⟧]*)⟧")
-
-
-def unknown(address: str, name: str) -> str:
-    """A marker for a value that AWS has not given yet; it survives formatting into longer strings and JSON."""
-    return f"⟦{address}.{name}⟧"
-
-
-def is_unknown(value: Any) -> bool:
-    """Whether a value, or anything inside it, is not known yet."""
-    if isinstance(value, str):
-        return _UNKNOWN.search(value) is not None
-    if isinstance(value, Mapping):
-        return any(is_unknown(v) or is_unknown(k) for k, v in value.items())
-    if isinstance(value, list | tuple | set | frozenset):
-        return any(is_unknown(v) for v in value)
-    return False
 
 
 # --- the one diff -----------------------------------------------------------------------------------------------

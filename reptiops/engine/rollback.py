@@ -17,7 +17,7 @@ from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step
 from reptiops.engine.plan import look
 from reptiops.engine.recover import Inventory, Unfinished, Was
-from reptiops.engine.remove import Doomed, Remove
+from reptiops.engine.remove import Doomed, Remove, look_after
 from reptiops.engine.resource import Change, Live, Plain, Resource, diff
 from reptiops.engine.scope import Scope
 
@@ -75,12 +75,13 @@ class _Undo:
             if address not in later:
                 self._guarded(address, was, self._set_back)
         self._look()
-        doomed = self._doomed()
+        removal = Remove(self.graph, self._doomed(), work)
         try:
-            Remove(self.graph, doomed, work).run()
+            removal.run()
         except ApplyError as error:
             self.errors += [str(e) for e in error.errors]
-        self._look()
+        work.scope = work.scope.again()
+        look_after(work, work.scope, self.graph.kinds(), removal.assumed)
         rank = {s.path: index for index, s in enumerate(self.graph.order)}
         for address in sorted(what.deleted, key=lambda a: rank.get("/".join(a.split("/")[:2]), -1)):
             if work.stop.is_set():
@@ -160,6 +161,9 @@ class _Undo:
                 continue
             want = restore(kind, target) if target is not None else None
             live = self._find(address, kind, want.key() if want else None)
+            entry = self.work.state.entries.get(address)
+            if live is None and want is not None and entry is not None and not self.later:
+                live = Live(entry.id, want, address)  # AWS has answered its id, but its lists lag behind
             if live is not None:
                 yield address, live, step
 
@@ -202,10 +206,10 @@ class _Undo:
             if kind.holds_data or any(f.metadata.get("secret") for f in fields(kind)):
                 self.errors.append(f"{address} ({was.id}) was deleted with what it held and cannot be brought back")
                 return
-            made = work.create(address, before, known.needs if known else ())
-            work.tell(Event("done", address, "create", made.id))
-            self.anew.append(f"{address} ({made.id}, was {was.id})")
-            self.ids[was.id] = name = made.id
+            name, _ = work.create(address, before, known.needs if known else ())
+            work.tell(Event("done", address, "create", name))
+            self.anew.append(f"{address} ({name}, was {was.id})")
+            self.ids[was.id] = name
         else:
             name = live.id
             if diff(before, live.has):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from typing import Any, Generic, TypeVar, cast
 from botocore.exceptions import ClientError
 
 from reptiops.aws import DENIED, Aws, code, message, operation
+from reptiops.engine.clock import Clock, Monotonic
 from reptiops.engine.codec import restore
 from reptiops.engine.resource import ADDRESS_TAG, Live, Resource
 from reptiops.engine.state import Entry
@@ -90,6 +92,8 @@ class Scope:
         self._claims = claims or {}
         self._shared: dict[str, Any] = {}
         self._writes = 0
+        self.clock: Clock = Monotonic()
+        self._since: dict[type[Resource], tuple[float, Mapping[str, Live[Any]]]] = {}
         self._seen: dict[type[Resource], list[Live[Any]]] = {}
         self._changes: dict[type[Resource], int] = {}
         self._locks: dict[type[Resource] | str, threading.Lock] = {}
@@ -134,6 +138,22 @@ class Scope:
                 if self._changes.get(kind, 0) == before:  # else a write came in between: good for now, not for later
                     self._seen[kind] = list(found)
             return found
+
+    def since(self, kind: type[R], moment: float) -> Mapping[str, Live[R]]:
+        """Everything of a kind by id, as a read that began no earlier than `moment` shows it (of `now`).
+
+        One read serves all that ask from the same moment, whatever this run writes to others of the kind meanwhile.
+        """
+        with self._guard:
+            lock = self._locks.setdefault(f"since {kind.kind()}", threading.Lock())
+        with lock:
+            began, found = self._since.get(kind, (-math.inf, {}))
+            if began < moment:
+                began = self.clock.now()
+                self.forget(kind)
+                found = {one.id: one for one in self.live(kind)}
+                self._since[kind] = (began, found)
+            return cast("Mapping[str, Live[R]]", found)
 
     def _observe(self, kind: type[R]) -> list[Live[R]]:
         """A list and its details are several reads: what is deleted in between answers "not found", and is listed anew."""
@@ -180,8 +200,9 @@ class Scope:
         return self._like({})
 
     def _like(self, claims: Mapping[tuple[type[Resource], str], str]) -> Scope:
-        wanted = [w for some in self._wanted.values() for w in some]
-        return Scope(self.aws, self.names, wanted, self._known, claims, self._places)
+        fresh = Scope(self.aws, self.names, (), self._known, claims, self._places)
+        fresh._wanted, fresh.clock = self._wanted, self.clock
+        return fresh
 
     # -- what every observation needs --
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Change, Identity, Live, Resource, Status, Undoing, fixed
+from reptiops.engine.resource import Change, Identity, Live, Made, Resource, Status, Undoing, fixed
 from reptiops.engine.scope import Scope
 from reptiops.resources.tagging import BULK, singly, tags_of
 from reptiops.rights import OURS, TAGGED, Right, arn_of, create, delete, read, update
@@ -209,11 +209,12 @@ class SelfSignedCertificate(AcmResource):
             arn = one["CertificateArn"]
             yield Live(arn, has, address, Status("ready", "imported"), {"arn": arn}, one.get("ImportedAt"))
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """The private key exists only in this call."""
         key, certificate = self._sign()
         answer = aws.acm.import_certificate(Certificate=certificate, PrivateKey=key, Tags=identity.tag_list())
-        return str(answer["CertificateArn"])
+        arn = str(answer["CertificateArn"])
+        return Made(arn, {"arn": arn}, Status("ready", "imported"))
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Imported anew under the same ARN; tags are refused on re-import."""

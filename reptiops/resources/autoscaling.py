@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Identity, Live, Resource, Risk, fixed, local
+from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, fixed, local
 from reptiops.engine.scope import Scope
 from reptiops.resources.ecs import Cluster
 from reptiops.rights import Condition, Right, arn_of, delete, read, write
@@ -69,7 +69,7 @@ class ScalableTarget(Resource):
                 has = cls(one["ResourceId"], one["MinCapacity"], one["MaxCapacity"])
                 yield Live(one["ResourceId"], has, created=one.get("CreationTime"))
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """Tags are taken by a new one only."""
         aws.application_autoscaling.register_scalable_target(
             **COUNT,
@@ -78,7 +78,7 @@ class ScalableTarget(Resource):
             MaxCapacity=self.first_maximum if self.maximum is None else self.maximum,
             Tags=dict(identity.tags),
         )
-        return self.resource
+        return Made(self.resource)
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Both ends."""
@@ -137,10 +137,10 @@ class ScalingPolicy(Resource):
             )
             yield Live(f"{one['ResourceId']}/{one['PolicyName']}", has, created=one.get("CreationTime"))
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """An upsert."""
         self._put(aws)
-        return self.key()
+        return Made(self.key())
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """The same upsert."""
@@ -212,10 +212,10 @@ class ScheduledAction(Resource):
                 )
                 yield Live(f"{one['ResourceId']}/{one['ScheduledActionName']}", has, created=one.get("CreationTime"))
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """An upsert."""
         self._put(aws)
-        return self.key()
+        return Made(self.key())
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """The same upsert; it drops what is not sent, so all is sent."""

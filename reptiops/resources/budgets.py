@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code
-from reptiops.engine.resource import Identity, Live, Resource, Risk, fixed
+from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, fixed
 from reptiops.engine.scope import Scope
 from reptiops.rights import Right, arn_of, create, delete, read, update
 
@@ -85,7 +85,7 @@ class Budget(Resource):
         """By ARN."""
         aws.budgets.tag_resource(ResourceARN=live.out["arn"], ResourceTags=identity.tag_list())
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """With its notifications in one call."""
         aws.budgets.create_budget(
             AccountId=aws.account(),
@@ -96,7 +96,7 @@ class Budget(Resource):
             ],
             ResourceTags=identity.tag_list(),
         )
-        return self.name
+        return Made(self.name, {"arn": aws.arn("budgets", f"budget/{self.name}", regional=False)})
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """The budget as a whole; notifications and subscribers by calls of their own."""

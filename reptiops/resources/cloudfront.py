@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Doing, Drawn, Identity, Live, NotYet, Resource, Risk, Status, fixed
+from reptiops.engine.resource import Doing, Drawn, Identity, Live, Made, NotYet, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 from reptiops.rights import OURS, TAGGED, Right, arn_of, create, delete, read, update
@@ -99,10 +99,10 @@ class HeadersPolicy(Resource):
             security["ContentTypeOptions"] = {"Override": True}
         return {"Name": self.name, "SecurityHeadersConfig": security}
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """The name is what finds it again."""
         answer = aws.cloudfront.create_response_headers_policy(ResponseHeadersPolicyConfig=self._config())
-        return str(answer["ResponseHeadersPolicy"]["Id"])
+        return Made(answer["ResponseHeadersPolicy"]["Id"])
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """The whole, against the last ETag."""
@@ -231,12 +231,7 @@ class Distribution(Resource):
             address = scope.address(tags)
             if (address is None) is not strange or (strange and not scope.unclaimed(tags)):
                 continue
-            word = one["Status"]
-            status = Status(
-                "ready" if word == "Deployed" else "pending", word if one["Enabled"] else f"{word}, disabled"
-            )
-            out = {"arn": one["ARN"], "domain_name": one["DomainName"].lower(), "zone_id": ZONE}
-            yield Live(one["Id"], cls._has(one), address, status, out)
+            yield Live(one["Id"], cls._has(one), address, _status(one["Status"], enabled=one["Enabled"]), _out(one))
 
     @classmethod
     def _has(cls, one: Mapping[str, Any]) -> Self:
@@ -289,14 +284,15 @@ class Distribution(Resource):
         """By ARN."""
         aws.cloudfront.tag_resource(Resource=live.out["arn"], Tags={"Items": identity.tag_list()})
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """CloudFront remembers a caller reference for ever, also of a deleted distribution: each create has its own."""
         config = {"CallerReference": f"{identity.token}-{uuid.uuid4().hex[:8]}", **self._ours()}
         tags = {"Items": identity.tag_list()}
         answer = aws.cloudfront.create_distribution_with_tags(
             DistributionConfigWithTags={"DistributionConfig": config, "Tags": tags}
         )
-        return str(answer["Distribution"]["Id"])
+        one = answer["Distribution"]
+        return Made(one["Id"], _out(one), _status(one["Status"], enabled=self.enabled))
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Read, change what is ours, write against the ETag of the read."""
@@ -316,6 +312,14 @@ class Distribution(Resource):
         if answer["Distribution"]["Status"] != "Deployed":
             raise NotYet("CloudFront is still disabling it")
         aws.cloudfront.delete_distribution(Id=live.id, IfMatch=answer["ETag"])
+
+
+def _status(word: str, *, enabled: bool) -> Status:
+    return Status("ready" if word == "Deployed" else "pending", word if enabled else f"{word}, disabled")
+
+
+def _out(one: Mapping[str, Any]) -> dict[str, str]:
+    return {"arn": one["ARN"], "domain_name": one["DomainName"].lower(), "zone_id": ZONE}
 
 
 def _summaries(aws: Aws) -> list[dict[str, Any]]:

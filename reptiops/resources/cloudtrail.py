@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Identity, Live, Resource, Risk, fixed
+from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, fixed
 from reptiops.engine.scope import Scope
 from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, update, write
 
@@ -75,12 +75,12 @@ class Trail(Resource):
         """By ARN."""
         aws.cloudtrail.add_tags(ResourceId=live.out["arn"], TagsList=identity.tag_list())
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """Made, then started. A bucket policy written seconds ago may be refused: asked again."""
-        aws.cloudtrail.create_trail(**self._parameters(), TagsList=identity.tag_list())
+        answer = aws.cloudtrail.create_trail(**self._parameters(), TagsList=identity.tag_list())
         if self.logging:
             aws.cloudtrail.start_logging(Name=self.name)
-        return self.name
+        return Made(self.name, {"arn": answer["TrailARN"]})
 
     def _parameters(self) -> dict[str, Any]:
         return {

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code
-from reptiops.engine.resource import Identity, Live, Plain, Resource, Risk, Status, fixed
+from reptiops.engine.resource import Identity, Live, Made, Plain, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 from reptiops.errors import ReptiopsError
@@ -58,6 +58,7 @@ class Alarm(Resource):
 
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFound", "ResourceNotFoundException"})
     taggable: ClassVar[bool] = False
+    together: ClassVar[int] = 100
     limit: ClassVar[float] = 120
     rights: ClassVar[tuple[Right, ...]] = (
         read("cloudwatch:DescribeAlarms"),
@@ -115,10 +116,10 @@ class Alarm(Resource):
         """By ARN: tags tell whose it is once nobody wants it any more."""
         aws.cloudwatch.tag_resource(ResourceARN=live.out["arn"], Tags=identity.tag_list())
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """An upsert; the only one that takes tags."""
         aws.cloudwatch.put_metric_alarm(**self._parameters(), Tags=identity.tag_list())
-        return self.name
+        return Made(self.name, {"arn": aws.arn("cloudwatch", f"alarm:{self.name}")})
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """The same upsert of the whole."""
@@ -149,7 +150,12 @@ class Alarm(Resource):
 
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """At once; a missing one is fine."""
-        aws.cloudwatch.delete_alarms(AlarmNames=[live.id])
+        self.delete_all(aws, [live])
+
+    @classmethod
+    def delete_all(cls, aws: Aws, lives: Iterable[Live[Any]]) -> None:
+        """A hundred a call; where one is missing AWS may delete none, and each is asked for by itself."""
+        aws.cloudwatch.delete_alarms(AlarmNames=[live.id for live in lives])
 
 
 def _dimensions(listed: Iterable[Mapping[str, str]]) -> dict[str, str]:
@@ -246,10 +252,10 @@ class Dashboard(Resource):
                 continue
             yield Live(want.name, cls(want.name, Json(one["DashboardBody"])), out={"arn": one["DashboardArn"]})
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """An upsert."""
         self._put(aws)
-        return self.name
+        return Made(self.name, {"arn": aws.arn("cloudwatch", f"dashboard/{self.name}", regional=False)})
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """The same upsert."""

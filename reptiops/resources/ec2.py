@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Drawn, Identity, Live, Risk, Status, fixed
+from reptiops.engine.resource import Drawn, Identity, Live, Made, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.resources.ec2_tags import TAGS, Ec2Resource, at, made, named, rename, tags_of
@@ -70,12 +70,12 @@ class Vpc(Ec2Resource):
             state = Status("ready" if one["State"] == "available" else "pending", one["State"])
             yield Live(one["VpcId"], has, scope.address(tags), state)
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """CreateVpc has no token: the address tag is what finds it again."""
         answer = aws.ec2.create_vpc(CidrBlock=self.cidr, TagSpecifications=named(identity, "vpc", self.name))
         vpc = str(answer["Vpc"]["VpcId"])
         self._attributes(aws, vpc)
-        return vpc
+        return Made(vpc)
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Name and DNS attributes."""
@@ -142,7 +142,7 @@ class Subnet(Ec2Resource):
             state = Status("ready" if one["State"] == "available" else "pending", one["State"])
             yield Live(one["SubnetId"], has, scope.address(tags), state)
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """CreateSubnet cannot set the public-address attribute: that is a second call."""
         answer = aws.ec2.create_subnet(
             VpcId=self.vpc,
@@ -153,7 +153,7 @@ class Subnet(Ec2Resource):
         subnet = str(answer["Subnet"]["SubnetId"])
         if self.public:
             aws.ec2.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": True})
-        return subnet
+        return Made(subnet)
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Name and the public-address attribute."""
@@ -214,12 +214,12 @@ class InternetGateway(Ec2Resource):
             attached = [a["VpcId"] for a in one.get("Attachments", [])]
             yield Live(one["InternetGatewayId"], cls("".join(attached), tags.get("Name", "")), scope.address(tags))
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """Made, then attached: a crash in between is a difference in `vpc`."""
         answer = aws.ec2.create_internet_gateway(TagSpecifications=named(identity, "internet-gateway", self.name))
         gateway = str(answer["InternetGateway"]["InternetGatewayId"])
         aws.ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=self.vpc)
-        return gateway
+        return Made(gateway)
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Name and attachment."""
@@ -283,10 +283,10 @@ class ElasticIp(Ec2Resource):
             out = {"address": one["PublicIp"]}
             yield Live(one["AllocationId"], cls(tags.get("Name", "")), scope.address(tags), out=out)
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """AllocateAddress has no token: the tag finds it again."""
         answer = aws.ec2.allocate_address(Domain="vpc", TagSpecifications=named(identity, "elastic-ip", self.name))
-        return str(answer["AllocationId"])
+        return Made(answer["AllocationId"], {"address": answer["PublicIp"]})
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Only the name can change."""
@@ -354,7 +354,7 @@ class NatGateway(Ec2Resource):
             status = Status(words.get(one["State"], "pending"), one["State"], reason)  # type: ignore[arg-type]
             yield Live(one["NatGatewayId"], has, scope.address(tags), status, created=one.get("CreateTime"))
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """The token is honoured by AWS: the same one answers the same gateway."""
         answer = aws.ec2.create_nat_gateway(
             SubnetId=self.subnet,
@@ -362,7 +362,7 @@ class NatGateway(Ec2Resource):
             ClientToken=identity.token,
             TagSpecifications=named(identity, "natgateway", self.name),
         )
-        return str(answer["NatGateway"]["NatGatewayId"])
+        return Made(answer["NatGateway"]["NatGatewayId"], status=Status("pending", "pending"))
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Only the name can change."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Doing, Identity, Live, Risk, Status, fixed
+from reptiops.engine.resource import Doing, Identity, Live, Made, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.resources.ec2 import Vpc
@@ -68,7 +68,7 @@ class SecurityGroup(Ec2Resource):
             has = cls(one["VpcId"], one["GroupName"], one["Description"], _is_open(one.get("IpPermissionsEgress", [])))
             yield Live(one["GroupId"], has, scope.address(tags_of(one)))
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """No token: name and tag find it again. The rule that lets everything out goes at once."""
         answer = aws.ec2.create_security_group(
             GroupName=self.name,
@@ -78,7 +78,7 @@ class SecurityGroup(Ec2Resource):
         )
         group = str(answer["GroupId"])
         aws.ec2.revoke_security_group_egress(GroupId=group, IpPermissions=[EVERYTHING])
-        return group
+        return Made(group)
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Only the open outbound rule can differ in place."""
@@ -152,7 +152,7 @@ class SecurityGroupRule(Ec2Resource):
             )
             yield Live(one["SecurityGroupRuleId"], has, scope.address(tags_of(one)))
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """One rule a call: a duplicate would fail the whole call."""
         authorize = (
             aws.ec2.authorize_security_group_ingress
@@ -161,7 +161,7 @@ class SecurityGroupRule(Ec2Resource):
         )
         tags = [{"ResourceType": "security-group-rule", "Tags": identity.tag_list()}]
         answer = authorize(GroupId=self.group, IpPermissions=[self._permission()], TagSpecifications=tags)
-        return str(answer["SecurityGroupRules"][-1]["SecurityGroupRuleId"])
+        return Made(answer["SecurityGroupRules"][-1]["SecurityGroupRuleId"])
 
     def _permission(self) -> dict[str, Any]:
         far = (
@@ -257,10 +257,9 @@ class VpcEndpoint(Ec2Resource):
                 security_groups=frozenset(g["GroupId"] for g in one.get("Groups", [])),
                 private_dns=one["VpcEndpointType"] == "Interface" and bool(one.get("PrivateDnsEnabled")),
             )
-            phase: Any = {"available": "ready", "failed": "failed", "rejected": "failed"}.get(word, "pending")
-            yield Live(one["VpcEndpointId"], has, scope.address(tags), Status(phase, word))
+            yield Live(one["VpcEndpointId"], has, scope.address(tags), _endpoint_status(word))
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """Without groups an interface endpoint would take the VPC's default group, so they are always sent."""
         interface = {
             "SubnetIds": sorted(self.subnets),
@@ -275,7 +274,8 @@ class VpcEndpoint(Ec2Resource):
             TagSpecifications=named(identity, "vpc-endpoint", self.name),
             **({"RouteTableIds": sorted(self.route_tables)} if self.type == "Gateway" else interface),
         )
-        return str(answer["VpcEndpoint"]["VpcEndpointId"])
+        word = answer["VpcEndpoint"].get("State", "pending").lower()
+        return Made(answer["VpcEndpoint"]["VpcEndpointId"], status=_endpoint_status(word))
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """ModifyVpcEndpoint takes what to add and what to remove."""
@@ -301,6 +301,11 @@ class VpcEndpoint(Ec2Resource):
         if live.status.word != "deleting":
             answer = aws.ec2.delete_vpc_endpoints(VpcEndpointIds=[live.id])
             raise_unsuccessful(answer, "DeleteVpcEndpoints")
+
+
+def _endpoint_status(word: str) -> Status:
+    phase: Any = {"available": "ready", "failed": "failed", "rejected": "failed"}.get(word, "pending")
+    return Status(phase, word)
 
 
 @dataclass(frozen=True)
@@ -366,7 +371,7 @@ class FlowLog(Ec2Resource):
             status = Status("ready", word, one.get("DeliverLogsErrorMessage", ""))
             yield Live(one["FlowLogId"], has, scope.address(tags), status, created=one.get("CreationTime"))
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """Answers 200 with the failure inside; a role made seconds ago cannot be assumed yet."""
         answer = aws.ec2.create_flow_logs(
             ClientToken=identity.token,
@@ -380,7 +385,7 @@ class FlowLog(Ec2Resource):
             TagSpecifications=named(identity, "vpc-flow-log", self.name),
         )
         raise_unsuccessful(answer, "CreateFlowLogs")
-        return str(answer["FlowLogIds"][0])
+        return Made(answer["FlowLogIds"][0])
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Only the name can change."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Identity, Live, Risk, fixed
+from reptiops.engine.resource import Identity, Live, Made, Risk, fixed
 from reptiops.engine.scope import Scope
 from reptiops.resources.ec2 import Vpc
 from reptiops.resources.ec2_tags import TAGS, Ec2Resource, at, made, named, rename, tags_of
@@ -72,7 +72,7 @@ class RouteTable(Ec2Resource):
             has = cls(one["VpcId"], tags.get("Name", ""), _routes(one["Routes"]), subnets)
             yield Live(one["RouteTableId"], has, scope.address(tags))
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """The table, then its routes and associations."""
         answer = aws.ec2.create_route_table(
             VpcId=self.vpc, ClientToken=identity.token, TagSpecifications=named(identity, "route-table", self.name)
@@ -82,7 +82,7 @@ class RouteTable(Ec2Resource):
             aws.ec2.create_route(RouteTableId=table, DestinationCidrBlock=destination, **_target(target))
         for subnet in sorted(self.subnets):
             aws.ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
-        return table
+        return Made(table)
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Routes are replaced in place; an associated subnet moves with ReplaceRouteTableAssociation."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code
-from reptiops.engine.resource import REVERSIBLE, Change, Identity, Live, Resource, Risk, Undoing, fixed
+from reptiops.engine.resource import REVERSIBLE, Change, Identity, Live, Made, Resource, Risk, Undoing, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 from reptiops.resources.tagging import BULK, singly, tags_of
@@ -95,9 +95,9 @@ class Repository(Resource):
         """By ARN."""
         aws.ecr.tag_resource(resourceArn=live.out["arn"], tags=identity.tag_list())
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """The lifecycle policy is a second call."""
-        aws.ecr.create_repository(
+        answer = aws.ecr.create_repository(
             repositoryName=self.name,
             imageScanningConfiguration={"scanOnPush": self.scan_on_push},
             imageTagMutability=self.tag_mutability,
@@ -105,7 +105,8 @@ class Repository(Resource):
             tags=identity.tag_list(),
         )
         self._expire(aws)
-        return self.name
+        made = answer["repository"]
+        return Made(self.name, {"arn": made["repositoryArn"], "uri": made["repositoryUri"]})
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Everything but name and encryption."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Doing, Drawn, Identity, Live, Resource, Risk, Status, fixed, follows, local
+from reptiops.engine.resource import Doing, Drawn, Identity, Live, Made, Resource, Risk, Status, fixed, follows, local
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, update
@@ -85,11 +85,12 @@ class Cluster(Resource):
         """By ARN."""
         aws.ecs.tag_resource(resourceArn=live.out["arn"], tags=identity.tag_list("key", "value"))
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """An active cluster of that name would be answered unchanged: the plan has made sure that there is none."""
         settings = [{"name": "containerInsights", "value": self.insights}]
-        aws.ecs.create_cluster(clusterName=self.name, settings=settings, tags=identity.tag_list("key", "value"))
-        return self.name
+        tags = identity.tag_list("key", "value")
+        answer = aws.ecs.create_cluster(clusterName=self.name, settings=settings, tags=tags)
+        return Made(self.name, {"arn": answer["cluster"]["clusterArn"]})
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Only Container Insights."""
@@ -230,7 +231,7 @@ class Service(Resource):
         """By ARN."""
         aws.ecs.tag_resource(resourceArn=live.id, tags=identity.tag_list("key", "value"))
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """Refused until its target group is behind a listener, which the step sees to."""
         answer = aws.ecs.create_service(
             serviceName=self.name,
@@ -244,7 +245,8 @@ class Service(Resource):
             tags=identity.tag_list("key", "value"),
             **self._parameters(),
         )
-        return str(answer["service"]["serviceArn"])
+        arn = answer["service"]["serviceArn"]
+        return Made(arn, {"arn": arn, "repairable": "yes"}, _service_status(answer["service"]))
 
     def _parameters(self) -> dict[str, Any]:
         network = {

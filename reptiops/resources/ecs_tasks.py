@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Identity, Live, Resource, Risk, carry, fixed, initial, plain
+from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, carry, fixed, initial, plain
 from reptiops.engine.scope import Recorded, Scope
 from reptiops.resources.ecs import Service, lower_tags
 from reptiops.rights import ROLES, TAGGED, Right, arn_of, delete, passed_to, read, write
@@ -183,9 +183,10 @@ class TaskDefinition(Resource):
         """The revision in service; later ones bring their own."""
         aws.ecs.tag_resource(resourceArn=live.id, tags=identity.tag_list("key", "value"))
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """Registering twice makes two revisions, so it is never repeated without looking."""
-        return self._register(aws, identity.tag_list("key", "value"))
+        arn = self._register(aws, identity.tag_list("key", "value"))
+        return Made(arn, {"arn": arn})
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> str:
         """Another revision, with our tags: the one before may be the pipeline's."""

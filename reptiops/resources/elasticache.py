@@ -15,6 +15,7 @@ from reptiops.engine.resource import (
     Drawn,
     Identity,
     Live,
+    Made,
     NotYet,
     Resource,
     Risk,
@@ -105,15 +106,15 @@ class SubnetGroup(CacheResource):
             )
             yield Live(names[arn], has, scope.address(tags.get(arn, {})), out={"arn": arn})
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """Found again by name and tag."""
-        aws.elasticache.create_cache_subnet_group(
+        answer = aws.elasticache.create_cache_subnet_group(
             CacheSubnetGroupName=self.name,
             CacheSubnetGroupDescription=self.description,
             SubnetIds=sorted(self.subnets),
             Tags=identity.tag_list(),
         )
-        return self.key()
+        return Made(self.key(), {"arn": answer["CacheSubnetGroup"]["ARN"]})
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Description and subnets."""
@@ -271,7 +272,7 @@ class ReplicationGroup(CacheResource):
         created = one.get("ReplicationGroupCreateTime")
         return Live(one["ReplicationGroupId"], has, address, status, out, created)
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """The version is sent as major.minor: AWS takes no patch."""
         tags = dict(identity.tags) | ({TOKEN_TAG: self.token_version} if self.token_version else {})
         optional = {
@@ -279,7 +280,7 @@ class ReplicationGroup(CacheResource):
             "PreferredMaintenanceWindow": self.maintenance_window,
             "AuthToken": self._token(aws) if self.token_from else None,
         }
-        aws.elasticache.create_replication_group(
+        answer = aws.elasticache.create_replication_group(
             ReplicationGroupId=self.name,
             ReplicationGroupDescription=self.description,
             Engine=self.engine,
@@ -299,7 +300,8 @@ class ReplicationGroup(CacheResource):
             Tags=[{"Key": k, "Value": v} for k, v in tags.items()],
             **{name: value for name, value in optional.items() if value},
         )
-        return self.key()
+        made = answer["ReplicationGroup"]
+        return Made(self.key(), {"arn": made["ARN"]}, Status("pending", made["Status"], partial=True))
 
     def _token(self, aws: Aws) -> str:
         return str(aws.secretsmanager.get_secret_value(SecretId=self.token_from)["SecretString"])

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code
-from reptiops.engine.resource import Drawn, Identity, Live, Resource, Risk, Status, fixed
+from reptiops.engine.resource import Drawn, Identity, Live, Made, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.resources.tagging import BULK, tags_of
@@ -139,20 +139,9 @@ class LoadBalancer(BalancingResource):
                 security_groups=frozenset(one.get("SecurityGroups", [])),
                 attributes=_wanted_only(answer, names),
             )
-            state = one["State"]
-            phase: Any = {"active": "ready", "active_impaired": "ready", "failed": "failed"}.get(
-                state["Code"], "pending"
-            )
-            out = {
-                "arn": arn,
-                "dns_name": one["DNSName"].lower(),
-                "zone_id": one["CanonicalHostedZoneId"],
-                "suffix": arn.split(":loadbalancer/", 1)[1],
-            }
-            status = Status(phase, state["Code"], state.get("Reason", ""))
-            yield Live(arn, has, address, status, out, one.get("CreatedTime"))
+            yield Live(arn, has, address, _balancer_status(one), _balancer_out(one), one.get("CreatedTime"))
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """The attributes are a second call. A log bucket's policy younger than a minute is refused: asked again."""
         answer = aws.elbv2.create_load_balancer(
             Name=self.name,
@@ -165,7 +154,7 @@ class LoadBalancer(BalancingResource):
         )
         arn = str(answer["LoadBalancers"][0]["LoadBalancerArn"])
         aws.elbv2.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=_listed(self.attributes))
-        return arn
+        return Made(arn, _balancer_out(answer["LoadBalancers"][0]), _balancer_status(answer["LoadBalancers"][0]))
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Subnets and groups are set as whole lists."""
@@ -187,6 +176,27 @@ class LoadBalancer(BalancingResource):
             off = [{"Key": PROTECTED, "Value": "false"}]
             aws.elbv2.modify_load_balancer_attributes(LoadBalancerArn=live.id, Attributes=off)
         aws.elbv2.delete_load_balancer(LoadBalancerArn=live.id)
+
+
+def _balancer_status(one: Mapping[str, Any]) -> Status:
+    state = one["State"]
+    phases: Mapping[str, Any] = {"active": "ready", "active_impaired": "ready", "failed": "failed"}
+    return Status(phases.get(state["Code"], "pending"), state["Code"], state.get("Reason", ""))
+
+
+def _balancer_out(one: Mapping[str, Any]) -> dict[str, str]:
+    arn = one["LoadBalancerArn"]
+    return {
+        "arn": arn,
+        "dns_name": one["DNSName"].lower(),
+        "zone_id": one["CanonicalHostedZoneId"],
+        "suffix": arn.split(":loadbalancer/", 1)[1],
+    }
+
+
+def _suffix(arn: str) -> str:
+    """A target group's name in the dimensions of a metric."""
+    return "targetgroup/" + arn.split(":targetgroup/", 1)[1]
 
 
 @dataclass(frozen=True)
@@ -267,10 +277,9 @@ class TargetGroup(BalancingResource):
                 ),
                 attributes=_wanted_only(answer, names),
             )
-            suffix = "targetgroup/" + arn.split(":targetgroup/", 1)[1]
-            yield Live(arn, has, address, out={"arn": arn, "suffix": suffix})
+            yield Live(arn, has, address, out={"arn": arn, "suffix": _suffix(arn)})
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """The attributes are a second call."""
         answer = aws.elbv2.create_target_group(
             Name=self.name,
@@ -284,7 +293,7 @@ class TargetGroup(BalancingResource):
         arn = str(answer["TargetGroups"][0]["TargetGroupArn"])
         if self.attributes:
             aws.elbv2.modify_target_group_attributes(TargetGroupArn=arn, Attributes=_listed(self.attributes))
-        return arn
+        return Made(arn, {"arn": arn, "suffix": _suffix(arn)})
 
     def _health(self) -> dict[str, Any]:
         check = self.health
@@ -401,7 +410,7 @@ class Listener(BalancingResource):
             **{name: value for name, value in tls.items() if value},
         }
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """HTTPS needs an issued certificate. The attributes are a second call."""
         answer = aws.elbv2.create_listener(
             LoadBalancerArn=self.load_balancer, Port=self.port, Tags=identity.tag_list(), **self._settings()
@@ -409,7 +418,7 @@ class Listener(BalancingResource):
         arn = str(answer["Listeners"][0]["ListenerArn"])
         if self.attributes:
             aws.elbv2.modify_listener_attributes(ListenerArn=arn, Attributes=_listed(self.attributes))
-        return arn
+        return Made(arn, {"arn": arn})
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Lists are replaced whole, so everything is sent."""
@@ -529,7 +538,7 @@ class HostRule(BalancingResource):
             if one.has.listener == self.listener and one.has.priority == self.priority and one.has.key() != self.key()
         ]
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """Refused while another rule has the priority: one that is about to move or to go, so it makes room first."""
         settings = {"ListenerArn": self.listener, "Priority": self.priority, **self._settings()}
         try:
@@ -543,7 +552,8 @@ class HostRule(BalancingResource):
                     moved = {"RuleArn": rules[self.priority], "Priority": max(rules) + 1}
                     aws.elbv2.set_rule_priorities(RulePriorities=[moved])
                 answer = aws.elbv2.create_rule(**settings, Tags=identity.tag_list())
-        return str(answer["Rules"][0]["RuleArn"])
+        arn = str(answer["Rules"][0]["RuleArn"])
+        return Made(arn, {"arn": arn})
 
     def _rules(self, aws: Aws) -> dict[int, str]:
         """The ARNs of the listener's rules by priority."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code, message
-from reptiops.engine.resource import Identity, Live, Resource, Risk, fixed
+from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, fixed
 from reptiops.engine.scope import Scope
 from reptiops.policy import Policy
 from reptiops.rights import ROLES, TAGGED, Right, arn_of, create, delete, read, update, write
@@ -97,9 +97,9 @@ class Role(Resource):
         """By name."""
         aws.iam.tag_role(RoleName=live.id, Tags=identity.tag_list())
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """The role first, then what it may do."""
-        aws.iam.create_role(
+        answer = aws.iam.create_role(
             RoleName=self.name,
             AssumeRolePolicyDocument=self.trust.json(),
             Description=self.description,
@@ -109,7 +109,7 @@ class Role(Resource):
         self._set_policies(aws, {})
         for arn in sorted(self.managed):
             aws.iam.attach_role_policy(RoleName=self.name, PolicyArn=arn)
-        return self.name
+        return Made(self.name, {"arn": answer["Role"]["Arn"]})
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Everything but the name changes in place."""
@@ -177,7 +177,7 @@ class ServiceLinkedRole(Resource):
             if one["Path"].startswith("/aws-service-role/") and service in wanted:
                 yield Live(one["RoleName"], cls(service), out={"arn": one["Arn"]}, created=one.get("CreateDate"))
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """Somebody else may be faster; that is success (aws-facts 3.1)."""
         try:
             answer = aws.iam.create_service_linked_role(AWSServiceName=self.service)
@@ -185,5 +185,5 @@ class ServiceLinkedRole(Resource):
             if code(error) != "InvalidInput" or "has been taken" not in message(error):
                 raise
             roles = aws.iam.pages("list_roles", "Roles", PathPrefix=f"/aws-service-role/{self.service}/")
-            return str(roles[0]["RoleName"])
-        return str(answer["Role"]["RoleName"])
+            return Made(roles[0]["RoleName"], {"arn": roles[0]["Arn"]})
+        return Made(answer["Role"]["RoleName"], {"arn": answer["Role"]["Arn"]})

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import REVERSIBLE, Change, Identity, Live, Resource, Risk, Undoing, fixed
+from reptiops.engine.resource import REVERSIBLE, Change, Identity, Live, Made, Resource, Risk, Undoing, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 from reptiops.resources.tagging import BULK, singly, tags_of
@@ -85,11 +85,11 @@ class LogGroup(Resource):
         """By ARN, without the asterisk at its end."""
         aws.logs.tag_resource(resourceArn=live.out["arn"], tags=dict(identity.tags))
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """The retention is a second call."""
         aws.logs.create_log_group(logGroupName=self.name, tags=dict(identity.tags))
         self._retain(aws)
-        return self.name
+        return Made(self.name, {"arn": aws.arn("logs", f"log-group:{self.name}")})
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Only the retention changes in place."""

@@ -18,6 +18,7 @@ from reptiops.engine.resource import (
     Drawn,
     Identity,
     Live,
+    Made,
     NotYet,
     Resource,
     Risk,
@@ -107,15 +108,15 @@ class SubnetGroup(RdsResource):
             has = cls(names[arn], one["DBSubnetGroupDescription"], subnets)
             yield Live(names[arn], has, scope.address(tags.get(arn, {})), out={"arn": arn})
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """Found again by name and tag."""
-        aws.rds.create_db_subnet_group(
+        answer = aws.rds.create_db_subnet_group(
             DBSubnetGroupName=self.name,
             DBSubnetGroupDescription=self.description,
             SubnetIds=sorted(self.subnets),
             Tags=identity.tag_list(),
         )
-        return self.key()
+        return Made(self.key(), {"arn": answer["DBSubnetGroup"]["DBSubnetGroupArn"]})
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Description and subnets, always both."""
@@ -177,16 +178,16 @@ class ParameterGroup(RdsResource):
             has = cls(name, one["DBParameterGroupFamily"], one["Description"], parameters)
             yield Live(name, has, scope.address(tags.get(arn, {})), out={"arn": arn})
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """The group, then its parameters."""
-        aws.rds.create_db_parameter_group(
+        answer = aws.rds.create_db_parameter_group(
             DBParameterGroupName=self.name,
             DBParameterGroupFamily=self.family,
             Description=self.description,
             Tags=identity.tag_list(),
         )
         self._set(aws, self.parameters)
-        return self.key()
+        return Made(self.key(), {"arn": answer["DBParameterGroup"]["DBParameterGroupArn"]})
 
     def _set(self, aws: Aws, parameters: Mapping[str, str]) -> None:
         if not parameters:
@@ -421,11 +422,11 @@ class Instance(RdsResource):
         created = one.get("InstanceCreateTime")
         return Live(one["DBInstanceIdentifier"], has, address, _status(one, pending), out, created)
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """gp3 below 400 GiB takes neither IOPS nor throughput, so none are sent."""
         lifecycle = "" if self.extended_support else "-disabled"
         tags = dict(identity.tags) | ({PASSWORD_TAG: self.password_version} if self.password_version else {})
-        aws.rds.create_db_instance(
+        answer = aws.rds.create_db_instance(
             DBInstanceIdentifier=self.name,
             Engine=self.engine,
             EngineVersion=self.version,
@@ -441,7 +442,9 @@ class Instance(RdsResource):
             Port=self.port,
             **self._settings(),
         )
-        return self.key()
+        made = answer["DBInstance"]
+        out = {"arn": made["DBInstanceArn"], "resource_id": made.get("DbiResourceId", ""), "repairable": "yes"}
+        return Made(self.key(), out, Status("pending", made["DBInstanceStatus"]))
 
     def _password(self, aws: Aws) -> str:
         answer = aws.secretsmanager.get_secret_value(SecretId=self.password_from)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Identity, Kept, Live, Resource, fixed, is_unknown, local
+from reptiops.engine.resource import Identity, Kept, Live, Made, Resource, fixed, is_unknown, local
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 from reptiops.resources.acm import Certificate, listed
@@ -93,14 +93,15 @@ class HostedZone(Resource):
         """By id."""
         aws.route53.change_tags_for_resource(ResourceType="hostedzone", ResourceId=live.id, AddTags=identity.tag_list())
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """Zones are tagged by a second call; the caller reference, remembered for ever, carries the address."""
         prefix = f"{identity.tags['Project']}-{identity.tags['Environment']}"
         reference = f"{prefix} {identity.address}|{identity.token}"
         answer = aws.route53.create_hosted_zone(Name=self.name, CallerReference=reference)
         zone = str(answer["HostedZone"]["Id"]).rsplit("/", 1)[-1]
         aws.route53.change_tags_for_resource(ResourceType="hostedzone", ResourceId=zone, AddTags=identity.tag_list())
-        return zone
+        servers = answer.get("DelegationSet", {}).get("NameServers", [])
+        return Made(zone, {"name_servers": " ".join(servers)})
 
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """Refused while records other than NS and SOA are in it."""
@@ -172,10 +173,10 @@ class ValidationRecord(Resource):
             "ResourceRecords": [{"Value": f"{self.value}."}],
         }
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """UPSERT: two environments may write the same content at the same time."""
         change(aws, self.zone, [("UPSERT", self._record())])
-        return f"{self.zone}/{self.name}"
+        return Made(f"{self.zone}/{self.name}")
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Value and time to live."""
@@ -264,10 +265,10 @@ class AliasRecords(Resource):
                 if hosts:
                     yield Live(f"{zone}/{want.target}", cls(zone, want.target, hosts), out={"ours": inside})
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """One batch. What somebody else has put at a host is refused before (see `foreign`)."""
         change(aws, self.zone, [("UPSERT", _record(host, alias)) for host, alias in sorted(self.hosts.items())])
-        return f"{self.zone}/{self.target}"
+        return Made(f"{self.zone}/{self.target}")
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """One batch. A CNAME in the way is replaced in the same batch, for it cannot stand beside another type."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code
-from reptiops.engine.resource import REVERSIBLE, Change, Drawn, Identity, Live, Resource, Risk, Undoing, fixed
+from reptiops.engine.resource import REVERSIBLE, Change, Drawn, Identity, Live, Made, Resource, Risk, Undoing, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 from reptiops.policy import Policy
@@ -128,8 +128,7 @@ class Bucket(Resource):
         for arn, one in buckets.items():
             name, address = one["Name"], scope.address(tags.get(arn, {}))
             if name in names or address is not None:
-                out = {"arn": arn, "domain": f"{name}.s3.amazonaws.com"}
-                yield Live(name, cls._read(aws, name), address, out=out, created=one.get("CreationDate"))
+                yield Live(name, cls._read(aws, name), address, out=_out(name), created=one.get("CreationDate"))
 
     @classmethod
     def _read(cls, aws: Aws, name: str) -> Self:
@@ -161,7 +160,7 @@ class Bucket(Resource):
         tags = _tags(aws, live.id) | dict(identity.tags)
         aws.s3.put_bucket_tagging(Bucket=live.id, Tagging={"TagSet": [{"Key": k, "Value": v} for k, v in tags.items()]})
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """us-east-1 must not be named as a location. The tags are sent again for what ignores them at creation."""
         place: dict[str, Any] = {"Tags": identity.tag_list()}
         if aws.region != "us-east-1":
@@ -172,7 +171,7 @@ class Bucket(Resource):
         self._set(
             aws, frozenset((["versioning"] if self.versioning else []) + (["lifecycle"] if self.lifecycle else []))
         )
-        return self.name
+        return Made(self.name, _out(self.name))
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Everything but the name."""
@@ -217,6 +216,10 @@ class Bucket(Resource):
         """Every version, delete marker and unfinished upload first. Late log deliveries answer BucketNotEmpty: again."""
         _empty(aws, live.id)
         aws.s3.delete_bucket(Bucket=live.id)
+
+
+def _out(name: str) -> dict[str, str]:
+    return {"arn": f"arn:aws:s3:::{name}", "domain": f"{name}.s3.amazonaws.com"}
 
 
 def _or_none(read: Callable[[], Any], absent: str) -> Any:

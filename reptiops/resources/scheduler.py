@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Identity, Live, Resource, Risk, Status, fixed, follows
+from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, Status, fixed, follows
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.resources.fargate import task_uses
@@ -25,6 +25,7 @@ class ScheduleGroup(Resource):
     name: str = fixed()
 
     free: ClassVar[bool] = True
+    typical_delete: ClassVar[float] = 10
     risk: ClassVar[Risk] = "cosmetic"
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"ConflictException"})
@@ -53,10 +54,12 @@ class ScheduleGroup(Resource):
         """By ARN."""
         aws.scheduler.tag_resource(ResourceArn=live.out["arn"], Tags=identity.tag_list())
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """With the tags; the token makes a repetition answer the same group."""
-        aws.scheduler.create_schedule_group(Name=self.name, Tags=identity.tag_list(), ClientToken=identity.token)
-        return self.name
+        answer = aws.scheduler.create_schedule_group(
+            Name=self.name, Tags=identity.tag_list(), ClientToken=identity.token
+        )
+        return Made(self.name, {"arn": answer["ScheduleGroupArn"]})
 
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """Asynchronous: DELETING first, and schedules in it may still fire."""
@@ -158,10 +161,10 @@ class Schedule(Resource):
             "Target": {"Arn": self.cluster, "RoleArn": self.role, "EcsParameters": task, "RetryPolicy": retry},
         }
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """A role that has not spread yet is refused in words of the service's own (aws-facts 3.2)."""
-        aws.scheduler.create_schedule(**self._sent(), ClientToken=identity.token)
-        return self.key()
+        answer = aws.scheduler.create_schedule(**self._sent(), ClientToken=identity.token)
+        return Made(self.key(), {"arn": answer["ScheduleArn"]})
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Everything is sent: what is left out is reset."""

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code, message
-from reptiops.engine.resource import Identity, Live, NotYet, Resource, Risk, fixed, local
+from reptiops.engine.resource import Identity, Live, Made, NotYet, Resource, Risk, fixed, local
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 from reptiops.rights import SECRETS, TAGGED, Right, create, delete, read, update
@@ -94,7 +94,7 @@ class Secret(Resource):
         """By ARN."""
         aws.secretsmanager.tag_resource(SecretId=live.id, Tags=identity.tag_list())
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> str | Made:
         """Made, or taken back from its recovery window with the value it had."""
         try:
             answer = aws.secretsmanager.create_secret(
@@ -104,7 +104,9 @@ class Secret(Resource):
             if code(error) != "InvalidRequestException" or "delet" not in message(error):
                 raise
             answer = self._restore(aws, identity)
-        return str(answer["ARN"])
+        if "VersionId" not in answer:
+            return str(answer["ARN"])  # restored: only a read tells the version
+        return Made(answer["ARN"], {"arn": answer["ARN"], "version": answer["VersionId"]})
 
     def _restore(self, aws: Aws, identity: Identity) -> Any:
         try:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code
-from reptiops.engine.resource import Identity, Kept, Live, Resource, Risk, Status, fixed
+from reptiops.engine.resource import Identity, Kept, Live, Made, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.policy import Policy
 from reptiops.resources.tagging import BULK, singly, tags_of
@@ -65,11 +65,11 @@ class Topic(Resource):
         """By ARN."""
         aws.sns.tag_resource(ResourceArn=live.id, Tags=identity.tag_list())
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """The same name again answers the same topic, but other tags are an error. The policy is a second call."""
         arn = str(aws.sns.create_topic(Name=self.name, Tags=identity.tag_list())["TopicArn"])
         self._set_policy(aws, arn)
-        return arn
+        return Made(arn, {"arn": arn})
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Only the policy."""
@@ -122,11 +122,13 @@ class Subscription(Resource):
                 status = Status("ready", "pending confirmation" if waiting else "confirmed")
                 yield Live(has.key() if waiting else one["SubscriptionArn"], has, status=status)
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """Sends the addressee a mail; never repeated for one who has not confirmed."""
         answer = aws.sns.subscribe(TopicArn=self.topic, Protocol=self.protocol, Endpoint=self.endpoint)
         arn = str(answer["SubscriptionArn"])
-        return arn if arn.startswith("arn:") else self.key()
+        waiting = not arn.startswith("arn:")
+        status = Status("ready", "pending confirmation" if waiting else "confirmed")
+        return Made(self.key() if waiting else arn, status=status)
 
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """A pending one cannot be unsubscribed: it goes with the topic, or by itself after some days."""

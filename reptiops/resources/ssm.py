@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Identity, Live, Resource, fixed
+from reptiops.engine.resource import Identity, Live, Made, Resource, fixed
 from reptiops.engine.scope import Scope
 from reptiops.resources.tagging import BULK, singly, tags_of
 from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, update
@@ -58,10 +58,10 @@ class Parameter(Resource):
         """By name."""
         aws.ssm.add_tags_to_resource(ResourceType="Parameter", ResourceId=live.id, Tags=identity.tag_list())
 
-    def create(self, aws: Aws, identity: Identity) -> str:
+    def create(self, aws: Aws, identity: Identity) -> Made:
         """Tags and Overwrite exclude each other, so a create never overwrites."""
         aws.ssm.put_parameter(Name=self.name, Value=self.value, Type="String", Tags=identity.tag_list())
-        return self.name
+        return Made(self.name, {"arn": aws.arn("ssm", f"parameter/{self.name.lstrip('/')}")})
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """A new version; tags stay."""

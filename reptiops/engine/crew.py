@@ -1,0 +1,102 @@
+"""Calls in flight: handed to a pool of threads, taken back one after the other as they end.
+
+Taking one back costs the same however many are in flight, and so does finding out which kind is to be looked at next.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Self
+
+from reptiops.engine.clock import Clock
+from reptiops.engine.resource import Resource
+
+IDLE = 0.05
+"""Seconds to wait where nothing is in flight and nothing is due."""
+
+
+class Crew:
+    """A pool of threads; what each submitted call was about comes back with its outcome."""
+
+    def __init__(self, clock: Clock, workers: int, name: str, stop: threading.Event):
+        self._clock, self._stop = clock, stop
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
+        self._done: queue.SimpleQueue[tuple[Any, Future[Any]]] = queue.SimpleQueue()
+        self._running = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown()
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is in flight."""
+        return self._running > 0
+
+    def submit(self, subject: Any, function: Callable[..., Any], *arguments: Any) -> None:
+        """Have it done by the next free thread."""
+        self._running += 1
+        self._pool.submit(function, *arguments).add_done_callback(lambda future: self._done.put((subject, future)))
+
+    def take(self, timeout: float | None) -> list[tuple[Any, Future[Any]]]:
+        """What has ended; waits for something to end, no longer than the timeout."""
+        if not self._running:
+            self._clock.sleep(IDLE if timeout is None else timeout, self._stop)
+            return []
+        ended = self._clock.take(self._done, timeout, self._running)
+        self._running -= len(ended)
+        return ended
+
+
+class Looks:
+    """When which kind is looked at: one look serves everything of a kind, and no two of a kind are in flight."""
+
+    def __init__(self, clock: Clock):
+        self._clock = clock
+        self._due: dict[type[Resource], float] = {}
+        self._flying: set[type[Resource]] = set()
+
+    def want(self, kind: type[Resource], at: float) -> None:
+        """Something of the kind wants to be looked at then."""
+        self._due[kind] = min(at, self._due.get(kind, at))
+
+    def begin(self) -> list[type[Resource]]:
+        """The kinds that are due now; they count as being looked at until `end`."""
+        now = self._clock.now()
+        due = [kind for kind, at in self._due.items() if at <= now and kind not in self._flying]
+        for kind in due:
+            del self._due[kind]
+            self._flying.add(kind)
+        return due
+
+    def end(self, kind: type[Resource]) -> None:
+        """The look at a kind has ended."""
+        self._flying.discard(kind)
+
+    def timeout(self) -> float | None:
+        """Seconds until the next kind is due; None where none is."""
+        times = [at for kind, at in self._due.items() if kind not in self._flying]
+        return max(0.0, min(times) - self._clock.now()) if times else None
+
+
+def interval(waited: float, expected: float) -> float:
+    """Seconds until the next look at something that has been waited for, given how long it is expected to take.
+
+    At first often, for some things are there at once; then seldom, closely around the expected time, and ever more
+    seldom once it is late. What it costs to notice late stays under a twentieth of the expected time.
+    """
+    if waited < 2.0:
+        return 0.5
+    if waited < 0.8 * expected:
+        return min(10.0, max(1.0, expected / 20))
+    if waited < 1.25 * expected:
+        return min(5.0, max(1.0, expected / 50))
+    return min(30.0, max(2.0, waited / 20))

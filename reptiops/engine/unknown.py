@@ -1,0 +1,25 @@
+"""Ids that AWS has not given yet: markers that survive formatting into longer strings and JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_UNKNOWN = re.compile(r"⟦([^⟧]*)⟧")
+
+
+def unknown(address: str, name: str) -> str:
+    """A marker for a value that AWS has not given yet; it survives formatting into longer strings and JSON."""
+    return f"⟦{address}.{name}⟧"
+
+
+def is_unknown(value: Any) -> bool:
+    """Whether a value, or anything inside it, is not known yet."""
+    if isinstance(value, str):
+        return _UNKNOWN.search(value) is not None
+    if isinstance(value, Mapping):
+        return any(is_unknown(v) or is_unknown(k) for k, v in value.items())
+    if isinstance(value, list | tuple | set | frozenset):
+        return any(is_unknown(v) for v in value)
+    return False
