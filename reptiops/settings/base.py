@@ -20,7 +20,7 @@ PHASES: tuple[Phase, ...] = ("network", "security", "database", "compute", "stor
 class Settings(BaseModel):
     """A group of settings: cannot be changed, knows all its keys, and converts nothing ("1" is not 1)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 def refuse(message: str, valid: str = "") -> PydanticCustomError:

@@ -12,7 +12,7 @@ import boto3
 from botocore.awsrequest import AWSResponse
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Identity, Resource
+from reptiops.engine.resource import Identity, Made, Resource
 from reptiops.engine.scope import Names, Scope
 
 
@@ -65,7 +65,8 @@ class World:
     def another(self, want: Any, **changes: Any) -> Any:
         """A second one that differs from `want` as said, made and found; its address is another."""
         second = replace(want, **changes)
-        identifier = second.create(self.aws, self.identity("network/sample/two"))
+        made = second.create(self.aws, self.identity("network/sample/two"))
+        identifier = made.id if isinstance(made, Made) else made
         return next(
             one for one in type(second).observe(self.aws, Scope(self.aws, self.names, [second])) if one.id == identifier
         )

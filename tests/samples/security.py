@@ -53,7 +53,7 @@ def _beside_another(world: World, want: ValidationRecord, live: Live[ValidationR
 
 
 def _made_by_another(world: World, want: ServiceLinkedRole, live: Live[ServiceLinkedRole]) -> None:
-    assert want.create(world.aws, world.identity("security/service_linked_role/ecs")) == live.id
+    assert want.create(world.aws, world.identity("security/service_linked_role/ecs")).id == live.id
 
 
 SAMPLES = [
