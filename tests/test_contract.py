@@ -123,7 +123,10 @@ def check(sample: Sample, watch: Callable[[Any], Any] = lambda session: None) ->
 
 def _adopted(world: World, want: Resource, address: str, beside: Iterable[Resource]) -> None:
     """Somebody else makes the same one, without our tags: it is found as nobody's, taken over, and goes as ours."""
-    made = want.create(world.aws, Identity(address, {"Project": "theirs", "Environment": "other", "Owner": "somebody"}))
+    answer = want.create(
+        world.aws, Identity(address, {"Project": "theirs", "Environment": "other", "Owner": "somebody"})
+    )
+    made = answer.id if isinstance(answer, Made) else answer
     scope = Scope(world.aws, world.names, [want, *beside])
     lives = {one.id: one for one in (*type(want).strangers(world.aws, scope), *scope.live(type(want)))}
     assert lives[made].address is None, "it is ours without our tags"

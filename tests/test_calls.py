@@ -1,0 +1,51 @@
+"""Budgets of AWS calls. They are exact on an undisturbed run; what waits for AWS is counted apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from reptiops import app
+from reptiops.testing import mocked_aws
+
+BUDGETS: Mapping[str, Mapping[str, int]] = {
+    "dev": {"refresh": 130, "provision": 480, "teardown": 400},
+    "prod": {"refresh": 160, "provision": 480, "teardown": 400},
+}
+"""What may be spent."""
+SPENT: Mapping[str, Mapping[str, int]] = {
+    "dev": {"refresh": 124, "provision": 386, "teardown": 334},
+    "prod": {"refresh": 133, "provision": 432, "teardown": 370},
+}
+"""What is spent. Lower it when something gets cheaper; raise it only for something that a person gets for it."""
+
+
+@pytest.fixture(scope="module", params=["dev", "prod"])
+def spent(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, int]]:
+    name, directory = request.param, tmp_path_factory.mktemp("state")
+    with mocked_aws() as session:
+        where: dict[str, object] = {"session": session, "state_dir": directory}
+        made = app.provision(name, **where)
+        found = {"provision": made.calls, "plan": _planned(name, session, directory)}
+        again = app.provision(name, **where)
+        assert not again.plan.changes
+        found["provision again"] = again.calls
+        found["teardown"] = app.teardown(name, allow_protected=True, **where).calls
+    return name, found
+
+
+def _planned(name: str, session: object, directory: Path) -> int:
+    site = app.open_site(app.Settings(name, session=session, state_dir=directory))
+    assert not app.plan_site(site).changes
+    assert sum(site.aws.polls.values()) == 0
+    return sum(site.aws.calls.values())
+
+
+def test_calls_stay_in_their_budgets(spent: tuple[str, dict[str, int]]) -> None:
+    name, found = spent
+    assert found["plan"] == found["provision again"]
+    counted = {"refresh": found["plan"], "provision": found["provision"], "teardown": found["teardown"]}
+    for what, number in counted.items():
+        assert number <= SPENT[name][what] <= BUDGETS[name][what], f"{what} of {name}: {number} calls"

@@ -1,0 +1,47 @@
+"""A run takes hardly longer than AWS itself: simulated time over the real steps and the real engine."""
+
+from __future__ import annotations
+
+import pytest
+
+from reptiops.engine.crew import interval
+from tests.simulated import Simulation
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.0, 1.3])
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_a_run_is_within_a_tenth_of_the_critical_path(environment: str, factor: float) -> None:
+    simulation = Simulation(environment, factor)
+    for took, ideal in (simulation.provision(), simulation.teardown()):
+        assert took <= 1.1 * ideal.seconds + 5, [f"{leg.ends:.0f} {leg.address}" for leg in ideal.path]
+        assert took >= ideal.seconds - 10  # or the forecast promises too little
+
+
+def test_one_poll_serves_all_of_a_kind_and_the_looks_fit_what_they_wait_for() -> None:
+    simulation = Simulation("dev")
+    simulation.provision()
+    looks = simulation.account.looks
+    expected = {name: kind.typical for kind in simulation.graph.kinds() if (name := kind.kind()) in looks}
+    for name, count in looks.items():
+        assert count <= 60, f"{name} was looked at {count} times in {expected[name]} s"
+
+
+def test_nothing_but_its_consumers_waits_for_the_database() -> None:
+    simulation = Simulation("prod")
+    simulation.provision()
+    ready = {one.live.id: one.ready for some in simulation.account.things.values() for one in some.values()}
+    assert ready["database/database"] > 800
+    for address in ("compute/load_balancer", "storage/distribution", "compute/https_listener", "monitoring/dashboard"):
+        assert ready[address] < 450, address
+
+
+def test_intervals_are_short_around_the_expected_time_and_never_a_twentieth_of_it() -> None:
+    for expected in (30.0, 105.0, 170.0, 450.0, 800.0):
+        waited, looks = 0.0, 0
+        while waited < 1.25 * expected:
+            step = interval(waited, expected)
+            assert step <= max(1.0, expected / 20)
+            waited, looks = waited + step, looks + 1
+        assert looks <= 150
+        assert interval(expected, expected) <= max(1.0, expected / 50)
+        assert interval(10 * expected, expected) <= 30
