@@ -7,6 +7,7 @@ import importlib
 import io
 import json
 import pkgutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import reptiops.resources
 from reptiops import app
 from reptiops.app import costs
 from reptiops.aws import Aws
-from reptiops.config import load_environment
+from reptiops.config import load_environment, parse_environment
 from reptiops.cost import Estimate, monthly, traffic_of
 from reptiops.engine.usage import Around
 from reptiops.operations.spend import spend
@@ -116,6 +117,27 @@ def test_every_load_of_the_file_moves_something_and_every_use_has_its_load() -> 
     uses = [use for one in declared.values() for use in one.billable(Around(declared))]
     assert {use.by for use in uses if use.by} == set(load_loads())
     assert {price.component for price in load_prices().prices.values()} <= set(load_guide().reasons)
+
+
+def test_the_configuration_may_say_what_is_carried_and_at_which_prices(tmp_path: Path) -> None:
+    (section,) = re.findall(r"```yaml\n(cost:.*?)```", Path("docs/cost.md").read_text(), re.DOTALL)
+    own = tmp_path / "my-prices.yaml"
+    own.write_text(
+        Path("prices/us-east-1.yaml").read_text().replace("price: 0.045, unit: GB,", "price: 1.0, unit: GB,")
+    )
+    text = Path("config/dev.yaml").read_text() + section.replace("my-prices.yaml", str(own))
+    env = parse_environment(text, "dev")
+    found = costs.estimate(env)
+    nat = next(c for c in found.components if c.name == "NAT")
+    assert (nat.traffic.low, nat.traffic.typical, nat.traffic.high) == (10, 50, 100)
+    free = {line.price for line in found.lines if line.money.high == 0 and line.quantity[2] > 0}
+    assert free == {"dashboard.month", "cdn.gb", "cdn.requests", "transfer.out"}
+
+
+def test_a_load_that_nobody_knows_is_refused() -> None:
+    text = Path("config/dev.yaml").read_text() + "cost:\n  traffic:\n    nta_gb: [1, 2, 3]\n"
+    with pytest.raises(PriceFileError, match="nta_gb"):
+        costs.estimate(parse_environment(text, "dev"))
 
 
 def test_storage_classes_follow_the_lifecycle() -> None:
