@@ -279,6 +279,22 @@ def test_the_critical_path_goes_back_over_what_was_needed() -> None:
 
 
 @pytest.mark.usefixtures("looked")
+def test_a_run_writes_down_when_aws_said_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reptiops.engine.apply.WORTH", 0.0)  # moto is never slow
+    session = boto3.Session("x", "x", region_name="us-east-1")
+    where: dict[str, Any] = {"session": session, "state_dir": tmp_path}
+    app.provision("prod", only=("network/vpc",), **where)
+    site = app.open_site(app.Settings("prod", **where))
+    (run,) = site.records.runs()
+    records = list(site.records.records(run))
+    times = {r["event"]: r["at"] for r in records if r.get("address") == "network/vpc"}
+    assert times["begin"] <= times["done"] <= times["ready"]
+    (leg,) = timeline(records, site.graph)
+    assert leg.critical
+    assert leg.ends >= leg.starts
+
+
+@pytest.mark.usefixtures("looked")
 def test_the_command_writes_a_private_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
