@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test report-check proof crash drift-table lint clean
+.PHONY: demo test report-check proof crash drift-table docs-check reference lint clean
 
 $(BIN)/.installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -37,6 +37,14 @@ crash: $(BIN)/.installed
 # What people do by hand, and what it is found as.
 drift-table: $(BIN)/.installed
 	REPTIOPS_DRIFT_TABLE=1 $(BIN)/python -m pytest -q -s tests/test_drift.py -k deed
+
+# Every command block of README and docs/, run in a sandbox: PAGES=day-two.md takes one page.
+docs-check: $(BIN)/.installed
+	$(BIN)/python -m tests.docs $(PAGES)
+
+# docs/reference.md, from the code.
+reference: $(BIN)/.installed
+	$(BIN)/python -m reptiops.cli.reference > docs/reference.md
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

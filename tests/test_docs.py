@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import sys
 import types
@@ -14,7 +15,9 @@ import pytest
 from reptiops.engine.graph import collect
 from reptiops.steps import compute, database, monitoring, network, security, storage
 from reptiops.testing import reptiops_environment
+from tests import docs
 from tests.test_contract import check_with_rights
+from tests.test_conventions import parsed
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -59,6 +62,59 @@ def test_the_example_of_a_test(reptiops_environment: Any) -> None:
     blocks = _blocks("testing.md")
     test = _module("documented_test", blocks["test_uploads.py"])
     test.test_uploads_are_kept(reptiops_environment)
+
+
+# --- command blocks: `make docs-check` runs all of them ------------------------------------------------------------
+
+LINES = [command for page in docs.pages() for command in docs.commands(page)]
+REPTIOPS = [command for command in LINES if command.text.startswith("reptiops ")]
+OFFLINE = (
+    "doctor",
+    "init",
+    "validate",
+    "schema",
+    "completion",
+    "graph",
+    "playbook list",
+    "playbook show",
+    "cost",
+    "policy",
+)
+SAMPLE = 2
+
+
+@pytest.mark.parametrize("command", REPTIOPS, ids=lambda c: f"{c.page}:{c.line}")
+def test_every_documented_command_line_is_a_valid_one(command: docs.Command) -> None:
+    line = re.split(r" [|>] ", command.words)[0]
+    parsed(line)
+
+
+def test_some_documented_commands_that_call_no_aws_do_what_is_said(tmp_path: Path) -> None:
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    offline = [c for c in REPTIOPS if c.text.startswith(tuple(f"reptiops {name}" for name in OFFLINE))]
+    offline = [c for c in offline if "my-" not in c.text or " init " in c.text]
+    chosen = random.Random(seed).sample(offline, SAMPLE)
+    for number, command in enumerate(chosen):
+        (tmp_path / str(number)).mkdir()
+        assert docs.check(command, docs.Reader(tmp_path / str(number))) == "", command
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("page", docs.pages(), ids=lambda p: p.name)
+def test_every_command_block_does_what_is_said(page: Path) -> None:
+    assert docs.check_page(page) == []
+
+
+def test_every_page_is_linked_and_every_link_leads_somewhere() -> None:
+    linked = set()
+    for page in [DOCS.parent / "README.md", *DOCS.glob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            file = (page.parent / target).resolve()
+            assert file.exists(), f"{page.name} links to {target}"
+            linked.add(file)
+    unlinked = {page.name for page in DOCS.glob("*.md") if page.resolve() not in linked}
+    assert unlinked <= {"timings.md", "aws-notes.md"}, "a page that nobody finds"
 
 
 __all__ = ["reptiops_environment"]

@@ -49,12 +49,34 @@ COMMANDS = {
 }
 
 
+SECTIONS = {
+    "Make and remove": ("init", "plan", "provision", "teardown", "rollback"),
+    "Look": ("status", "outputs", "history", "drift", "cost", "report", "explain", "graph"),
+    "Keep": ("reconcile", "accept", "adopt", "run", "playbook", "schedule"),
+    "State": ("state", "unlock"),
+    "Before and beside": ("validate", "preflight", "policy", "export", "schema", "sandbox", "completion", "doctor", "version"),
+}  # fmt: skip
+
+
 class Lazy(click.Group):
     """A group whose commands are imported when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order in which a person meets them."""
         return list(COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands by what a person is about to do; what has no section yet stands at the end."""
+        placed = {name for names in SECTIONS.values() for name in names}
+        rest = tuple(name for name in COMMANDS if name not in placed)
+        for title, names in {**SECTIONS, "More": rest}.items():
+            found = [(name, self.get_command(ctx, name)) for name in names if name in COMMANDS]
+            rows = [
+                (name, command.get_short_help_str(limit=formatter.width - 18)) for name, command in found if command
+            ]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Import one command."""

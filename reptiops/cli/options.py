@@ -24,6 +24,25 @@ ENVIRONMENT: ContextVar[str] = ContextVar("environment", default="ENV")
 """The environment that the command is about, for an error's advice."""
 _PAGER = "REPTIOPS_PAGER"
 
+EXIT_CODES = {
+    0: "done, and nothing is left to do",
+    1: "failed; it is said what was rolled back or kept",
+    2: "a command line, configuration or playbook that is refused, before any call",
+    3: "something differs and was left: `drift` with findings, `reconcile` with anything left, `plan --detailed-exitcode`",
+    4: "refused before any write: lock, protection, account, something foreign in the way, a kept plan that no longer holds",
+    130: "interrupted",
+}
+VARIABLES = {
+    "REPTIOPS_CONFIG_DIR": "where `<env>.yaml` is, as `--config-dir`",
+    "REPTIOPS_PLAYBOOK_DIR": "where `<playbook>.yaml` is, as `--playbook-dir`",
+    "REPTIOPS_STATE_DIR": "where states are kept, as `--state-dir`",
+    "REPTIOPS_SANDBOX_DIR": "where the sandbox keeps its files",
+    "REPTIOPS_PAGER": "the pager for long output on a terminal, instead of `PAGER`; empty: none",
+    "AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, …": "as in every boto3 program",
+    "NO_COLOR": "no colour",
+    "CI": "no drawing in place: a log, also where colour is forced",
+}
+
 _OUTPUT = [
     click.option("--output", "form", type=click.Choice(FORMS), help="How the result is printed; default: table."),
     click.option("--json", "as_json", is_flag=True, help="Short for --output json."),

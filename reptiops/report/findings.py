@@ -13,9 +13,14 @@ from rich.markup import escape
 from reptiops.app.upkeep import Reconciled
 from reptiops.engine.drift import Drift, Finding
 from reptiops.operations.who import Deed
+from reptiops.report.fields import differences, words
 from reptiops.report.plans import duration
 
 SCHEMA = 1
+SHOWN = 3
+"""How many differences of one field a line tells."""
+LONG = 120
+"""Characters of a value that a line shows."""
 COLOURS = {"security": "red", "data": "red", "availability": "yellow", "cost": "cyan", "cosmetic": "dim"}
 
 
@@ -65,7 +70,24 @@ def line(one: Finding) -> str:
         return f"{risk}  {where}  is missing"
     if one.what == "extra":
         return f"{risk}  {where}  nobody declared this {escape(_in_words(one))}"
-    return f"{risk}  {where}  {escape(one.field)}: {escape(_short(one.applied))} → {escape(_short(one.live))}"
+    return f"{risk}  {where}  {escape(_changed(one))}"
+
+
+def _changed(one: Finding) -> str:
+    """What was applied and what is there now, by meaning; a third difference and more are counted."""
+    found = differences(one.field, one.applied, one.live)
+    told = []
+    for each in found[:SHOWN]:
+        if each.what != "changed" and each.path == one.field and isinstance(one.live, list):
+            told.append(f"{each.path}: {'+' if each.what == 'added' else '-'} {_cut(words(each.want or each.has))}")
+        else:
+            told.append(f"{each.path}: {_cut(words(each.has))} → {_cut(words(each.want))}")
+    more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
+    return "; ".join([*told, *more])
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONG else f"{text[: LONG - 1]}…"
 
 
 def _in_words(one: Finding) -> str:
