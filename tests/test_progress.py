@@ -58,8 +58,10 @@ def watched(
 
 
 def drawn(progress: Progress, console: Console) -> str:
-    with console.capture() as captured:
-        console.print(progress.draw())
+    """What is drawn, on paper of the same width: a console that is drawn on adds its own cursor movements."""
+    paper = Console(file=io.StringIO(), width=console.width, color_system=None)
+    with paper.capture() as captured:
+        paper.print(progress.draw())
     return captured.get()
 
 
@@ -157,3 +159,20 @@ def test_a_question_takes_the_drawing_away_and_the_next_start_brings_it_back(mon
         progress(Event("start", "database/redis", "create"))
         assert out.getvalue().count("\x1b[?25l") == 2
     assert out.getvalue().count("\x1b[?25h") == 2
+
+
+def test_a_rollback_is_no_part_of_the_plan_and_a_phase_is_done_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    progress, _, out, console = watched(monkeypatch, terminal=True)
+    with progress:
+        for address in ("database/database", "database/redis"):
+            progress(Event("start", address, "create"))
+            progress(Event("done", address, "create", "x", 1.0))
+        progress(Event("start", "network/vpc", "create"))
+        assert progress.stopping()
+        assert "stopping: 1 in flight" in drawn(progress, console)
+        progress(Event("note", text="rolling back"))
+        progress(Event("start", "database/redis", "delete"))
+        progress(Event("done", "database/redis", "delete", "x", 1.0))
+        assert "database    " not in drawn(progress, console)
+    assert out.getvalue().count("✓ database 2 done") == 1
+    assert not progress.stopping(), "nothing is drawn any more: whoever asks says it himself"

@@ -87,6 +87,8 @@ def explain(environment: str, name: str = "last", **settings: Any) -> Explained:
     site = open_site(Settings(environment, **settings))
     names = site.records.runs()
     fitting = names[-1:] if name == "last" else [one for one in names if one.startswith(name)]
+    if not names:
+        raise Refused(f"{environment} has no run yet that wrote anything.")
     if len(fitting) != 1:
         found = f"{len(fitting)} runs" if fitting else "no run"
         raise Refused(f"{environment} has {found} of that name: see `reptiops history {environment}`.")

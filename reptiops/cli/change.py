@@ -57,7 +57,7 @@ def provision(
         plans.show_plan(console, plan, given["verbose"], app.cost_of_plan(configuration, plan))
         return kept is not None or yes or click.confirm("Do it?", default=False, err=given["as_json"])
 
-    with stoppable(console) as stop, progress:
+    with stoppable(progress) as stop, progress:
         outcome = app.provision(
             env,
             expect=progress.expect,
@@ -105,7 +105,7 @@ def teardown(env: str | None, yes: bool, allow_protected: bool, playbook: str = 
             return True
         return bool(click.prompt("Type the environment's name to go on", err=given["as_json"]) == configuration.name)
 
-    with stoppable(console) as stop, progress:
+    with stoppable(progress) as stop, progress:
         done = app.teardown(
             env,
             expect=progress.expect,
@@ -158,7 +158,8 @@ def rollback(env: str, yes: bool, **given: Any) -> None:
             console.print(f"  [green]+[/] {address}", highlight=False)
         return yes or click.confirm("Do it?", default=False, err=given["as_json"])
 
-    with stoppable(console) as stop, terminal.Progress(console, given["verbose"]) as progress:
+    progress = terminal.Progress(console, given["verbose"])
+    with stoppable(progress) as stop, progress:
         what, undone = app.roll_back(env, approve=approve, stop=stop, tell=progress, **site_settings(given))
     if given["as_json"]:
         show_json(

@@ -58,7 +58,7 @@ def reconcile(
 
     answering = console.is_terminal and not given["as_json"] and not given["quiet"]
     progress = terminal.Progress(console, given["verbose"])
-    with stoppable(console) as stop, _counting_failure(env, playbook, given), progress:
+    with stoppable(progress) as stop, _counting_failure(env, playbook, given), progress:
         done = app.reconcile(
             env,
             yes=yes,

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
+from rich.console import Console
+from rich.markup import escape
 
 from reptiops import app
 from reptiops.cli.options import selectable, shared, show_json, site_settings
+from reptiops.report.plans import say
 
 
 @click.command()
@@ -61,8 +64,11 @@ def preflight(env: str, simulate: bool, phases: tuple[str, ...], only: tuple[str
     if given["as_json"]:
         show_json([vars(note) for note in notes])
     else:
+        console = Console(emoji=False, highlight=False)
         for note in notes:
-            click.echo(f"{note.level}: {note.about}: {note.text}" + (f" ({note.do})" if note.do else ""))
+            colour = {"error": "red", "warning": "yellow"}.get(note.level, "dim")
+            do = f" ({note.do})" if note.do else ""
+            say(console, f"[{colour}]{note.level}:[/] {escape(f'{note.about}: {note.text}{do}')}")
         errors = sum(note.level == "error" for note in notes)
         if not given["quiet"]:
             click.echo(f"{len(made.changes)} changes are planned; {errors} errors, {len(notes) - errors} warnings.")

@@ -112,17 +112,22 @@ def schema(what: str, debug: bool) -> None:
 @DEBUG
 def doctor(config_dir: Path | None, playbook_dir: Path | None, as_json: bool) -> None:
     """Look whether this installation is sound. Exits 1 when something has to be mended; calls no AWS."""
+    from rich.console import Console
+    from rich.markup import escape
+
     from reptiops.installation import examine
+    from reptiops.report.plans import say
 
     found = examine(config_dir, playbook_dir)
     if as_json:
         show_json([vars(check) for check in found])
     else:
+        console = Console(emoji=False, highlight=False)
         marks = {"good": ("✓", "green"), "note": ("·", "yellow"), "bad": ("✗", "red")}
         for check in found:
             mark, colour = marks[check.verdict]
-            click.echo(f"{click.style(mark, fg=colour)} {check.name:14} {check.what}")
+            say(console, f"[{colour}]{mark}[/] {check.name:14} {escape(check.what)}")
             if check.mend:
-                click.echo(f"  {'':14} → {check.mend}")
+                say(console, f"→ {escape(check.mend)}", 17)
     if any(check.verdict == "bad" for check in found):
         raise SystemExit(1)

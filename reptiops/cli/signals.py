@@ -17,15 +17,17 @@ from reptiops.engine.recover import Unfinished
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from reptiops.report.progress import Progress
+
 INTERRUPTED = 130
 
 
 @contextmanager
-def stoppable(console: Console) -> Iterator[Stop]:
+def stoppable(progress: Progress) -> Iterator[Stop]:
     """Once Ctrl-C or SIGTERM: start nothing new. Twice: stop at once, recoverable as after a crash.
 
     Before anything is written the first one ends the command. The handler writes past the console: it may come while
-    that is in the middle of a line.
+    that is in the middle of a line. A drawing says it itself, and is not disturbed.
     """
     stop = Stop()
 
@@ -35,7 +37,8 @@ def stoppable(console: Console) -> Iterator[Stop]:
         if stop.is_set():
             _say("stopped at once: `reptiops status ENV` says what is in doubt, and the two ways out")
             os._exit(INTERRUPTED)
-        _say("stopping: nothing new is started, what is in flight may end; again to stop at once")
+        if not progress.stopping():
+            _say("stopping: nothing new is started, what is in flight may end; again to stop at once")
         stop.set()
 
     previous = {s: signal.signal(s, handle) for s in (signal.SIGINT, signal.SIGTERM)}

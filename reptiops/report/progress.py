@@ -57,8 +57,12 @@ class Board:
     flights: dict[str, Flight] = field(default_factory=dict)
     expected: Mapping[str, float] = field(default_factory=dict)
 
+    ended: set[str] = field(default_factory=set)
+
     def take(self, event: Event, now: float) -> None:
         """Take in one event."""
+        if event.word == "note" and event.text.startswith("rolling back"):
+            self.totals.clear()  # what goes on from here is no part of the plan
         phase = event.address.split("/")[0]
         if event.word == "start":
             expected = self.expected.get(event.address)
@@ -68,7 +72,8 @@ class Board:
             self.flights[event.address].word = again
         elif event.word in ("done", "kept", "failed"):
             self.flights.pop(event.address, None)
-        if event.word in ("done", "kept"):
+        if event.word in ("done", "kept") and event.address not in self.ended:
+            self.ended.add(event.address)
             self.done[phase] += 1
         if event.word == "done":
             word = DONE.get(event.verb, event.verb)
@@ -90,7 +95,8 @@ class Progress:
         self._countdown: Countdown | None = None
         self._drawing: Drawing | None = None
         self._over = threading.Event()
-        self._entered = False
+        self._entered = self._stopping = False
+        self._announced: set[str] = set()
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -113,6 +119,11 @@ class Progress:
             legs = countdown.forecast(0.0).legs
             self._board.totals = Counter(address.split("/")[0] for address in legs)
             self._board.expected = {address: leg.seconds for address, leg in legs.items()}
+
+    def stopping(self) -> bool:
+        """Somebody wants to stop. Whether a drawing says so; called by a signal's handler, so it takes no lock."""
+        self._stopping = True
+        return self._drawing is not None
 
     def __call__(self, event: Event) -> None:
         """Take in one event, and show it."""
@@ -162,7 +173,8 @@ class Progress:
             return ""
         phase = event.address.split("/")[0]
         lines = [self._line(event)] if event.seconds >= SLOW else []
-        if self._board.finished(phase):
+        if self._board.finished(phase) and phase not in self._announced:
+            self._announced.add(phase)
             took = duration(self._clock() - self._started)
             lines.append(f"[green]✓[/] [bold]{phase}[/] {self._board.totals[phase]} done after {took}")
         return "\n".join(lines)
@@ -215,7 +227,9 @@ class Progress:
             parts.append(f"about {duration(left)} left")
         elif self._board.totals and all(self._board.finished(phase) for phase in self._board.totals):
             parts.append("looking at AWS again")
-        return f"[dim]{', '.join(part for part in parts if part)}[/]"
+        if self._stopping:
+            parts = [f"[yellow]stopping[/]: {len(self._board.flights)} in flight may end; again to stop at once"]
+        return f"[dim]{', '.join(parts)}[/]"
 
     # -- as a context --
 
@@ -235,6 +249,7 @@ class Progress:
         """Take the drawing away, so that a question can be asked; it comes back with the next thing that starts."""
         with self._guard:
             drawing, self._drawing = self._drawing, None
+            self._stopping = False
         if drawing is not None:
             drawing.stop()
 
