@@ -20,6 +20,7 @@ from reptiops.app.removal import Teardown, teardown
 from reptiops.app.rights import Task, policies
 from reptiops.app.runs import Interrupted, Stop
 from reptiops.app.site import (
+    Declined,
     Refused,
     Settings,
     Site,
@@ -42,6 +43,7 @@ __all__ = [
     "Choose",
     "ConfigurationError",
     "Cost",
+    "Declined",
     "Explained",
     "Interrupted",
     "OnFailure",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from reptiops.app.runs import writing
-from reptiops.app.site import Refused, Settings, open_site
+from reptiops.app.site import Declined, Settings, open_site
 from reptiops.engine.adopt import Candidate, Search, choose, search
 
 
@@ -38,7 +38,7 @@ def adopt(
     if not chosen:
         return ()
     if not approve(chosen):
-        raise Refused("Nothing was changed.")
+        raise Declined("Nothing was changed.")
     with writing(site, "adopt", options.tell, scope) as work:
         for one in chosen:
             work.take(one.address, one.live, one.needs)

@@ -15,7 +15,7 @@ from reptiops.app.failure import Choose, OnFailure, handle_failure
 from reptiops.app.planned import hold_to
 from reptiops.app.preflight import found as in_the_way
 from reptiops.app.runs import Stop, announce, interrupted, writing
-from reptiops.app.site import Refused, Settings, Site, foretold, open_site, plan_site, select
+from reptiops.app.site import Declined, Refused, Settings, Site, foretold, open_site, plan_site, select
 from reptiops.config import load_environment
 from reptiops.engine.apply import Apply
 from reptiops.engine.calls import Work
@@ -105,7 +105,7 @@ def provision(
     _ready(site, made, options.tell)
     asked = time.monotonic()
     if not approve(made):
-        raise Refused("Nothing was changed.")
+        raise Declined("Nothing was changed.")
     started += time.monotonic() - asked  # the person's time is not the run's
     with writing(site, "provision", options.tell, scope, stop, book) as work:
         expect(Countdown(site.graph, made, work.timings))

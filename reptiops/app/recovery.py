@@ -7,7 +7,7 @@ from typing import Any
 
 from reptiops.app.failure import undone_text
 from reptiops.app.runs import Stop, writing
-from reptiops.app.site import Refused, Settings, Site, open_site
+from reptiops.app.site import Declined, Refused, Settings, Site, open_site
 from reptiops.engine.recover import Unfinished, unfinished
 from reptiops.engine.rollback import Undone, undo
 from reptiops.errors import ReptiopsError
@@ -36,7 +36,7 @@ def roll_back(
             f"{environment}` removes the rest, `reptiops provision {environment}` makes what is missing anew."
         )
     if not approve(what):
-        raise Refused("Nothing was changed.")
+        raise Declined("Nothing was changed.")
     with writing(site, "rollback", options.tell, site.scope(), stop) as work:
         undone = undo(site.graph, work, what, later=True)
         if undone.complete:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reptiops.app.runs import Stop, announce, interrupted, writing
-from reptiops.app.site import Refused, Settings, Site, open_site
+from reptiops.app.site import Declined, Refused, Settings, Site, open_site
 from reptiops.config import Environment
 from reptiops.engine.apply import ApplyError
 from reptiops.engine.eta import Countdown
@@ -56,7 +56,7 @@ def teardown(
         return Teardown((), time.monotonic() - started, sum(site.aws.calls.values()))
     asked = time.monotonic()
     if not approve(site.env, actions):
-        raise Refused("Nothing was changed.")
+        raise Declined("Nothing was changed.")
     started += time.monotonic() - asked  # the person's time is not the run's
     with writing(site, "teardown", options.tell, scope, stop, book) as work:
         expect(Countdown(site.graph, actions, work.timings))

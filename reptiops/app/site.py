@@ -35,6 +35,10 @@ class Refused(ReptiopsError):
     exit_code = 4
 
 
+class Declined(Refused):
+    """A person was asked and said no."""
+
+
 class UnknownSelection(ReptiopsError):
     """A phase or address that cannot exist."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from reptiops import aws
 from reptiops.advice import advise
-from reptiops.app import ApplyError, ProvisionFailed
+from reptiops.app import ApplyError, Declined, ProvisionFailed
 from reptiops.app.diagnosis import ServiceDown
 from reptiops.engine.calls import CallFailed
 from reptiops.errors import ReptiopsError
@@ -108,7 +108,7 @@ def _plain(error: BaseException, env: str) -> Iterator[str]:
         yield from _row("that is", "a fault of reptiops itself, and not of yours.")
         yield from _row("do", "the same command with --debug shows where; `reptiops status ENV` what was begun")
         return
-    yield f"error: {error}"
+    yield str(error) if isinstance(error, Declined) else f"error: {error}"
     if isinstance(error, ServiceDown):
         yield from _symptoms(error.symptoms)
         yield from _row("do", _remedy(error.symptoms, env))

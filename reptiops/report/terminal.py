@@ -8,17 +8,31 @@ from typing import Any
 from rich.console import Console
 
 from reptiops.engine.resource import Live
+from reptiops.report.plans import brief
 from reptiops.report.progress import Progress as Progress
+
+ID = 24
+"""Columns that an id takes: most of AWS's are shorter, ARNs longer."""
 
 
 def show_status(console: Console, rows: Iterable[Mapping[str, str]]) -> None:
-    """Each resource: address, id, live status, age. A line each, never wrapped, so that it can be searched."""
+    """Each resource: address, id, live status, age. A line each, so that it can be searched; on a terminal that is too
+    narrow for that a second line, indented, with what stands behind the address.
+    """
     listed = list(rows)
     columns = ("address", "status", "age", "id")
     widths = {c: max([len(c), *(len(row[c]) for row in listed)]) for c in columns[:-1]}
-    for row in [{c: c for c in columns}, *listed]:
-        line = "  ".join([*(row[c].ljust(width) for c, width in widths.items()), row["id"]])
-        console.print(line.rstrip(), markup=False, highlight=False, soft_wrap=True)
+    narrow = console.is_terminal and sum(widths.values()) + 2 * len(columns) + ID > console.width
+    for row in listed if narrow else [{c: c for c in columns}, *listed]:
+        behind = [row["status"], row["age"], brief(row["id"])]
+        if narrow:
+            console.print(row["address"], style="bold" if not row["id"] else "", markup=False, soft_wrap=True)
+            console.print(
+                "    " + "  ".join(part for part in behind if part), style="dim", markup=False, soft_wrap=True
+            )
+        else:
+            line = "  ".join([*(row[c].ljust(width) for c, width in widths.items()), row["id"]])
+            console.print(line.rstrip(), markup=False, highlight=False, soft_wrap=True)
 
 
 def show_outputs(console: Console, outputs: Mapping[str, str]) -> None:
