@@ -47,6 +47,7 @@ from reptiops.sandbox import gaps
 from reptiops.sandbox.server import REGION, announce
 from reptiops.sandbox.server import seed as zone
 from tests.drifts import DEEDS, Hand
+from tests.forks import in_fork
 from tests.inventory import inventory
 
 INSTANCE = "crash"
@@ -372,29 +373,6 @@ def _copied(directory: Path) -> Iterator[Path]:
         copy = Path(other) / "site"
         shutil.copytree(directory, copy)
         yield copy
-
-
-def in_fork(work: Callable[[], Any]) -> Any:
-    """Do something in a fork of this process and answer what it answers; its world is not ours."""
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(reader)
-        try:
-            answer = {"ok": work()}
-        except BaseException as error:
-            answer = {"error": f"{type(error).__name__}: {error}"}
-        with os.fdopen(writer, "w") as pipe:
-            json.dump(answer, pipe)
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader) as pipe:
-        text = pipe.read()
-    os.waitpid(pid, 0)
-    answer = json.loads(text or '{"error": "the fork died"}')
-    if "error" in answer:
-        raise RuntimeError(answer["error"])
-    return answer["ok"]
 
 
 def undisturbed(scenario: Scenario, directory: Path) -> tuple[int, World, World]:

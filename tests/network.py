@@ -12,11 +12,20 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from moto.core.models import botocore_stubber
 
 from reptiops.aws import is_read
+from tests.aws_words import WORDS
 
 THROTTLES = {"ec2": "RequestLimitExceeded", "s3": "SlowDown", "rds": "Throttling", "iam": "Throttling"}
 """Each service's own word; all others say ThrottlingException or Throttling by protocol."""
-KINDS = ("lost", "timed out", "500 after", "reset", "500", "throttled")
-"""lost, timed out, 500 after: it took effect, and the answer did not come. The others: it did not."""
+KINDS = ("lost", "timed out", "500 after", "reset", "500", "503", "throttled", *WORDS, "slow states")
+"""lost, timed out, 500 after: it took effect, and the answer did not come. The others: it did not. `WORDS`: what AWS says
+in passing, by operation; slow states: databases and caches that are ready, and then are not for a while.
+"""
+STATES = {
+    "DescribeDBInstances": ("DBInstances", "DBInstanceStatus"),
+    "DescribeReplicationGroups": ("ReplicationGroups", "Status"),
+}
+BACKWARDS = ("creating", "available", "backing-up", "modifying")
+"""What the first looks at a ready one say instead. The second word is the truth, and it does not last."""
 
 
 class _Body:
@@ -39,12 +48,12 @@ def _text(value: str) -> bytes:
     return bytes([0x78, len(data)]) + data
 
 
-def _error(protocol: str, code: str) -> bytes:
+def _error(protocol: str, code: str, text: str = "injected") -> bytes:
     if protocol == "smithy-rpc-v2-cbor":
-        return b"\xa2" + _text("__type") + _text(code) + _text("message") + _text("injected")
+        return b"\xa2" + _text("__type") + _text(code) + _text("message") + _text(text)
     if protocol in ("json", "rest-json"):
-        return f'{{"__type": "{code}", "message": "injected", "Message": "injected"}}'.encode()
-    inner = f"<Error><Code>{code}</Code><Message>injected</Message></Error>"
+        return f'{{"__type": "{code}", "message": "{text}", "Message": "{text}"}}'.encode()
+    inner = f"<Error><Code>{code}</Code><Message>{text}</Message></Error>"
     if protocol == "ec2":
         return f"<Response><Errors>{inner}</Errors><RequestID>injected</RequestID></Response>".encode()
     if protocol == "query":
@@ -60,7 +69,10 @@ class Network:
         self._chance, self._writes, self._reads = chance, writes, reads
         self._guard, self._seen = threading.Lock(), set[str]()
         self._model = threading.local()
+        self._looks = Counter[str]()
         session._session.register("before-call", self._note)
+        if kind == "slow states":
+            session._session.register("after-call", self._backwards)
         session._session.get_component("event_emitter").register_first("before-send", self._send)
 
     def _note(self, model: Any, **_: Any) -> None:
@@ -72,15 +84,28 @@ class Network:
         rate = self._reads if is_read(xform_name(model.name)) else self._writes
         body = request.body.encode() if isinstance(request.body, str) else bytes(request.body or b"")
         call = f"{name} {request.url} {hash(body)}"
+        if self.kind == "slow states" or (self.kind in WORDS and name not in WORDS[self.kind]):
+            return None
+        rate = max(rate, 1.0) if self.kind in WORDS else rate
         with self._guard:
             known = call in self._seen
             self._seen.add(call)
             if known or self._chance.random() >= rate:
                 return None
             self.hit[name] += 1
-        return self._trouble(model, request)
+        return self._trouble(model, request, name)
 
-    def _trouble(self, model: Any, request: Any) -> Any:
+    def _backwards(self, model: Any, parsed: Any, **_: Any) -> None:
+        members, word = STATES.get(model.name, ("", ""))
+        for one in parsed.get(members, []) if members else ():
+            with self._guard:
+                look = self._looks[model.name]
+                self._looks[model.name] += 1
+                if look < len(BACKWARDS) and one[word] == "available":
+                    one[word] = BACKWARDS[look]
+                    self.hit[model.name] += 1
+
+    def _trouble(self, model: Any, request: Any, name: str) -> Any:
         protocol = model.service_model.resolved_protocol
         if self.kind in ("lost", "timed out", "500 after"):
             botocore_stubber(model.name, request)
@@ -93,7 +118,11 @@ class Network:
             word = word or ("ThrottlingException" if "json" in protocol or "cbor" in protocol else "Throttling")
             status = 503 if word in ("SlowDown", "RequestLimitExceeded") else 400
             return AWSResponse(request.url, status, self._headers(protocol), _Body(_error(protocol, word)))
-        return AWSResponse(request.url, 500, self._headers(protocol), _Body(_error(protocol, "InternalError")))
+        if self.kind in WORDS:
+            word, text, status = self._chance.choice(WORDS[self.kind][name])
+            return AWSResponse(request.url, status, self._headers(protocol), _Body(_error(protocol, word, text)))
+        status = 503 if self.kind == "503" else 500
+        return AWSResponse(request.url, status, self._headers(protocol), _Body(_error(protocol, "InternalError")))
 
     @staticmethod
     def _headers(protocol: str) -> dict[str, str]:

@@ -1,63 +1,22 @@
-"""A run killed at a write: running it again ends in the undisturbed world, rolling it back in the one before.
-
-Sampled like `test_failures.py`; the real SIGKILL of a real process is the business of `make crash`.
-"""
+"""Runs that were kept are undone later, by another process; two runs at once make one environment; a sleeper is refused."""
 
 from __future__ import annotations
 
-import random
+import json
 import threading
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from reptiops import app
 from reptiops.engine import lock as locks
 from reptiops.testing import mocked_aws, provision
-from tests.faults import Faults, Killed, Point
+from tests.faults import Faults
 from tests.inventory import inventory
-from tests.test_failures import SEED
 
 ONLY = ("network/vpc", "network/public_subnet", "network/internet_gateway")
-HOW = ("kill before", "kill after")
-
-
-def _points(directory: Path) -> tuple[list[Point], Counter[str]]:
-    with mocked_aws() as session:
-        faults = Faults(session)
-        provision(session, directory, "dev")
-        return faults.points(), Counter(what for what, _ in inventory(session))
-
-
-def _killed(session: Any, directory: Path, point: Point, how: str) -> None:
-    faults = Faults(session, point, how)
-    with pytest.raises(Killed):
-        provision(session, directory, "dev")
-    assert faults.fired
-
-
-def test_a_killed_run_goes_on_or_is_undone(tmp_path: Path) -> None:
-    print(f"REPTIOPS_SEED={SEED}")
-    points, whole = _points(tmp_path / "clean")
-    chance = random.Random(SEED)
-    for number, point in enumerate(chance.sample(points, 2)):
-        how = chance.choice(HOW)
-        print(how, point)
-        where = tmp_path / str(number)
-        with mocked_aws() as session:
-            _killed(session, where, point, how)
-            provision(session, where, "dev")
-            assert Counter(what for what, _ in inventory(session)) == whole, "a twin, an orphan, or something missing"
-            assert not app.plan("dev", session=session, state_dir=where).changes
-        with mocked_aws() as session:
-            before = inventory(session)
-            _killed(session, where / "back", point, how)
-            app.roll_back("dev", session=session, state_dir=where / "back")
-            assert inventory(session) == before
-            with pytest.raises(app.Refused, match="nothing in doubt"):
-                app.roll_back("dev", session=session, state_dir=where / "back")
 
 
 def test_a_failed_run_that_was_kept_is_undone_later(tmp_path: Path) -> None:
@@ -118,3 +77,28 @@ def test_two_provisions_at_once_make_one_environment(rounds: int, tmp_path: Path
             assert len(inventory(session)) == alone
             app.teardown("dev", session=session, state_dir=tmp_path)
     assert set(ended) <= {"done", "Locked"}, ended
+
+
+def test_a_sleeper_past_its_lease_writes_nothing(tmp_path: Path) -> None:
+    with mocked_aws() as session:
+        before = inventory(session)
+        session = boto3.Session("testing", "testing", "testing", region_name="us-east-1")
+        woken: list[str] = []
+
+        def sleep(model: Any, **_: Any) -> None:
+            if not woken and model.name == "CreateSubnet":  # meanwhile its lease ends, and another run takes over
+                woken.append(model.name)
+                file = tmp_path / "dev" / "lock.json"
+                lease = json.loads(file.read_text())
+                file.write_text(json.dumps({**lease, "token": "another's", "operation": "reconcile"}))
+
+        session._session.register("before-call.ec2", sleep)
+        with pytest.raises(app.ProvisionFailed, match="another run may hold the environment") as failed:
+            app.provision("dev", session=session, state_dir=tmp_path, only=ONLY)
+        assert failed.value.undone is None, "it must not even undo"
+        written = (tmp_path / "dev" / "state.json").exists()
+        assert not written, "it wrote the state of an environment that it no longer held"
+        (tmp_path / "dev" / "lock.json").unlink()
+        fresh = boto3.Session("testing", "testing", "testing", region_name="us-east-1")
+        app.roll_back("dev", session=fresh, state_dir=tmp_path)
+        assert inventory(fresh) == before

@@ -32,6 +32,7 @@ class RouteTable(Ec2Resource):
         "NatGatewayNotFound",
         "InvalidInternetGatewayID.NotFound",
         "InvalidSubnetID.NotFound",
+        "InvalidVpcID.NotFound",
         "DependencyViolation",
     }
     rights: ClassVar[tuple[Right, ...]] = (
