@@ -499,13 +499,24 @@ def main() -> int:
     print(f"seed {given.seed}")
     names = [given.point.split(":")[0]] if given.point else given.scenario or list(SCENARIOS)
     totals = [play(name, choose, results) for name in names]
-    wrong = sum(t["wrong"] for t in totals)
-    covered = len({str(Point(r["scenario"], r["number"], r["when"], r["way"])) for r in _recorded(results)})
-    whole = sum(t["points"] for t in totals)
+    for name, total in zip(names, totals, strict=True):
+        _report(name, total["points"], results)
+    return 1 if any(total["wrong"] for total in totals) else 0
+
+
+def _report(name: str, points: int, results: Path) -> None:
+    """How much of a scenario is covered by now, and what came of it: the last try of each point counts."""
+    last = {(r["number"], r["when"], r["way"]): r for r in _recorded(results) if r["scenario"] == name}
+    lines = [line for r in last.values() for line in r["wrong"]]
+    counts = {
+        word: sum(line.startswith(word) for line in lines) for word in ("twin or orphan", "missing", "not converged")
+    }
+    bad = sum(bool(r["wrong"]) for r in last.values())
+    early = sum(not r["reached"] for r in last.values())
     print(
-        f"{sum(t['tried'] for t in totals)} kills, {wrong} wrong; {covered} points tried so far, {whole} in these scenarios"
+        f"{name:10} {len(last)} of {points} points tried ({len(last) / points:.0%}), {bad} wrong; "
+        f"{', '.join(f'{word}: {n}' for word, n in counts.items())}; {early} ended before the write"
     )
-    return 1 if wrong else 0
 
 
 def _recorded(results: Path) -> list[dict[str, Any]]:
