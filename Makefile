@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test report-check proof crash drift-table docs-check reference lint clean
+.PHONY: demo test report-check proof crash drift-table docs-check reference lint clean audit lock locked
 
 $(BIN)/.installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -45,6 +45,23 @@ docs-check: $(BIN)/.installed
 # docs/reference.md, from the code.
 reference: $(BIN)/.installed
 	$(BIN)/python -m reptiops.cli.reference > docs/reference.md
+# Outside judgement of every IAM policy: parliament and cloudsplaining, in an environment of their own.
+audit: $(BIN)/.installed
+	$(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/pip install --quiet --disable-pip-version-check -e . parliament==1.6.4 cloudsplaining==0.9.1
+	$(VENV)-audit/bin/python -m tests.audit
+
+# Development with exactly the files whose hashes are in the lock; `make lock` writes it anew.
+locked:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $(BIN)/.installed
+
+lock: $(BIN)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check 'pip-tools>=7.4'
+	$(BIN)/pip-compile --quiet --extra dev --generate-hashes --allow-unsafe --strip-extras --no-annotate --no-header \
+	    --no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o requirements-dev.lock setup.cfg
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -6,13 +6,13 @@ import datetime
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from reptiops.errors import ReptiopsError
+from reptiops.errors import ConfigurationError, ReptiopsError
 from reptiops.shipped import shipped_dir
+from reptiops.yamlsource import read_source
 
 DEFAULT = "us-east-1"
 LIKE = "dev"
@@ -144,13 +144,10 @@ def load_guide() -> Guide:
 
 
 def _read(model: type[M], file: Path) -> M:
-    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return model.model_validate(yaml.load(file.read_text(), Loader=loader))
-    except OSError as error:
-        raise PriceFileError(f"{file} cannot be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise PriceFileError(f"{file} is no YAML: {error}") from error
+        return model.model_validate(read_source(file, "price file").data)
+    except ConfigurationError as error:
+        raise PriceFileError(str(error)) from error
     except ValidationError as error:
         wrong = "\n".join(f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise PriceFileError(f"{file}:\n{wrong}") from error

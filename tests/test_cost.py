@@ -91,7 +91,7 @@ def test_what_has_no_price_is_told_and_not_counted_as_nothing(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("prices: [", "no YAML"), ("currency: EUR", "currency"), ("region: x", "prices")]
+    ("text", "said"), [("prices: [", "not valid YAML"), ("currency: EUR", "currency"), ("region: x", "prices")]
 )
 def test_a_wrong_price_file_is_refused_with_its_place(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "prices.yaml").write_text(text)

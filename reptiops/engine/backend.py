@@ -115,6 +115,9 @@ class LocalLog:
         os.close(self._file)
 
 
+WRITABLE_BY_OTHERS = 0o022
+
+
 class LocalBackend:
     """A directory. Every file is 0600 and replaced as a whole."""
 
@@ -137,13 +140,19 @@ class LocalBackend:
             raise StateError(f"the state directory {self.root} cannot be written: nothing was changed")
 
     def read(self, name: str) -> Stored | None:
-        """A file's content; its version is its hash."""
+        """A file's content; its version is its hash. Raises StateError for one that others may write: it could say anything."""
         try:
-            data = (self.root / name).read_bytes()
+            with (self.root / name).open("rb") as file:
+                mode, data = os.fstat(file.fileno()).st_mode, file.read()
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise StateError(f"{self.root / name} cannot be read: {error.strerror}") from error
+        if mode & WRITABLE_BY_OTHERS:
+            path = self.root / name
+            raise StateError(
+                f"{path} can be written by others, so it is not believed: look at it, then chmod 600 {path}"
+            )
         return Stored(data, hashlib.sha256(data).hexdigest())
 
     def write(self, name: str, data: bytes, expected: str | None = ANY) -> None:

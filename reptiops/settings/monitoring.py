@@ -102,7 +102,11 @@ class State(Settings):
     """Where state, journal and lock live: `local` (the state directory) or `s3://bucket/prefix`."""
 
     backend: Annotated[
-        str, text(r"local|s3://[a-z0-9][a-z0-9-]{1,61}[a-z0-9](/[A-Za-z0-9._-]+)*/?", "local or s3://bucket/prefix")
+        str,
+        text(
+            r"local|s3://[a-z0-9][a-z0-9-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?",
+            "local or s3://bucket/prefix",
+        ),
     ] = "local"
 
     @property
