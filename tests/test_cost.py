@@ -97,7 +97,7 @@ def test_a_wrong_price_file_is_refused_with_its_place(tmp_path: Path, text: str,
     (tmp_path / "prices.yaml").write_text(text)
     with pytest.raises(PriceFileError, match=said):
         load_prices(tmp_path / "prices.yaml")
-    with pytest.raises(PriceFileError, match="cannot be read"):
+    with pytest.raises(PriceFileError, match="cannot read"):
         load_prices(tmp_path / "absent.yaml")
 
 
