@@ -45,6 +45,7 @@ docs-check: $(BIN)/.installed
 # docs/reference.md, from the code.
 reference: $(BIN)/.installed
 	$(BIN)/python -m reptiops.cli.reference > docs/reference.md
+
 # Outside judgement of every IAM policy: parliament and cloudsplaining, in an environment of their own.
 audit: $(BIN)/.installed
 	$(PYTHON) -m venv $(VENV)-audit
