@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from reptiops.app.upkeep import drift_site, observed
 from reptiops.config import environment_file, parse_environment
 from reptiops.configtext import with_overrides
 from reptiops.engine.drift import Finding
-from reptiops.engine.resource import plain
+from reptiops.engine.resource import Live, Plain, plain
 from reptiops.shipped import is_shipped
 
 
@@ -30,13 +32,60 @@ def accept(environment: str, address: str, **settings: Any) -> tuple[Path, tuple
     chosen = [f for f in drift_site(site, matcher).findings if f.address == address and f.what == "changed"]
     if not chosen:
         raise Refused(f"{address} has no changed field. Extras and missing things cannot be accepted.")
-    live = next(a.live for a in plan_site(site).actions if a.address == address and a.live is not None)
-    whole = plain(live.has)
-    fields = {f.field.split(".")[0] for f in chosen}
-    values = {name: whole[name] for name in sorted(fields)} if isinstance(whole, dict) else {}
+    actions = plan_site(site).actions
+    live = next(a.live for a in actions if a.address == address and a.live is not None)
+    _refuse_ids(address, chosen, [a.live for a in actions if a.live is not None])
+    entry = site.state.entries[address]
+    values: dict[str, Any] = dict(site.env.overrides.get(address, {}))
+    for one in chosen:
+        values = _merged(values, _nested(plain(live.has), entry.applied, one.field, one.live))
     text = with_overrides(file.read_text(), address, values)
     parse_environment(text, environment, str(file))
     file.write_text(text)
     with writing(site, "accept", options.tell, site.scope()) as work:
         work.accept(address, live)
     return file, tuple(chosen)
+
+
+_MADE_UP = re.compile(r"^[a-z]+-[0-9a-f]{8,17}$|/[0-9a-f]{16}\b|:certificate/")
+"""What AWS makes up: after a replacement it is another."""
+
+
+def _refuse_ids(address: str, chosen: Iterable[Finding], lives: Iterable[Live[Any]]) -> None:
+    """Raise Refused where a value names something of ours by an id that AWS made up."""
+    ours = {name for one in lives for name in (one.id, *one.out.values()) if _MADE_UP.search(name)}
+    for one in chosen:
+        named = sorted(text for text in _texts(one.live) if text in ours)
+        if named:
+            raise Refused(
+                f"{address}: {one.field} is now {', '.join(named)}, an id that AWS made up. In the configuration it would "
+                "point at nothing once that is made anew. Say it with the settings of the environment instead."
+            )
+
+
+def _texts(value: Plain) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    for one in value if isinstance(value, list) else value.values() if isinstance(value, dict) else ():
+        yield from _texts(one)
+
+
+def _nested(live: Plain, applied: Plain, path: str, value: Plain) -> dict[str, Any]:
+    """`a.b.c` and a value as `{a: {b: {c: value}}}`. Keys may have dots in them, so live and applied say what is one."""
+    known = [*(live if isinstance(live, dict) else ()), *(applied if isinstance(applied, dict) else ())]
+    key = max((k for k in known if path == k or path.startswith(f"{k}.")), key=len, default=path)
+    if key == path:
+        return {key: value}
+    inner = [one.get(key) if isinstance(one, dict) else None for one in (live, applied)]
+    return {key: _nested(inner[0], inner[1], path[len(key) + 1 :], value)}
+
+
+def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, the second where they differ."""
+    return {
+        **one,
+        **{
+            k: _merged(one[k], v) if isinstance(v, Mapping) and isinstance(one.get(k), Mapping) else v
+            for k, v in other.items()
+        },
+    }

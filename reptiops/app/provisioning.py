@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,9 @@ from reptiops.facts import Facts
 from reptiops.plandocument import PlanDocument
 from reptiops.playbook import Playbook, load_playbook
 from reptiops.steps import documented
+
+STALE = 30.0
+"""Seconds after which a plan that was shown is made again before it is carried out."""
 
 
 @dataclass(frozen=True)
@@ -100,12 +103,14 @@ def provision(
         hold_to(kept, site, made, selection)
     _refuse(site.env.name, made, book, allow_replace)
     if not made.changes:
-        _record(site, made, options.tell, scope)
+        _record(site, made, options.tell, scope, selection)
         return Outcome(made, made.live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts)
     _ready(site, made, options.tell)
     asked = time.monotonic()
     if not approve(made):
         raise Declined("Nothing was changed.")
+    if time.monotonic() - asked > STALE:
+        scope, made = _still(site, made, selection)
     started += time.monotonic() - asked  # the person's time is not the run's
     with writing(site, "provision", options.tell, scope, stop, book) as work:
         expect(Countdown(site.graph, made, work.timings))
@@ -141,19 +146,41 @@ def _ready(site: Site, made: Plan, tell: Sink) -> None:
         raise Refused("\n".join(("AWS would refuse this before it is done:", *errors, "Nothing was changed.")))
 
 
-def _record(site: Site, made: Plan, tell: Sink, scope: Scope) -> None:
-    """Write down what is as wanted and in no state, after a state was lost. Nothing in AWS changes."""
+def _still(site: Site, shown: Plan, selection: Selection) -> tuple[Scope, Plan]:
+    """Look again after somebody took their time to answer. Raises Refused where the plan is no longer the one shown."""
+    scope = site.scope()
+    made = make(site.graph, site.given, scope, site.state, selection)
+    if [(a.address, a.verb, a.changes) for a in made.changes] != [
+        (a.address, a.verb, a.changes) for a in shown.changes
+    ]:
+        raise Refused("AWS has moved since this plan was shown. Nothing was changed: run the same command again.")
+    return scope, replace(shown, actions=made.actions, live=made.live)
+
+
+def _record(site: Site, made: Plan, tell: Sink, scope: Scope, selection: Selection) -> None:
+    """Write down what is as wanted and in no state, after a state was lost, and forget what nobody wants and nobody
+    has any more. Nothing in AWS changes.
+    """
     entries = site.state.entries
     found = [
         (a.address, a.live)
         for a in made.actions
         if a.live is not None and not (a.address in entries and entries[a.address].id == a.live.id)
     ]
-    if found:
+    stale = _stale(site, made, selection)
+    if found or stale:
         with writing(site, "record", tell, scope) as work:
             for address, live in found:
                 s = site.graph.step_of(address)
                 work.adopt(address, live, tuple(site.graph.steps[n].path for n in s.needs) if s else ())
+            for address in stale:
+                work.gone(address)
+
+
+def _stale(site: Site, made: Plan, selection: Selection) -> list[str]:
+    """What the state records, the configuration no longer declares and AWS no longer has."""
+    known = {a.address for a in made.actions}
+    return [address for address in site.state.entries if address not in known and selection.covers(address)]
 
 
 def _selected(playbook: Playbook, phases: Iterable[str], only: Iterable[str]) -> Selection:
@@ -212,6 +239,8 @@ def _verify(
         for kind in unlisted:
             scope.forget(kind)
         again = make(site.graph, site.given, scope, site.state, selection)
+    for address in _stale(site, again, selection):
+        work.gone(address)
     return again.live, tuple(
         f"{a.address}: {a.verb} {', '.join(c.path for c in a.changes)}".rstrip() for a in again.changes
     )

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from reptiops.app.actor import actor
-from reptiops.app.site import Site
+from reptiops.app.site import Refused, Site
 from reptiops.engine import lock as locks
 from reptiops.engine.calls import Work
 from reptiops.engine.events import Event, Sink
@@ -46,9 +46,17 @@ def writing(
     stop: Stop | None = None,
     playbook: Playbook | None = None,
 ) -> Iterator[Work]:
-    """Hold the lock, open the gate and a journal; leave a compacted state behind."""
+    """Hold the lock, open the gate and a journal; leave a compacted state behind.
+
+    Raises Refused where another run has written since the state was read: what it made would be forgotten.
+    """
     site.records.backend.prepare()
     with locks.held(site.records.backend, operation) as lock:
+        if site.records.mark() != site.mark:
+            raise Refused(
+                f"Another run has changed {site.env.name} while this one was looking. Nothing was changed: "
+                "run the same command again."
+            )
         run = run_id(datetime.now(UTC))
         journal = Journal(site.records, run)
         journal.write("run", operation=operation, **actor(site))
@@ -78,6 +86,7 @@ def _closed(site: Site, work: Work, run: str, lock: locks.Lock, error: BaseExcep
         site.remember(work.timings)
         site.state.through = run
         site.records.save(site.state)
+        site.mark = site.records.mark()
     except Exception as broken:
         if error is None:
             raise

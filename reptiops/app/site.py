@@ -74,6 +74,8 @@ class Site:
     records: Records
     belongs: Belongs
     state: State
+    mark: str
+    """What the records looked like when the state was read."""
 
     @property
     def given(self) -> dict[str, Any]:
@@ -137,10 +139,11 @@ def open_site(settings: Settings, *, blank: bool = False) -> Site:
     names = Names(env.project, env.name, account, aws.region)
     belongs = Belongs(env.name, account, aws.region, endpoint or aws.endpoint)
     records = Records(_backend(env, aws, root))
+    mark = records.mark()
     state = records.blank(belongs) if blank else records.load(belongs)
     facts = with_estimate(gather(aws, env, account), env)
     facts = with_carried(facts, env, settings.config_dir, settings.playbook_dir)
-    return Site(env, aws, names, facts, documented(), records, belongs, state)
+    return Site(env, aws, names, facts, documented(), records, belongs, state, mark)
 
 
 def _backend(env: Environment, aws: Aws, root: Path) -> Backend:

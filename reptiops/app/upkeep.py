@@ -16,8 +16,11 @@ from reptiops.engine.apply import Apply
 from reptiops.engine.drift import Drift, Finding, find
 from reptiops.engine.plan import Matcher, NeedsMissing, Plan, Selection, look, make
 from reptiops.engine.remove import Doomed, Remove
+from reptiops.engine.resource import ADDRESS_TAG, Resource
 from reptiops.engine.rollback import inventory
 from reptiops.engine.scope import Scope
+from reptiops.engine.unknown import unknown_addresses
+from reptiops.operations.strays import strays
 from reptiops.operations.who import Deed, changed
 from reptiops.playbook import Playbook, Repair, load_playbook
 
@@ -65,8 +68,26 @@ def drift(environment: str, *, playbook: str = "drift", **settings: Any) -> Drif
 
 
 def drift_site(site: Site, matcher: Matcher | None = None) -> Drift:
-    """The drift of an opened site."""
-    return find(site.graph, site.given, matcher or observed(site)[1], site.state, owner_of(site.env))
+    """The drift of an opened site, with what carries its tags and is of no kind that the tool makes."""
+    seen = matcher or observed(site)[1]
+    found = find(site.graph, site.given, seen, site.state, owner_of(site.env))
+    known = {name for lives in seen.all.values() for one in lives for name in (one.id, one.out.get("arn", ""))}
+    known |= _removed(site)
+    more = [
+        Finding(one.address or "network/vpc", one.arn, "", "extra", "security", natural=one.arn)
+        for one in strays(site.aws, site.names.tags, ADDRESS_TAG, known)
+    ]
+    return replace(found, findings=tuple(sorted((*found.findings, *more))))
+
+
+def _removed(site: Site) -> set[str]:
+    """What runs of the last day removed: the tagging API goes on showing it for a while."""
+    since, ids = run_id(datetime.now(UTC) - timedelta(days=1)), set()
+    for run in site.records.runs():
+        for record in site.records.records(run) if run >= since else ():
+            if record.get("verb") == "delete" and record["event"] == "begin":
+                ids |= {record.get("id", ""), record.get("arn", "")}
+    return ids - {""}
 
 
 @dataclass(frozen=True)
@@ -77,6 +98,8 @@ class Reconciled:
     left: tuple[tuple[Finding, str], ...]
     braked: str = ""
     seconds: float = 0.0
+    followed: tuple[str, ...] = ()
+    """Addresses that had to follow what was mended: a service is deployed when its task definition is."""
 
     @property
     def exit_code(self) -> int:
@@ -108,11 +131,12 @@ def reconcile(
     findings = [f for f in before.findings if f.address.split("/")[0] in chosen]
     if before.busy and findings:
         raise Refused("Something is in the middle of a change:\n  " + "\n  ".join(before.busy))
-    mend, left = _sort(findings, before, book, _history(site), yes, ask)
+    mend, left = _sort(findings, before, site, book, yes, ask)
     braked = _brake(mend, before, book, max_changes)
     if braked or not mend:
         return Reconciled((), tuple(left), braked, time.monotonic() - started)
-    made, selection, held = _repairs(site, scope, tuple(dict.fromkeys(f.address for f in mend if f.what != "extra")))
+    mended = tuple(dict.fromkeys(f.address for f in mend if f.what != "extra"))
+    made, selection, held = _repairs(site, scope, mended, {f.address for f in before.findings} - set(mended))
     left += [(f, held[f.address]) for f in mend if f.address in held and f.what != "extra"]
     mend = [f for f in mend if f.address not in held or f.what == "extra"]
     if not mend:
@@ -128,7 +152,7 @@ def reconcile(
             if made.changes:
                 Apply(site.graph, site.given, made, matcher, work, book.strict_phases, selection).run()
                 interrupted(work)
-            gone = [before.extras[f.id] for f in mend if f.what == "extra"]
+            gone = [before.extra(f) for f in mend if f.what == "extra"]
             if gone:
                 Remove(site.graph, [Doomed(f"{path}/{one.id}", has, one, path) for has, one, path in gone], work).run()
                 interrupted(work)
@@ -139,16 +163,20 @@ def reconcile(
     after = drift_site(site, Matcher(again, site.graph.kinds(), site.state))
     keys = {f.key for f in after.findings}
     left += [(f, "still differs") for f in mend if f.key in keys]
-    return Reconciled(tuple(f for f in mend if f.key not in keys), tuple(left), "", time.monotonic() - started)
+    done = tuple(f for f in mend if f.key not in keys)
+    followed = tuple(a.address for a in made.changes if a.address not in mended)
+    return Reconciled(done, tuple(left), "", time.monotonic() - started, followed)
 
 
-def _repairs(site: Site, scope: Scope, addresses: tuple[str, ...]) -> tuple[Plan, Selection, Mapping[str, str]]:
+def _repairs(
+    site: Site, scope: Scope, addresses: tuple[str, ...], left: set[str]
+) -> tuple[Plan, Selection, Mapping[str, str]]:
     """The plan for what is changed or missing, with what only has to follow; nothing is deleted by it.
 
     Answers too which of the addresses cannot be mended, and why: they need what is missing and is left so.
     """
     held: dict[str, str] = {}
-    following = _followers(site, scope) - set(addresses) if addresses else set()
+    following = _followers(site, scope, addresses) - set(addresses) - left if addresses else set()
     while True:
         whole = tuple(a for a in (*addresses, *sorted(following)) if a not in held)
         if not whole:
@@ -162,13 +190,17 @@ def _repairs(site: Site, scope: Scope, addresses: tuple[str, ...]) -> tuple[Plan
         return replace(made, actions=tuple(a for a in made.actions if a.verb != "delete")), selection, held
 
 
-def _followers(site: Site, scope: Scope) -> set[str]:
-    """Addresses that only have to follow what another resource becomes, such as a service its task definition."""
+def _followers(site: Site, scope: Scope, mended: tuple[str, ...]) -> set[str]:
+    """Addresses that only have to follow what a mended one becomes, such as a service its task definition, or what a
+    run of ours that was killed has made and not put into service.
+    """
     found = set()
     for a in make(site.graph, site.given, scope, site.state).actions:
         fields = {f.name for f in dataclasses.fields(a.kind) if f.metadata.get("follows")}
         if a.verb == "update" and {c.field for c in a.changes} <= fields:
-            found.add(a.address)
+            sources = {source for c in a.changes for source in unknown_addresses(c.want)}
+            if sources <= set(mended):
+                found.add(a.address)
     return found
 
 
@@ -186,17 +218,18 @@ def _history(site: Site) -> Mapping[str, int]:
 def _sort(
     findings: Iterable[Finding],
     before: Drift,
+    site: Site,
     book: Playbook,
-    history: Mapping[str, int],
     yes: bool,
     ask: Callable[[Finding], bool],
 ) -> tuple[list[Finding], list[tuple[Finding, str]]]:
     """What is mended, and what is left with the reason."""
-    waiting = {f.address for f in before.pending}
+    waiting, history = {f.address for f in before.pending}, _history(site)
+    kinds = {kind.kind(): kind for kind in site.graph.kinds()}
     mend: list[Finding] = []
     left: list[tuple[Finding, str]] = []
     for finding in findings:
-        rule: Repair = book.repair.decide(finding.address.split("/")[0], finding.risk)  # type: ignore[arg-type]
+        rule = _rule(finding, book, kinds.get(finding.kind))
         times = history.get(finding.key, 0)
         if times >= FLAPPING:
             left.append((finding, f"it came back: mended {times} times within a day"))
@@ -211,12 +244,22 @@ def _sort(
     return mend, left
 
 
+def _rule(finding: Finding, book: Playbook, kind: type[Resource] | None) -> Repair:
+    """The playbook's rule. What may serve somebody, and a protection that somebody switched on, never goes unasked."""
+    rule = book.repair.decide(finding.address.split("/")[0], finding.risk)  # type: ignore[arg-type]
+    if kind is None:
+        return "report"
+    serving = finding.what == "extra" and not kind.removable
+    protecting = finding.field in kind.protections and finding.live in (True, "true")
+    return "ask" if rule == "repair" and (serving or protecting) else rule
+
+
 def _brake(mend: Iterable[Finding], before: Drift, book: Playbook, max_changes: int | None) -> str:
     listed = list(mend)
     limit = max_changes if max_changes is not None else book.brake.max_changes
     if limit is not None and len(listed) > limit:
         return f"{len(listed)} changes would be made, and the brake is at {limit}"
-    data = [f.id for f in listed if f.what == "extra" and before.extras[f.id][0].holds_data]
+    data = [f.id for f in listed if f.what == "extra" and before.extra(f)[0].holds_data]
     if data and book.brake.data:
         return f"this would delete what holds data: {', '.join(data)}"
     return ""

@@ -15,6 +15,7 @@ from reptiops.engine.eta import WORTH
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step, results
 from reptiops.engine.plan import EVERYTHING, Action, Matcher, Plan, Selection, decide, nobody
+from reptiops.engine.recheck import Moved, recheck
 from reptiops.engine.resource import Doing, Live, Resource, diff, is_unknown, plain
 from reptiops.errors import ReptiopsError
 
@@ -33,18 +34,14 @@ class ApplyError(ReptiopsError):
         super().__init__("\n".join(str(e) for e in errors))
 
 
-class Moved(ReptiopsError):
-    """AWS is no longer as it was when the plan was made."""
-
-    exit_code = 4
-
-
 @dataclass
 class Task:
     """One wanted resource on its way: made, then seen, then ready."""
 
     address: str
     want: Resource
+    declared: Resource
+    """What the step wants, before fields that the configuration gives away took their live value."""
     step: Step
     action: Action
     started: float = 0.0
@@ -88,7 +85,7 @@ class Progress:
 
 
 class Apply:
-    """One apply of a plan. `created` and `updated` tell the rollback what this run has done."""
+    """One apply of a plan. What it has done is in the journal, from which a rollback undoes it."""
 
     def __init__(
         self,
@@ -115,10 +112,10 @@ class Apply:
         self._moved = True
         self._errors: list[BaseException] = []
         self.created: dict[str, Live[Any] | None] = {}
-        self.updated: list[tuple[str, Live[Any], Resource]] = []
         self.entries = dict(work.state.entries)
         """What the state said before this run."""
         self.live: dict[str, Live[Any]] = {}
+        self._built_on: set[str] = set()
 
     def run(self) -> None:
         """Do it all. Raises ApplyError after everything in flight has settled."""
@@ -224,12 +221,12 @@ class Apply:
     def _begin(self, crew: Crew, progress: Progress, address: str, want: Resource, started: float) -> None:
         found, foreign = self._matcher.find(address, want)
         action = decide(address, want, found, foreign, progress.step, self._given.get("owned", nobody))
-        want = action.want or want
+        declared, want = want, action.want or want
         if not self._selection.covers(address):
             if found is not None:
                 self.live[address] = found
             return
-        task = Task(address, want, progress.step, action, started, found)
+        task = Task(address, want, declared, progress.step, action, started, found)
         progress.tasks.append(task)
         progress.count(1)
         planned = self._planned.get(address)
@@ -257,9 +254,14 @@ class Apply:
             work.delete(task.address, task.want, live)
             self._until_gone(task, live)
         if task.action.verb == "update" and live is not None:
-            current = work.scope.since(type(task.want), task.started).get(live.id, live)
-            self.updated.append((task.address, current, task.want))
-            work.update(task.address, task.want, current, needs)
+            owned = self._given.get("owned", nobody)
+            current, action = recheck(
+                work.scope, task.address, task.declared, live, task.step, owned, task.started, self._built_on
+            )
+            self._built_on.add(current.id)
+            task.live, task.want = current, action.want or task.want
+            if action.verb == "update":
+                work.update(task.address, task.want, current, needs, task.declared)
         else:
             self.created[task.address] = None
             identifier, made = work.create(task.address, task.want, needs)

@@ -143,8 +143,14 @@ class Work:
 
     # -- update, delete --
 
-    def update(self, address: str, want: Resource, live: Live[Any], needs: tuple[str, ...]) -> Entry:
-        """Set what differs; fields that somebody else owns keep their live value."""
+    def update(
+        self, address: str, want: Resource, live: Live[Any], needs: tuple[str, ...], declared: Resource | None = None
+    ) -> Entry:
+        """Set what differs; fields that somebody else owns keep their live value.
+
+        `declared` is what is recorded as applied: what the configuration gives away for a time is drift again when
+        that time is over.
+        """
         target = carry(want, live.has)
         changed = frozenset(c.field for c in diff(want, live.has))
         live = replace(live, identity=self.identity(address))
@@ -152,7 +158,9 @@ class Work:
         def attempt() -> str:
             return target.update(self.aws, live, changed) or live.id
 
-        return self._journalled(address, target, "update", live, needs, attempt)
+        # Of what is never changed, only made anew, the record is what was made: it may be read in place of AWS.
+        applied = target if declared is None or type(target).renewed else carry(declared, live.has)
+        return self._journalled(address, target, "update", live, needs, attempt, applied=applied)
 
     def delete(self, address: str, instance: Resource, live: Live[Any]) -> None:
         """Ask AWS to remove it; what is already gone is success. Whether it has gone is for the next look to tell."""
@@ -265,6 +273,7 @@ class Work:
         needs: tuple[str, ...],
         attempt: Callable[[], str],
         gone: bool = True,
+        applied: Resource | None = None,
     ) -> Entry:
         kind = type(target)
         started = self.clock.now()
@@ -274,9 +283,9 @@ class Work:
         if verb in ("create", "update") and kind.displaces is not Resource.displaces:
             for other in target.displaces(self.scope.since(kind, self.began).values()):
                 self._displaced(kind, other)
-        identifier = live.id if live else None
+        names = {"id": live.id, "arn": live.out.get("arn", "")} if live else {"id": None}
         self.journal.write(
-            "begin", address=address, verb=verb, kind=kind.kind(), id=identifier, pre=pre, target=wanted, was=was
+            "begin", address=address, verb=verb, kind=kind.kind(), pre=pre, target=wanted, was=was, **names
         )
         requests = self.aws.note_requests()
         try:
@@ -294,7 +303,7 @@ class Work:
             raise failed from error
         finally:
             self.scope.forget(kind)
-        entry = Entry(address, kind.kind(), identifier, plain(target), needs, now())
+        entry = Entry(address, kind.kind(), identifier, plain(applied or target), needs, now())
         if gone:
             self._record(address, verb, entry, seconds=round(self.clock.now() - started, 3), requests=requests)
         else:

@@ -30,13 +30,36 @@ def restore(cls: type[R], value: Plain) -> R:
 
 
 def override(want: R, fields: Mapping[str, Any]) -> R:
-    """`want` with some top-level fields set from plain values. Raises CodecError where one does not fit."""
-    hints = _hints(typing.cast("Any", type(want)))
+    """`want` with some fields set from plain values; inside a mapping only the keys given, null takes one away.
+
+    Raises CodecError where one does not fit.
+    """
     known = {f.name for f in dataclasses.fields(want)}
     unknown = sorted(fields.keys() - known)
     if unknown:
         raise CodecError(f"{type(want).kind()} has no field {', '.join(unknown)}; it has {', '.join(sorted(known))}")
-    return dataclasses.replace(want, **{name: _value(hints[name], value) for name, value in fields.items()})
+    return typing.cast("R", _overlaid(type(want), want, fields))
+
+
+def _overlaid(hint: Any, current: Any, value: Any) -> Any:
+    """`current` with what `value` says; what both know as a mapping is gone into, all else is replaced."""
+    if not isinstance(value, Mapping):
+        return _value(hint, value)
+    if dataclasses.is_dataclass(current) and not hasattr(current, "to_plain"):
+        hints = _hints(typing.cast("Any", type(current)))
+        set_ = {k: _overlaid(hints[k], getattr(current, k), v) for k, v in value.items() if k in hints}
+        if set_.keys() != value.keys():
+            raise CodecError(f"{type(current).__name__} has no {', '.join(sorted(value.keys() - set_.keys()))}")
+        return dataclasses.replace(current, **set_)  # type: ignore[type-var]
+    if isinstance(current, Mapping):
+        element = typing.get_args(hint)[1]
+        kept = {k: v for k, v in current.items() if value.get(k, v) is not None}
+        return kept | {
+            k: _overlaid(element, current[k], v) if k in current else _value(element, v)
+            for k, v in value.items()
+            if v is not None
+        }
+    return _value(hint, value)
 
 
 def _dataclass(cls: Any, value: Any) -> Any:

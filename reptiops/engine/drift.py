@@ -32,11 +32,14 @@ class Finding:
     live: Plain = dataclasses.field(compare=False, default=None)
     owner: str = "reptiops"
     kind: str = ""
+    natural: str = ""
+    """Of an extra: what AWS tells it from others by. A rule that is made again gets another id and is the same finding."""
 
     @property
     def key(self) -> str:
         """What makes it the same finding in the next run."""
-        return f"{self.address} {self.what} {self.field} {self.id if self.what == 'extra' else ''}".rstrip()
+        extra = f"{self.kind} {self.natural or self.id}" if self.what == "extra" else ""
+        return f"{self.address} {self.what} {self.field} {extra}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,12 @@ class Drift:
     findings: tuple[Finding, ...]
     pending: tuple[Finding, ...]
     busy: tuple[str, ...]
-    extras: Mapping[str, tuple[Resource, Live[Any], str]]
-    """Id of an extra → an instance, the live one, and the step it is removed with."""
+    extras: Mapping[tuple[str, str], tuple[Resource, Live[Any], str]]
+    """Kind and id of an extra → an instance, the live one, and the step it is removed with."""
+
+    def extra(self, finding: Finding) -> tuple[Resource, Live[Any], str]:
+        """What the finding of an extra is about."""
+        return self.extras[finding.kind, finding.id]
 
 
 def applied_changes(applied: Plain, has: Resource, pending: bool = False) -> Iterator[Change]:
@@ -62,10 +69,11 @@ def applied_changes(applied: Plain, has: Resource, pending: bool = False) -> Ite
 def _fields(applied: Mapping[str, Plain], has: Any, prefix: str, pending: bool) -> Iterator[Change]:
     for f in dataclasses.fields(has):
         meta = f.metadata
-        skipped = any(meta.get(marker) for marker in ("secret", "local", "owner", "follows"))
-        if skipped or f.name not in applied:
+        if f.name not in applied or any(meta.get(marker) for marker in ("secret", "local", "owner")):
             continue
         was, now = applied[f.name], getattr(has, f.name)
+        if meta.get("follows") and meta["follows"](was, now):
+            continue
         good = meta.get("satisfied")
         if was is None or (good and (good(now, was) if pending else good(was, now))):
             continue
@@ -94,13 +102,15 @@ def find(graph: Graph, given: Mapping[str, Any], matcher: Matcher, state: State,
     for _, actions in walk(graph, given, matcher):
         for a in actions:
             known[a.address] = a
-            if a.live is not None and a.live.status.phase == "pending":
+            if a.live is not None and a.live.status.phase == "pending" and a.live.status.changing:
                 busy.append(f"{a.address}: {a.live.status.word}")
             found += _of(a, state, owner)
             pending += _pending(a, state, owner)
-    found += _gone(graph, matcher, state, known)
     extras = dict(_extras(graph, matcher, state, known))
-    found += [_extra(one, known) for one in extras.values()]
+    for one in extras.values():
+        extra = _extra(one, known)
+        if owner(extra.address, "extra") in (None, "reptiops"):
+            found.append(extra)
     return Drift(tuple(sorted(found)), tuple(sorted(pending)), tuple(busy), extras)
 
 
@@ -109,6 +119,8 @@ def _of(a: Action, state: State, owner: Owned) -> Iterator[Finding]:
     if entry is None or a.kind.existing:
         return
     if a.live is None:
+        if owner(a.address, "missing") not in (None, "reptiops"):
+            return
         risk: Risk = "data" if a.kind.holds_data else a.kind.risk
         yield Finding(a.address, entry.id, "", "missing", risk, kind=a.kind.kind())
         return
@@ -146,20 +158,9 @@ def _pending(a: Action, state: State, owner: Owned) -> Iterator[Finding]:
             yield Finding(a.address, a.live.id, change.path, "changed", risk, was, wanted, kind=a.kind.kind())
 
 
-def _gone(graph: Graph, matcher: Matcher, state: State, known: Mapping[str, Action]) -> Iterator[Finding]:
-    """Recorded, no longer declared, and gone from AWS too: nothing is left to say about it but that it is missing."""
-    kinds = {kind.kind(): kind for kind in graph.kinds()}
-    for address, entry in state.entries.items():
-        kind = kinds.get(entry.kind)
-        if address not in known and kind is not None and not kind.existing:
-            ids = {one.id for one in matcher.all.get(kind, [])}
-            if entry.id not in ids:
-                yield Finding(address, entry.id, "", "missing", kind.risk, kind=entry.kind)
-
-
 def _extras(
     graph: Graph, matcher: Matcher, state: State, known: Mapping[str, Action]
-) -> Iterator[tuple[str, tuple[Resource, Live[Any], str]]]:
+) -> Iterator[tuple[tuple[str, str], tuple[Resource, Live[Any], str]]]:
     ours = {(a.kind, a.live.id) for a in known.values() if a.live is not None}
     recorded = {(e.kind, e.id) for e in state.entries.values()}
     steps: dict[type[Resource], Step] = {kind: s for s in graph.order for kind in s.kinds}
@@ -169,7 +170,7 @@ def _extras(
             mine = one.address is not None or inside
             if kind.existing or (kind, one.id) in ours or (kind.kind(), one.id) in recorded or not mine:
                 continue
-            yield one.id, (one.has, one, steps[kind].path)
+            yield (kind.kind(), one.id), (one.has, one, steps[kind].path)
 
 
 def _extra(extra: tuple[Resource, Live[Any], str], known: Mapping[str, Action]) -> Finding:
@@ -183,6 +184,7 @@ def _extra(extra: tuple[Resource, Live[Any], str], known: Mapping[str, Action]) 
         None,
         plain(has),
         kind=type(has).kind(),
+        natural=has.key() or "",
     )
 
 

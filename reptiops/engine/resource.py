@@ -63,9 +63,12 @@ def satisfied(by: Callable[[Any, Any], bool], **more: Any) -> Any:
     return field(metadata={"satisfied": by}, **more)
 
 
-def follows(**more: Any) -> Any:
-    """A setting that points at another resource's newest form: the plan compares it, drift leaves it to that resource."""
-    return field(metadata={"follows": True}, **more)
+def follows(same: Callable[[Any, Any], bool] = lambda was, now: True, **more: Any) -> Any:
+    """A setting that points at another resource's newest form: the plan compares it, drift leaves it to that resource.
+
+    `same(applied, live)` says whether both are forms of one thing; another thing altogether is drift.
+    """
+    return field(metadata={"follows": same}, **more)
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,10 @@ class Status:
     phase: Phase = "ready"
     word: str = ""
     reason: str = ""
+    changing: bool = True
+    """While it is pending: whether AWS is in the middle of a change, which nothing of ours may disturb. False for what
+    only is not as it should be, such as a task that keeps dying, or a certificate whose validation nobody answers.
+    """
     partial: bool = False
     """AWS does not show all of it yet, so its fields cannot be compared."""
 
@@ -179,6 +186,10 @@ class Resource:
     free: ClassVar[bool] = False
     """True: AWS bills nothing for it. A kind says this or what it is billed for; one that says neither is told as unpriced."""
     drawn: ClassVar[Drawn] = ""
+    removable: ClassVar[bool] = False
+    """True: one that nobody declared may go without a question, as it serves nobody: a rule that lets something in."""
+    protections: ClassVar[frozenset[str]] = frozenset()
+    """Dotted fields that protect while they are on: switched on by hand, they are never switched off unasked."""
     within: ClassVar[bool] = False
     """True: it lives inside a resource that is ours, so one without our tags is ours all the same."""
     rights: ClassVar[tuple[Right, ...]] = ()

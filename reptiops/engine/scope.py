@@ -93,6 +93,7 @@ class Scope:
         self._shared: dict[str, Any] = {}
         self._writes = 0
         self.clock: Clock = Monotonic()
+        self._fresh: tuple[float, Scope] | None = None
         self._since: dict[type[Resource], tuple[float, Mapping[str, Live[Any]]]] = {}
         self._seen: dict[type[Resource], list[Live[Any]]] = {}
         self._changes: dict[type[Resource], int] = {}
@@ -194,6 +195,30 @@ class Scope:
             self._writes += 1
             self._shared = {name: kept for name, kept in self._shared.items() if kept[1]}
             self._seen.pop(kind, None)
+
+    def afresh(self, kind: type[R], moment: float) -> list[Live[R]]:
+        """Everything of a kind, as a look that began no earlier than `moment` shows it with all that it rests on.
+
+        `since` reads a kind anew and believes the rest; here the rest is read anew too. One look serves all that ask from
+        the same moment, and what it saw is believed from then on.
+        """
+        with self._guard:
+            if self._fresh is None or self._fresh[0] < moment:
+                self._fresh = (self.clock.now(), self.again())
+            fresh = self._fresh[1]
+        first = kind not in fresh._seen
+        lives = fresh.live(kind)
+        if first:
+            self._take(fresh)
+        return lives
+
+    def _take(self, other: Scope) -> None:
+        with other._guard:
+            seen = dict(other._seen)
+        with self._guard:
+            for kind, lives in seen.items():
+                self._changes[kind] = self._changes.get(kind, 0) + 1
+                self._seen[kind] = lives
 
     def again(self) -> Scope:
         """A fresh look with the same question."""

@@ -83,6 +83,11 @@ class Records:
         kept = self.backend.names("versions")
         return State(belongs, serial=int(kept[-1].split(".")[0]) + 1 if kept else 0)
 
+    def mark(self) -> str:
+        """Changes whenever a run has written: the snapshot's version and the newest journal."""
+        stored = self.backend.read(STATE)
+        return f"{stored.version if stored else ''} {''.join(self.runs()[-1:])}"
+
     def _parse(self, data: bytes, belongs: Belongs) -> State:
         where = f"{self.backend.where}/{STATE}"
         try:

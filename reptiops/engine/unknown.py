@@ -14,6 +14,11 @@ def unknown(address: str, name: str) -> str:
     return f"⟦{address}.{name}⟧"
 
 
+def unknown_addresses(value: Any) -> set[str]:
+    """The addresses whose values AWS has not given yet, anywhere inside a text."""
+    return {found.rsplit(".", 1)[0] for found in _UNKNOWN.findall(str(value))}
+
+
 def is_unknown(value: Any) -> bool:
     """Whether a value, or anything inside it, is not known yet."""
     if isinstance(value, str):

@@ -158,13 +158,16 @@ def _candidates(aws: Aws, tag: str, live: Mapping[str, Any] | None) -> Iterable[
     if live is not None:
         answer = aws.ecs.describe_task_definition(taskDefinition=live["taskDefinition"])
         images = [c["image"] for c in answer["taskDefinition"]["containerDefinitions"]]
-        tags += [image.rsplit(":", 1)[1] for image in images if ":" in image.rsplit("/", 1)[-1]]
+        tags += [
+            image.partition("@")[2] or image.rsplit(":", 1)[1] for image in images if ":" in image.rsplit("/", 1)[-1]
+        ]
     return dict.fromkeys(tags)
 
 
 def _exists(aws: Aws, repository: str, tag: str) -> bool:
     try:
-        aws.ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])
+        name = "imageDigest" if tag.startswith("sha256:") else "imageTag"
+        aws.ecr.describe_images(repositoryName=repository, imageIds=[{name: tag}])
     except ClientError as error:
         if code(error) not in ("ImageNotFoundException", "RepositoryNotFoundException"):
             raise

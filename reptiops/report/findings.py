@@ -57,6 +57,7 @@ def reconciled(done: Reconciled) -> dict[str, Any]:
         "schema": SCHEMA,
         "mended": [finding(one) for one in done.mended],
         "left": [{**finding(one), "why": why} for one, why in done.left],
+        "followed": list(done.followed),
         "braked": done.braked,
         "seconds": round(done.seconds, 1),
     }
@@ -142,6 +143,8 @@ def show_reconciled(console: Console, done: Reconciled) -> None:
     """What was mended, what was left and why."""
     for one in done.mended:
         console.print(f"[green]mended[/]  {line(one)}", highlight=False, soft_wrap=True)
+    for address in done.followed:
+        console.print(f"[green]followed[/]  {escape(address)}", highlight=False, soft_wrap=True)
     for one, why in done.left:
         console.print(f"[yellow]left[/]  {line(one)}  ({escape(why)})", highlight=False, soft_wrap=True)
     if done.braked:

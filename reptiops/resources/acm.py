@@ -149,7 +149,8 @@ def _records(one: Mapping[str, Any]) -> dict[str, str]:
 def _status(one: Mapping[str, Any]) -> Status:
     word = one["Status"]
     phase: Any = {"ISSUED": "ready", "PENDING_VALIDATION": "pending"}.get(word, "failed")
-    return Status(phase, word.lower().replace("_", " "), one.get("FailureReason", ""))
+    # A validation that nobody answers stays pending for 72 hours and disturbs nothing else.
+    return Status(phase, word.lower().replace("_", " "), one.get("FailureReason", ""), changing=False)
 
 
 @dataclass(frozen=True)

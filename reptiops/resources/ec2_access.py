@@ -13,7 +13,7 @@ from reptiops.engine.resource import Doing, Identity, Live, Made, Risk, Status, 
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.resources.ec2 import Vpc
-from reptiops.resources.ec2_tags import TAGS, WITH_CREATE, Ec2Resource, at, made, named, rename, tags_of
+from reptiops.resources.ec2_tags import TAGS, WITH_CREATE, Ec2Resource, at, made, managed, named, rename, tags_of
 from reptiops.rights import OURS, ROLES, Right, create, delete, passed_to, read, update, write
 
 EVERYTHING = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
@@ -63,7 +63,7 @@ class SecurityGroup(Ec2Resource):
         for one in aws.ec2.pages(
             "describe_security_groups", "SecurityGroups", Filters=[{"Name": "vpc-id", "Values": vpcs}]
         ):
-            if one["GroupName"] == "default":
+            if one["GroupName"] == "default" or managed(one):
                 continue
             has = cls(one["VpcId"], one["GroupName"], one["Description"], _is_open(one.get("IpPermissionsEgress", [])))
             yield Live(one["GroupId"], has, scope.address(tags_of(one)))
@@ -113,6 +113,7 @@ class SecurityGroupRule(Ec2Resource):
     )
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidGroup.NotFound"})
     within: ClassVar[bool] = True
+    removable: ClassVar[bool] = True
     rights: ClassVar[tuple[Right, ...]] = (
         read("ec2:DescribeSecurityGroupRules"),
         create(
@@ -244,7 +245,7 @@ class VpcEndpoint(Ec2Resource):
             "describe_vpc_endpoints", "VpcEndpoints", Filters=[{"Name": "vpc-id", "Values": vpcs}]
         ):
             word = one.get("State", "available").lower()
-            if word in ("deleted", "expired"):
+            if word in ("deleted", "expired") or one.get("RequesterManaged") or managed(one):
                 continue
             tags = tags_of(one)
             has = cls(

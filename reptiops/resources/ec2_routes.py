@@ -80,7 +80,7 @@ class RouteTable(Ec2Resource):
         )
         table = str(answer["RouteTable"]["RouteTableId"])
         for destination, target in self.routes.items():
-            aws.ec2.create_route(RouteTableId=table, DestinationCidrBlock=destination, **_target(target))
+            aws.ec2.create_route(RouteTableId=table, **_destination(destination), **_target(target))
         for subnet in sorted(self.subnets):
             aws.ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
         return Made(table)
@@ -96,12 +96,12 @@ class RouteTable(Ec2Resource):
 
     def _set_routes(self, aws: Aws, live: Live[Any]) -> None:
         for destination in live.has.routes.keys() - self.routes.keys():
-            aws.ec2.delete_route(RouteTableId=live.id, DestinationCidrBlock=destination)
+            aws.ec2.delete_route(RouteTableId=live.id, **_destination(destination))
         for destination, target in self.routes.items():
             if destination not in live.has.routes:
-                aws.ec2.create_route(RouteTableId=live.id, DestinationCidrBlock=destination, **_target(target))
+                aws.ec2.create_route(RouteTableId=live.id, **_destination(destination), **_target(target))
             elif live.has.routes[destination] != target:
-                aws.ec2.replace_route(RouteTableId=live.id, DestinationCidrBlock=destination, **_target(target))
+                aws.ec2.replace_route(RouteTableId=live.id, **_destination(destination), **_target(target))
 
     def _set_subnets(self, aws: Aws, live: Live[Any]) -> None:
         wanted = sorted(self.subnets | live.has.subnets)
@@ -129,12 +129,34 @@ class RouteTable(Ec2Resource):
 def _routes(routes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     found = {}
     for route in routes:
-        target = route.get("NatGatewayId") or route.get("GatewayId") or route.get("NetworkInterfaceId") or "?"
-        if target == "local" or target.startswith("vpce-") or "DestinationCidrBlock" not in route:
+        target = next((route[name] for name in TARGETS if route.get(name)), "?")
+        if target == "local" or target.startswith("vpce-"):
             continue
+        destination = next(route[name] for name in DESTINATIONS.values() if route.get(name))
         broken = " (blackhole)" if route.get("State") == "blackhole" else ""
-        found[route["DestinationCidrBlock"]] = f"{target}{broken}"
+        found[destination] = f"{target}{broken}"
     return found
+
+
+TARGETS = (
+    "NatGatewayId",
+    "GatewayId",
+    "EgressOnlyInternetGatewayId",
+    "TransitGatewayId",
+    "VpcPeeringConnectionId",
+    "NetworkInterfaceId",
+    "InstanceId",
+)
+DESTINATIONS = {
+    "pl-": "DestinationPrefixListId",
+    ":": "DestinationIpv6CidrBlock",
+    "": "DestinationCidrBlock",
+}
+"""By what a destination has in it: a prefix list, an IPv6 block, an IPv4 block."""
+
+
+def _destination(block: str) -> dict[str, str]:
+    return {next(name for mark, name in DESTINATIONS.items() if mark in block): block}
 
 
 def _target(target: str) -> dict[str, str]:

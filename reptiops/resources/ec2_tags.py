@@ -31,6 +31,11 @@ def tags_of(one: Mapping[str, Any]) -> dict[str, str]:
     return {t["Key"]: t["Value"] for t in one.get("Tags", [])}
 
 
+def managed(one: Mapping[str, Any]) -> bool:
+    """Whether an AWS service made it and would make it again: GuardDuty puts a group and an endpoint into each VPC."""
+    return any(key.startswith("GuardDutyManaged") for key in tags_of(one))
+
+
 def named(identity: Identity, kind: str, name: str) -> list[dict[str, Any]]:
     """TagSpecifications: the identity's tags and the `Name` that the console shows."""
     return [{"ResourceType": kind, "Tags": [*identity.tag_list(), {"Key": "Name", "Value": name}]}]

@@ -102,6 +102,11 @@ class Cluster(Resource):
         aws.ecs.delete_cluster(cluster=live.id)
 
 
+def same_family(was: str, now: str) -> bool:
+    """Whether two task definitions are revisions of one family."""
+    return was.rpartition(":")[0] == now.rpartition(":")[0]
+
+
 @dataclass(frozen=True)
 class Service(Resource):
     """A service that keeps tasks running. `desired` None: autoscaling, the schedule or a parked cluster sets the count.
@@ -112,8 +117,8 @@ class Service(Resource):
 
     cluster: str = fixed()
     name: str = fixed()
-    task_definition: str = follows(default="")
-    """The pipeline deploys revisions of its own; what is in them is compared there."""
+    task_definition: str = follows(same_family, default="")
+    """The pipeline deploys revisions of its own; what is in them is compared there. Another family is somebody else's."""
     desired: int | None = None
     first_desired: int = local(default=0)
     """The count at creation, whoever owns it afterwards."""
@@ -134,6 +139,7 @@ class Service(Resource):
     drawn: ClassVar[Drawn] = "service"
     risks: ClassVar[Mapping[str, Risk]] = {
         "public_ip": "security",
+        "task_definition": "security",
         "security_groups": "security",
         "execute_command": "security",
     }
@@ -305,4 +311,6 @@ def _service_status(one: Mapping[str, Any]) -> Status:
         return Status("failed", "deployment failed", primary.get("rolloutStateReason", "") or events)
     if running == desired and primary.get("rolloutState", "COMPLETED") == "COMPLETED" and len(deployments) <= 1:
         return Status("ready", f"{running} of {desired} running")
+    if primary.get("rolloutState", "COMPLETED") == "COMPLETED" and len(deployments) <= 1:
+        return Status("pending", f"{running} of {desired} running", events, changing=False)
     return Status("pending", f"deploying, {running} of {desired} running", events)

@@ -166,6 +166,7 @@ class ReplicationGroup(CacheResource):
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidReplicationGroupState", "InvalidCacheClusterState"})
     propagating: ClassVar[tuple[tuple[str, str], ...]] = (("InvalidParameterValue", "service linked role"),)
     within: ClassVar[bool] = True
+    holds_data: ClassVar[bool] = True
     typical: ClassVar[float] = 450
     nine_in_ten: ClassVar[float | None] = 555
     typical_delete: ClassVar[float] = 400

@@ -76,6 +76,7 @@ class LoadBalancer(BalancingResource):
 
     drawn: ClassVar[Drawn] = "entry"
     risks: ClassVar[Mapping[str, Risk]] = {"security_groups": "security", "attributes": "security"}
+    protections: ClassVar[frozenset[str]] = frozenset({f"attributes.{PROTECTED}"})
     absent: ClassVar[frozenset[str]] = frozenset({"LoadBalancerNotFound"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"SubnetNotFound", "ResourceInUse"})
     propagating: ClassVar[tuple[tuple[str, str], ...]] = (

@@ -78,8 +78,7 @@ class Role(Resource):
         for one in details:
             name = one["RoleName"]
             address = scope.address({t["Key"]: t["Value"] for t in one.get("Tags", [])})
-            prefixed = name.lower().startswith(f"{scope.names.prefix}-")
-            if name.lower() not in names and (address is None or not prefixed):
+            if name.lower() not in names and address is None:
                 continue
             role = listed.get(name) or aws.iam.get_role(RoleName=name)["Role"]  # made between the two reads
             has = cls(

@@ -321,6 +321,7 @@ class Instance(RdsResource):
     typical_delete: ClassVar[float] = 300
     limit: ClassVar[float] = 4800
     holds_data: ClassVar[bool] = True
+    protections: ClassVar[frozenset[str]] = frozenset({"deletion_protection"})
     rights: ClassVar[tuple[Right, ...]] = (
         read("rds:DescribeDBInstances", on=(arn_of("rds", "db:*"),)),
         create("rds:CreateDBInstance", "rds:AddTagsToResource", on=INSTANCES, when=TAGGED),
@@ -566,7 +567,8 @@ def _status(one: Mapping[str, Any], pending: Mapping[str, Any]) -> Status:
     if word in ("stopped", "stopping"):
         return Status("ready", word)
     if word not in READY or any(g not in ("active",) for g in groups):
-        return Status("pending", word, partial=not one.get("Endpoint"))
+        # A full disk is not going to change by itself: somebody has to give it more.
+        return Status("pending", word, partial=not one.get("Endpoint"), changing=word != "storage-full")
     waiting = sorted(k for k in pending if k != "MasterUserPassword")
     if waiting:
         return Status("ready", f"{word}, waiting for the maintenance window: {', '.join(waiting)}")

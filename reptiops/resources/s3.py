@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
@@ -34,6 +35,7 @@ class LifecycleRule:
     noncurrent_days: int = 0
     abort_upload_days: int = 0
     expired_markers: bool = False
+    other: str = ""
 
 
 @dataclass(frozen=True)
@@ -248,12 +250,29 @@ def _rule(rule: Mapping[str, Any]) -> LifecycleRule:
         return LifecycleRule()
     expiration = rule.get("Expiration", {})
     return LifecycleRule(
-        transitions=tuple(sorted((t["Days"], t["StorageClass"]) for t in rule.get("Transitions", []))),
+        transitions=tuple(sorted((t["Days"], t["StorageClass"]) for t in rule.get("Transitions", []) if "Days" in t)),
         expire_days=expiration.get("Days", 0),
         noncurrent_days=rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays", 0),
         abort_upload_days=rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation", 0),
         expired_markers=bool(expiration.get("ExpiredObjectDeleteMarker")),
+        other=_other(rule),
     )
+
+
+def _other(rule: Mapping[str, Any]) -> str:
+    """What we never set, so that it shows: dates in place of days, a filter that leaves something out."""
+    dated = [t for t in rule.get("Transitions", []) if "Days" not in t]
+    ends = rule.get("Expiration", {}).get("Date")
+    some = {k: v for k, v in rule.get("Filter", {}).items() if (k, v) != ("Prefix", "")}
+    found = {
+        "Transitions": dated,
+        "Expiration": ends,
+        "Filter": some,
+        "Prefix": rule.get("Prefix"),
+        "NoncurrentVersionTransitions": rule.get("NoncurrentVersionTransitions"),
+    }
+    rest = {name: value for name, value in found.items() if value}
+    return json.dumps(rest, sort_keys=True, default=str) if rest else ""
 
 
 def _sent(key: str, rule: LifecycleRule) -> dict[str, Any]:

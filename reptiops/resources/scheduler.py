@@ -11,6 +11,7 @@ from reptiops.aws import Aws
 from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, Status, fixed, follows
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
+from reptiops.resources.ecs import same_family
 from reptiops.resources.fargate import task_uses
 from reptiops.rights import ROLES, TAGGED, Right, arn_of, create, delete, passed_to, read, update, write
 
@@ -77,7 +78,7 @@ class Schedule(Resource):
     enabled: bool = True
     role: str = ""
     cluster: str = ""
-    task_definition: str = follows(default="")
+    task_definition: str = follows(same_family, default="")
     subnets: frozenset[str] = frozenset()
     security_groups: frozenset[str] = frozenset()
     attempts: int = 0
@@ -85,7 +86,11 @@ class Schedule(Resource):
     age_seconds: int = 900
     """How long it is tried: at least 60."""
 
-    risks: ClassVar[dict[str, Risk]] = {"role": "security", "security_groups": "security"}
+    risks: ClassVar[dict[str, Risk]] = {
+        "role": "security",
+        "task_definition": "security",
+        "security_groups": "security",
+    }
     taggable: ClassVar[bool] = False
     within: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})

@@ -99,6 +99,7 @@ class Subscription(Resource):
     risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset({"NotFound", "NotFoundException"})
     taggable: ClassVar[bool] = False
+    removable: ClassVar[bool] = True
     limit: ClassVar[float] = 120
     rights: ClassVar[tuple[Right, ...]] = (
         read("sns:ListSubscriptionsByTopic", on=TOPICS),
