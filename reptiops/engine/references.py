@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from reptiops.engine.resource import Resource
-
-_MARKER = re.compile(r"⟦([^⟧]*)⟧")
+from reptiops.engine.unknown import MARKER
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class Reference:
 def parts(text: str, addresses: Collection[str]) -> list[str | Reference]:
     """A text taken apart: plain pieces and references. Addresses and names may hold dots, so the known ones decide."""
     found: list[str | Reference] = []
-    for index, piece in enumerate(_MARKER.split(text)):
+    for index, piece in enumerate(MARKER.split(text)):
         if index % 2:
             found.append(_reference(piece, addresses))
         elif piece:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_UNKNOWN = re.compile(r"⟦([^⟧]*)⟧")
+MARKER = re.compile(r"⟦([^⟧]*)⟧")
+"""A marker, with what it stands for: `address.name`."""
 
 
 def unknown(address: str, name: str) -> str:
@@ -22,7 +23,7 @@ def unknown_addresses(value: Any) -> set[str]:
 def is_unknown(value: Any) -> bool:
     """Whether a value, or anything inside it, is not known yet."""
     if isinstance(value, str):
-        return _UNKNOWN.search(value) is not None
+        return MARKER.search(value) is not None
     if isinstance(value, Mapping):
         return any(is_unknown(v) or is_unknown(k) for k, v in value.items())
     if isinstance(value, list | tuple | set | frozenset):

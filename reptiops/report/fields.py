@@ -6,19 +6,18 @@ Pure. It works on the canonical forms that the engine's diff gives, so plans, dr
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from reptiops.engine.resource import Plain, is_unknown
+from reptiops.engine.unknown import MARKER
 
 What = Literal["added", "removed", "changed"]
 IDENTITIES = ("path", "name", "id", "key", "Sid")
 """Members by which one item of a list is the same item on both sides."""
 SHOWN = 6
 """How many actions or resources of a statement are named before the rest is counted."""
-_UNKNOWN = re.compile(r"⟦([^⟧]*)⟧")
 
 
 @dataclass(frozen=True)
@@ -158,9 +157,9 @@ def words(value: Plain) -> str:
 
 def known(text: str) -> str:
     """A text with the ids that AWS has not given yet named by their address, as `(known after apply)`."""
-    if _UNKNOWN.fullmatch(text):
+    if MARKER.fullmatch(text):
         return "(known after apply)"
-    return _UNKNOWN.sub(lambda m: f"<{m[1]}>", text) if is_unknown(text) else text
+    return MARKER.sub(lambda m: f"<{m[1]}>", text) if is_unknown(text) else text
 
 
 def short(text: str, length: int = 200) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
 from reptiops.app.overview import STATES, Overview, Shown
 from reptiops.engine.drift import Finding
 from reptiops.engine.graph import PHASES
 from reptiops.engine.plan import Action
-from reptiops.engine.resource import Change, is_unknown
+from reptiops.engine.resource import Change, Plain
+from reptiops.report import fields
 from reptiops.report.costs import reasons as cost_reasons
 from reptiops.report.page.charts import money, seconds, table
 from reptiops.report.page.markup import Child, Markup, element, joined, shortened
@@ -168,13 +167,18 @@ def _finding(one: Finding) -> Markup:
         element("td", one.risk, class_=f"risk {one.risk}"),
         element("th", _to(one.address), scope="row"),
         element("td", one.what if one.what != "changed" else one.field),
-        element("td", element("code", _value(one.applied))),
-        element("td", element("code", _value(one.live))),
+        element("td", element("code", _side(one.applied, one.what))),
+        element("td", element("code", _side(one.live, one.what))),
     )
 
 
+def _side(value: Plain, what: str) -> str:
+    return _value(value) if what == "changed" or value is not None else "–"
+
+
 def _action(one: Action, delta: float | None) -> Markup:
-    changes = [_change(c) for c in one.changes] if one.verb in ("update", "replace", "foreign") else []
+    told = one.changes if one.verb in ("update", "replace", "foreign") else ()
+    changes = [line for change in told for line in _changes(change)]
     return element(
         "tr",
         element("td", one.verb, class_=f"verb {one.verb}"),
@@ -184,15 +188,16 @@ def _action(one: Action, delta: float | None) -> Markup:
     )
 
 
-def _change(one: Change) -> Markup:
-    want = "known after apply" if is_unknown(one.want) else _value(one.want)
-    return element("li", f"{one.path}: ", element("code", _value(one.has)), " → ", element("code", want))
+def _changes(change: Change) -> list[Markup]:
+    """A line for each smallest difference, by meaning."""
+    return [
+        element("li", f"{d.path}: ", element("code", _value(d.has)), " → ", element("code", _value(d.want)))
+        for d in fields.differences(change.path, change.has, change.want)
+    ]
 
 
-def _value(value: Any) -> str:
-    if value is None:
-        return "–"
-    return shortened(value if isinstance(value, str) else json.dumps(value, default=str), 240)
+def _value(value: Plain) -> str:
+    return shortened(fields.words(value), 240)
 
 
 def _signed(amount: float) -> str:
