@@ -111,6 +111,7 @@ def _settled(site: Site, work: Work, error: Exception, how: OnFailure, what: Unf
     work.stop.clear()
     work.tell(Event("note", text="rolling back"))
     try:
+        work.journal.write("undoing")
         undone = undo(site.graph, work, what)
     except Exception as broken:
         undone = Undone(errors=(f"the rollback itself failed: {broken}",))
