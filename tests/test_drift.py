@@ -218,7 +218,9 @@ def test_only_what_is_new_is_told(where: dict[str, Any], tmp_path: Path) -> None
     (message,) = told()
     assert message.startswith("security: security/security_group/rds extra")
     statistics = hand("cloudwatch").list_metrics(Namespace="ReptiDex/dev")["Metrics"]
-    assert {m["MetricName"] for m in statistics} == {"DriftedResources", "RepairedResources", "ReconcileFailed"}
+    assert {m["MetricName"] for m in statistics} == {
+        "DriftedResources", "RepairedResources", "ReconcileFailed", "RunFailed", "ScheduledRuns",
+    }  # fmt: skip
 
 
 def test_who_did_it_is_told_where_the_trail_can_tell(where: dict[str, Any]) -> None:

@@ -514,7 +514,7 @@ def test_alarms_tell_the_topic(world: World) -> None:
     expected |= {f"rds-{x}" for x in ("cpu", "connections", "free-storage", "read-latency", "write-latency")}
     nodes = ("001", "002") if world.prod else ("001",)
     expected |= {f"redis-{n}-{x}" for n in nodes for x in ("cpu", "memory", "hit-rate", "network-in", "network-out")}
-    expected |= {"drift", "reconcile-failed"}
+    expected |= {"drift", "reconcile-failed", "run-failed"}
     assert set(ours) == expected
     assert all(a["AlarmActions"] == [topic["TopicArn"]] for a in ours.values())
     assert ours["rds-free-storage"]["ComparisonOperator"] == "LessThanThreshold"

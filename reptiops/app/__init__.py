@@ -33,13 +33,14 @@ from reptiops.app.site import (
     state_root,
 )
 from reptiops.app.spending import actual_spend, refresh_prices
-from reptiops.app.telling import count_failure, notify
-from reptiops.app.upkeep import Reconciled, drift, drift_site, reconcile, who
+from reptiops.app.telling import count_failure, count_run, notify
+from reptiops.app.upkeep import Busy, Reconciled, drift, drift_site, reconcile, who
 from reptiops.engine.apply import ApplyError
 from reptiops.errors import ConfigurationError
 
 __all__ = [
     "ApplyError",
+    "Busy",
     "Choose",
     "ConfigurationError",
     "Cost",
@@ -69,6 +70,7 @@ __all__ = [
     "cost",
     "cost_of_plan",
     "count_failure",
+    "count_run",
     "declared",
     "documented_plan",
     "doubt_text",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from reptiops.app.failure import Choose, OnFailure, handle_failure
 from reptiops.app.runs import Stop, interrupted, run_id, writing
 from reptiops.app.site import Refused, Settings, Site, open_site, owner_of
+from reptiops.engine import lock as locks
 from reptiops.engine.apply import Apply
 from reptiops.engine.drift import Drift, Finding, find
 from reptiops.engine.plan import Matcher, NeedsMissing, Plan, Selection, look, make
@@ -26,6 +28,38 @@ from reptiops.playbook import Playbook, Repair, load_playbook
 
 FLAPPING = 3
 """After so many repairs of the same thing within a day it is reported instead: somebody else wants it otherwise."""
+
+
+class Busy(Refused):
+    """Another run is changing the environment: what is seen meanwhile is half of its work, and no drift."""
+
+
+@contextmanager
+def undisturbed(site: Site) -> Iterator[None]:
+    """A look that no other run comes into: nobody holds the lock, and the state is still the one that was loaded.
+
+    Raises Busy otherwise. It takes no lock itself: who only looks must never hold up who writes.
+    """
+    runs = _quiet(site)
+    yield
+    if _quiet(site) != runs:
+        raise _busy(site, "has begun")
+
+
+def _quiet(site: Site) -> list[str]:
+    """The runs until now; raises Busy where one is at work, or has ended since the state was loaded."""
+    lease = locks.holder(site.records.backend)
+    if lease is not None:
+        raise _busy(site, f"is at work: {lease.operation} by {lease.who} on {lease.host} since {lease.since}")
+    if site.records.mark() != site.mark:
+        raise _busy(site, "has ended meanwhile")
+    return site.records.runs()
+
+
+def _busy(site: Site, what: str) -> Busy:
+    return Busy(
+        f"Another run on {site.env.name} {what}. Nothing was compared, and nothing told: look again afterwards."
+    )
 
 
 def observed(site: Site, workers: int = 12) -> tuple[Scope, Matcher]:
@@ -50,11 +84,12 @@ def _not_lost(site: Site, matcher: Matcher) -> None:
 
 
 def drift(environment: str, *, playbook: str = "drift", **settings: Any) -> Drift:
-    """What differs from what was last applied, in the playbook's phases. Reads only."""
+    """What differs from what was last applied, in the playbook's phases. Reads only. Raises Busy while another run writes."""
     options = Settings(environment, **settings)
     book = load_playbook(playbook, options.playbook_dir)
     site = open_site(options)
-    found = drift_site(site, observed(site, book.max_parallel)[1])
+    with undisturbed(site):
+        found = drift_site(site, observed(site, book.max_parallel)[1])
 
     def inside(address: str) -> bool:
         return address.split("/")[0] in book.phases

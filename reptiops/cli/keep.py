@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ from reptiops import app
 from reptiops.cli.options import console_of, paged, shared, show_json, site_settings
 from reptiops.cli.signals import choosing, stoppable
 from reptiops.engine.drift import Finding
-from reptiops.errors import ReptiopsError
+from reptiops.engine.lock import Locked
 from reptiops.report import findings, terminal
 
 
@@ -22,15 +22,16 @@ from reptiops.report import findings, terminal
 @shared
 def drift(env: str, who: bool = False, playbook: str | None = None, **given: Any) -> None:
     """Show what in AWS differs from what was last applied to ENV. Reads only; exits 3 when something does."""
-    found = app.drift(env, playbook=playbook or "drift", **site_settings(given))
-    if playbook is not None:
-        app.notify(env, playbook, found.findings, **site_settings(given))
+    with _counting_failure(env, playbook, given):
+        found = app.drift(env, playbook=playbook or "drift", **site_settings(given))
     deeds = app.who(env, found.findings, **site_settings(given)) if who else {}
     if given["as_json"]:
         show_json(findings.drift(found, deeds))
     else:
         with paged() as console:
             findings.show_drift(console, found, deeds)
+    if playbook is not None:
+        app.notify(env, playbook, found.findings, **site_settings(given))
     if found.findings:
         raise SystemExit(3)
 
@@ -71,26 +72,43 @@ def reconcile(
             choose=choosing(console, given, progress.pause),
             **site_settings(given),
         )
-    if playbook is not None:
-        left = [one for one, _ in done.left]
-        app.notify(env, playbook, left, mended=done.mended, failed=bool(done.braked), **site_settings(given))
     if given["as_json"]:
         show_json(findings.reconciled(done))
     else:
         findings.show_reconciled(console, done)
+    if playbook is not None:
+        left = [one for one, _ in done.left]
+        app.notify(env, playbook, left, mended=done.mended, failed=bool(done.braked), **site_settings(given))
     if done.exit_code:
         raise SystemExit(done.exit_code)
 
 
 @contextmanager
 def _counting_failure(env: str, playbook: str | None, given: dict[str, Any]) -> Iterator[None]:
-    """A scheduled reconcile that fails is counted in CloudWatch; one that was refused has not begun."""
+    """A scheduled run that fails is counted in CloudWatch, whatever it failed of. One that stood back for another run
+    counts as a run; one that was refused has not begun, and it is its silence that is heard.
+    """
     try:
         yield
-    except ReptiopsError as error:
-        if playbook is not None and error.exit_code == 1:
-            app.count_failure(env, playbook, **site_settings(given))
+    except (app.Busy, Locked):
+        _count(app.count_run, env, playbook, given)
         raise
+    except (click.ClickException, click.Abort):
+        raise
+    except Exception as error:
+        if getattr(error, "exit_code", 1) == 1:
+            _count(app.count_failure, env, playbook, given)
+        raise
+
+
+def _count(count: Callable[..., None], env: str, playbook: str | None, given: dict[str, Any]) -> None:
+    """Counting never hides what is counted."""
+    if playbook is None:
+        return
+    try:
+        count(env, playbook, **site_settings(given))
+    except Exception as error:
+        click.echo(f"this could not be counted in CloudWatch: {type(error).__name__}: {error}", err=True)
 
 
 @click.command()

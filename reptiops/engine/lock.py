@@ -60,6 +60,12 @@ def read(backend: Backend) -> Lease | None:
     return _parse(backend.read(LOCK))
 
 
+def holder(backend: Backend) -> Lease | None:
+    """The lease of the run that is at work; None where there is none, or only that of a run that was killed."""
+    lease = read(backend)
+    return lease if lease is not None and lease.expires >= time.time() and _alive(lease) else None
+
+
 def _parse(stored: Stored | None) -> Lease | None:
     try:
         return Lease(**json.loads(stored.data)) if stored else None

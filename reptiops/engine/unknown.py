@@ -17,7 +17,7 @@ def unknown(address: str, name: str) -> str:
 
 def unknown_addresses(value: Any) -> set[str]:
     """The addresses whose values AWS has not given yet, anywhere inside a text."""
-    return {found.rsplit(".", 1)[0] for found in _UNKNOWN.findall(str(value))}
+    return {found.rsplit(".", 1)[0] for found in MARKER.findall(str(value))}
 
 
 def is_unknown(value: Any) -> bool:

@@ -53,7 +53,7 @@ class Alarms(Settings):
     redis_hit_rate: Alarm = Alarm(threshold=80, periods=6)
     redis_network_in: Alarm = Alarm(threshold=3 * 10**9)
     redis_network_out: Alarm = Alarm(threshold=3 * 10**9)
-    drift: Alarm = Alarm(threshold=0, period_seconds=900, periods=1)
+    drift: Alarm = Alarm(threshold=0, period_seconds=900, periods=1, missing="ignore")
 
     @model_validator(mode="before")
     @classmethod

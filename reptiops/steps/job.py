@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from reptiops.config import Environment
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reptiops.config import Alarm, Environment
 from reptiops.facts import Facts
 from reptiops.policy import Policy, allow
 from reptiops.resources.ecs_tasks import Container, PinnedContainer
@@ -10,6 +13,39 @@ from reptiops.shipped import TEXTS
 from reptiops.steps.access import Arns
 
 NAME = "reptiops"
+DAY = 86400
+SILENT = 3
+"""So many intervals without a run are an alarm."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """An alarm on what scheduled runs count."""
+
+    name: str
+    metric: str
+    text: str
+    settings: Alarm
+    statistic: str = "Maximum"
+    below: bool = False
+
+
+def counted(env: Environment) -> Iterator[Counted]:
+    """The alarms on what runs count. A period is never shorter than the interval, and between two runs nothing changes:
+    otherwise an alarm would be called off after each run. CloudWatch's longest period is a day.
+    """
+    interval = min(DAY, -(-env.schedule.every_seconds // 60) * 60)
+    given = env.monitoring.alarms.drift
+    settings = given.model_copy(update={"period_seconds": max(given.period_seconds, interval)})
+    yield Counted("drift", "DriftedResources", "Resources that differ from what was last applied", settings)
+    yield Counted("reconcile-failed", "ReconcileFailed", "A scheduled reconcile failed or was braked", settings)
+    yield Counted("run-failed", "RunFailed", "A scheduled run failed, or could not tell what it found", settings)
+    if env.schedule.enabled and env.schedule.every_seconds <= DAY:
+        beat = given.model_copy(
+            update={"threshold": 1, "period_seconds": interval, "periods": SILENT, "missing": "breaching"}
+        )
+        text = f"The scheduled job has not run for {SILENT} intervals; also before its first run"
+        yield Counted("job-silent", "ScheduledRuns", text, beat, "Sum", below=True)
 
 
 def container(env: Environment, facts: Facts, log_group: str) -> dict[str, Container]:

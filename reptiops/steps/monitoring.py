@@ -119,12 +119,9 @@ def alarm(
 
 def _own_alarms(env: Environment, alarms: _Alarms) -> None:
     """What scheduled runs of this tool count."""
-    for name, metric, text in (
-        ("drift", "DriftedResources", "Resources that differ from what was last applied"),
-        ("reconcile-failed", "ReconcileFailed", "A scheduled reconcile failed or was braked"),
-    ):
-        one: tuple[str, str, Mapping[str, str], str] = (env.metrics_namespace, metric, {}, "Maximum")
-        alarms.add(name, env.monitoring.alarms.drift, text, metric=one)
+    for one in job.counted(env):
+        what: tuple[str, str, Mapping[str, str], str] = (env.metrics_namespace, one.metric, {}, one.statistic)
+        alarms.add(one.name, one.settings, one.text, metric=what, below=one.below)
 
 
 def _balancer_alarms(
@@ -171,7 +168,11 @@ def _service_alarms(env: Environment, alarms: _Alarms, cluster: Result, facts: F
             missing = _missing_tasks(dimensions, wanted.ecs_running_tasks.period_seconds)
             text = f"Tasks of {one.name} that should run and do not"
             name = running_tasks_alarm(one.name)
-            alarms.add(name, wanted.ecs_running_tasks, text, metrics=missing, told=None if facts.parked else True)
+            # A service that office hours bring to 0 has no data then, and that is no alarm.
+            settings = wanted.ecs_running_tasks
+            if env.office_hours.covers(one.name):
+                settings = settings.model_copy(update={"missing": "notBreaching"})
+            alarms.add(name, settings, text, metrics=missing, told=None if facts.parked else True)
 
 
 def running_tasks_alarm(service: str) -> str:
