@@ -15,7 +15,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,7 +28,7 @@ from reptiops import app
 from reptiops.config import Environment, load_environment
 from reptiops.engine.resource import Live
 from reptiops.report import describe
-from reptiops.sandbox import gaps
+from reptiops.sandbox import gaps, rules
 
 REGION = "us-east-1"
 
@@ -63,10 +63,21 @@ class Factory(Protocol):
 
 
 @contextmanager
-def mocked_aws(domain: str = "reptidex.com") -> Iterator[Any]:
-    """moto with its gaps filled and a hosted zone for `domain`; answers a boto3 session. No credentials are read."""
+def mocked_aws(
+    domain: str = "reptidex.com",
+    *,
+    strict: bool = True,
+    clock: float = 0.0,
+    quotas: Mapping[str, int] | None = None,
+) -> Iterator[Any]:
+    """moto with its gaps filled and a hosted zone for `domain`; answers a boto3 session. No credentials are read.
+
+    `strict`: what AWS refuses and moto takes is refused (`reptiops sandbox rules` lists it). `clock`: the part of AWS's
+    typical durations that things take here; 0: everything is there at once. `quotas`: those that differ from what a new
+    account may have.
+    """
     gaps.apply()
-    with mock_aws():
+    with rules.enforced(clock, quotas) if strict else nullcontext(), mock_aws():
         session = boto3.Session("testing", "testing", "testing", region_name=REGION)
         session.client("route53").create_hosted_zone(Name=f"{domain}.", CallerReference="testing")
         yield session
@@ -92,19 +103,19 @@ def provision(
     return Provisioned(env, session, done.live, describe.outputs(env, done.live), state_dir)
 
 
-def push_images(session: Any, env: Environment, services: Iterable[str]) -> None:
-    """Put an image with the wanted tag into the repository of each service."""
+def push_images(session: Any, env: Environment, services: Iterable[str], tag: str = "") -> None:
+    """Put an image with a tag, else the wanted one, into the repository of each service."""
     ecr = session.client("ecr")
     for service in services:
-        tag = env.service(service).image_tag
-        digest = hashlib.sha256(service.encode()).hexdigest()
+        name = tag or env.service(service).image_tag
+        digest = hashlib.sha256(f"{service} {tag}".encode()).hexdigest()
         manifest = {
             "schemaVersion": 2,
             "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
             "config": {"mediaType": "application/json", "size": 2, "digest": f"sha256:{digest}"},
             "layers": [],
         }
-        ecr.put_image(repositoryName=env.repository_name(service), imageManifest=json.dumps(manifest), imageTag=tag)
+        ecr.put_image(repositoryName=env.repository_name(service), imageManifest=json.dumps(manifest), imageTag=name)
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ PURPOSES = {
     "retire": "delete",
     "in_service": "delete",
     "withdraw": "delete",
+    "blockers": "delete",
 }
 
 

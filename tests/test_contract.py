@@ -17,7 +17,7 @@ from reptiops.app.rights import tags
 from reptiops.engine.codec import restore
 from reptiops.engine.resource import Identity, Live, Made, NotYet, Resource, diff, plain
 from reptiops.engine.scope import Scope
-from reptiops.sandbox import gaps
+from reptiops.sandbox import gaps, rules
 from reptiops.steps import documented
 from tests.iam_actions import actions
 from tests.recorder import Recorder
@@ -74,7 +74,7 @@ def check(sample: Sample, watch: Callable[[Any], Any] = lambda session: None) ->
     """One kind through its whole life, in an empty account. `watch` gets the session before its first call."""
     gaps.apply()
     beside = sample.beside
-    with mock_aws():
+    with rules.enforced(), mock_aws():
         world = World()
         watch(world.session)
         want = first = sample.make(world)
@@ -153,6 +153,7 @@ def _update(world: World, want: Resource, live: Live[Resource], changed: frozens
 def _delete(world: World, want: Resource, live: Live[Resource]) -> None:
     if want.retires():
         want.retire(world.aws, live)
+    want.blockers(world.aws, live)
     for _ in range(5):
         try:
             want.delete(world.aws, live)

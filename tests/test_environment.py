@@ -66,7 +66,7 @@ class World:
 
 @pytest.fixture(scope="module", params=["dev", "prod"])
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with mocked_aws() as session:
+    with mocked_aws(quotas={"fargate-vcpus": 64}) as session:
         provision(session, tmp_path_factory.mktemp("state"), request.param, images=SERVICES)
         yield World(request.param, session)
 

@@ -12,8 +12,8 @@ from botocore import xform_name
 
 from reptiops import app
 from reptiops.aws import is_read
-from reptiops.config import environment_file
-from reptiops.testing import mocked_aws, provision
+from reptiops.config import environment_file, load_environment
+from reptiops.testing import mocked_aws, provision, push_images
 from tests.inventory import inventory
 
 
@@ -151,6 +151,7 @@ def test_the_pipelines_image_survives_a_change_of_ours(tmp_path: Path) -> None:
             return dict(answer["taskDefinition"])
 
         before = task()
+        push_images(session, load_environment("dev"), ("repti-core",), "v42")
         image = before["containerDefinitions"][0]["image"].replace(":latest", ":v42")
         names = ("family", "cpu", "memory", "networkMode", "executionRoleArn", "taskRoleArn", "runtimePlatform")
         registered = ecs.register_task_definition(

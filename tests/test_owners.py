@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from reptiops import app
-from reptiops.config import environment_file
-from reptiops.testing import mocked_aws, provision
+from reptiops.config import environment_file, load_environment
+from reptiops.testing import mocked_aws, provision, push_images
 from tests.faults import Faults
 
 CLUSTER = "dev-reptidex-cluster"
@@ -53,6 +53,7 @@ class World:
 
     def deploy(self) -> None:
         """What a pipeline does: another revision, with its images and a variable of its own."""
+        push_images(self.where["session"], load_environment("dev"), ("repti-core",), "v42")
         live = self.ecs.describe_services(cluster=CLUSTER, services=["repti-core"])["services"][0]
         one = self.ecs.describe_task_definition(taskDefinition=live["taskDefinition"])["taskDefinition"]
         names = ("family", "cpu", "memory", "networkMode", "executionRoleArn", "taskRoleArn", "runtimePlatform",

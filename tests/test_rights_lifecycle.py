@@ -20,6 +20,7 @@ from reptiops.app import states
 from reptiops.app.rights import policies
 from reptiops.config import environment_file
 from reptiops.operations import facts, notify, parking, preflight, s3_backend, who
+from reptiops.sandbox.rules.shapes import input_shape, violations
 from reptiops.testing import mocked_aws, push_images
 from tests.iam_actions import actions
 from tests.recorder import Call, Recorder
@@ -181,3 +182,15 @@ def test_every_call_belongs_to_a_kind_or_an_operation_that_declares(phases: Phas
     authors = {call.by for calls in phases.life.values() for call in calls if actions(call.service, call.operation, {})}
     kinds = {kind.kind() for kind in app.steps_of(None)[0].kinds()}
     assert authors <= kinds | OPERATIONS.keys()
+
+
+def test_every_value_sent_is_one_that_the_models_take(phases: Phases, prod: Life) -> None:
+    """Enum, pattern, length, size and range, which botocore knows and does not check."""
+    calls = [call for life in (phases.life, prod) for calls in life.values() for call in calls]
+    assert len(calls) > 2000
+    broken = {
+        f"{call.service}:{call.operation} {text}"
+        for call in calls
+        for text in violations(input_shape(call.service, call.operation), call.parameters)
+    }
+    assert broken == set()

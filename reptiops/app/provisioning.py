@@ -209,6 +209,10 @@ def _refuse(environment: str, made: Plan, playbook: Playbook, allow_replace: boo
     if lost and playbook.brake.data and not allow_replace:
         names = "\n".join(f"  {a.address}: {a.verb} {a.live.id if a.live else ''}" for a in lost)
         raise Refused(f"This would lose what holds data:\n{names}\nAllow it with --allow-replace.")
+    stuck = {a.address: a.want.irreplaceable() for a in made.actions if a.verb == "replace" and a.want is not None}
+    if any(stuck.values()):
+        names = "\n".join(f"  {address}: {why}" for address, why in stuck.items() if why)
+        raise Refused(f"These cannot be deleted and made anew while they are in use:\n{names}")
     replaced = [a for a in made.actions if a.verb == "replace" and not playbook.may_replace(a.address)]
     if replaced and not allow_replace:
         names = "\n".join(f"  {a.address}: {', '.join(c.path for c in a.changes) or 'failed'}" for a in replaced)

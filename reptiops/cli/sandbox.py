@@ -1,13 +1,18 @@
-"""`sandbox start|stop|status|reset`: the embedded AWS."""
+"""`sandbox start|stop|status|reset|rules`: the embedded AWS."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
 from reptiops.cli.options import printable, show_json
 from reptiops.sandbox import control
+from reptiops.sandbox import rules as enforcement
+from reptiops.sandbox.rules import QUOTAS
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @click.group()
@@ -27,11 +32,38 @@ def _show(status: Any, as_json: bool) -> None:
         click.echo("sandbox not running; `reptiops sandbox start` starts one")
 
 
+class Quota(click.ParamType):  # type: ignore[type-arg]
+    """`name=number`."""
+
+    name = "NAME=NUMBER"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
+        """The name, if there is such a quota, and the number."""
+        name, _, number = str(value).partition("=")
+        if name not in QUOTAS or not number.isdigit():
+            self.fail(f"{value!r}: NAME=NUMBER, where NAME is one of {', '.join(QUOTAS)}", param, ctx)
+        return name, int(number)
+
+
+def strictness(function: F) -> F:
+    """The options that say how like AWS a new sandbox is."""
+    for option in (
+        click.option(
+            "--quota", "quotas", type=Quota(), multiple=True, help="What the account may have, e.g. elastic-ips=10."
+        ),
+        click.option("--clock", type=click.FloatRange(0, 1), help="Part of AWS's durations that things take (0.01)."),
+        click.option("--lenient", is_flag=True, help="Take what moto takes; enforce none of AWS's rules."),
+    ):
+        function = option(function)
+    return function
+
+
 @sandbox.command()
 @printable
-def start(as_json: bool) -> None:
+@strictness
+def start(as_json: bool, lenient: bool, clock: float | None, quotas: tuple[tuple[str, int], ...]) -> None:
     """Start it, or say that it runs already."""
-    _show(control.start(control.default_directory()), as_json)
+    _show(control.start(control.default_directory(), control.Strictness(lenient, clock, quotas)), as_json)
 
 
 @sandbox.command()
@@ -50,6 +82,21 @@ def status(as_json: bool) -> None:
 
 @sandbox.command()
 @printable
-def reset(as_json: bool) -> None:
+@strictness
+def reset(as_json: bool, lenient: bool, clock: float | None, quotas: tuple[tuple[str, int], ...]) -> None:
     """Stop it and start an empty one."""
-    _show(control.reset(control.default_directory()), as_json)
+    _show(control.reset(control.default_directory(), control.Strictness(lenient, clock, quotas)), as_json)
+
+
+@sandbox.command()
+@printable
+def rules(as_json: bool) -> None:
+    """What the sandbox enforces as AWS does, and which line of docs/aws-notes.md says so."""
+    declared = enforcement.declared()
+    if as_json:
+        show_json({"rules": [one.as_json() for one in declared], "quotas": dict(QUOTAS)})
+        return
+    width = max(len(one.name) for one in declared)
+    for one in declared:
+        click.echo(f"{one.name:<{width}}  {one.fact:<18}  {one.about}")
+    click.echo(f"{len(declared)} rules; quotas: {', '.join(f'{name}={number}' for name, number in QUOTAS.items())}")

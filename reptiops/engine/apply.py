@@ -355,9 +355,12 @@ class Apply:
         if task.address in self.created:
             self.created[task.address] = live
         kind, waited = type(task.want), self._work.clock.now() - task.started
-        if live.status.phase == "ready" and not self._as_wanted(task, live, waited):
+        ready = live.status.phase == "ready" and not (
+            live.status.unapplied and task.action.verb in ("create", "update")
+        )
+        if ready and not self._as_wanted(task, live, waited):
             return
-        if live.status.phase == "ready":
+        if ready:
             task.ready = True
             progress.unready -= 1
             del self._pending[kind][task.address]

@@ -30,6 +30,12 @@ LOOKS = (0.0, 0.5, 1.5, 3.0)
 What has no natural key could become two, so it is looked for four times as long.
 """
 
+UNSEEN_LOOKS = (*LOOKS, 5.0, 10.0, 20.0, 20.0)
+"""The same for a thing of which AWS has answered that it made it, and then that it does not know it: a minute."""
+
+HELD = 20.0
+"""Seconds of refused deletion after which a person is told what holds the thing."""
+
 LOST_FOR = 120.0
 """Seconds for which lost answers and AWS's internal errors are ridden out."""
 PROPAGATION = 300.0
@@ -101,11 +107,12 @@ class Work:
         identity = self.identity(address)
         doubtful = False
         made: Made | None = None
+        pauses: tuple[float, ...] = ()
 
         def attempt() -> str:
-            nonlocal doubtful, made
+            nonlocal doubtful, made, pauses
             if doubtful:
-                found = self._look(kind, address, want)
+                found = self._look(kind, address, want, pauses)
                 if found is not None:
                     self._complete(address, want, found)
                     return found.id
@@ -115,6 +122,7 @@ class Work:
                 made = answer if isinstance(answer, Made) else None
                 return made.id if made else str(answer)
             except ClientError as error:
+                pauses = UNSEEN_LOOKS if code(error) in kind.unseen else ()
                 if passes(kind, error):
                     raise
                 # AWS may know by now what its lists did not show: "already exists" then is ours.
@@ -126,9 +134,12 @@ class Work:
 
         return self._journalled(address, want, "create", None, needs, attempt).id, made
 
-    def _look(self, kind: type[Resource], address: str, want: Resource) -> Live[Any] | None:
+    def _look(
+        self, kind: type[Resource], address: str, want: Resource, pauses: tuple[float, ...] = ()
+    ) -> Live[Any] | None:
         key = want.key()
-        for pause in self.looks if key is not None else (*self.looks, *(3 * one for one in self.looks)):
+        usual = self.looks if key is not None else (*self.looks, *(3 * one for one in self.looks))
+        for pause in pauses or usual:
             self.stop.wait(pause)
             self.scope.forget(kind)
             for one in self.scope.live(kind):
@@ -163,14 +174,21 @@ class Work:
         return self._journalled(address, target, "update", live, needs, attempt, applied=applied)
 
     def delete(self, address: str, instance: Resource, live: Live[Any]) -> None:
-        """Ask AWS to remove it; what is already gone is success. Whether it has gone is for the next look to tell."""
+        """Ask AWS to remove it; what is already gone is success. Whether it has gone is for the next look to tell.
+
+        What AWS refuses for long is said with what holds it.
+        """
+        began = self.clock.now()
 
         def attempt() -> str:
             try:
                 instance.delete(self.aws, live)
             except Exception as error:
-                if code(error) not in instance.absent:
-                    raise
+                if code(error) in instance.absent:
+                    return live.id
+                if self.clock.now() - began > HELD or not passes(type(instance), error):
+                    raise held(instance, self.aws, live, error) from error
+                raise
             return live.id
 
         self._journalled(address, instance, "delete", live, (), attempt, gone=False)
@@ -338,6 +356,19 @@ class Work:
             before_sleep=tell,
             reraise=True,
         )
+
+
+def held(instance: Resource, aws: Aws, live: Live[Any], error: Exception) -> Exception:
+    """The same error with what holds the resource in its words, where that can be found out."""
+    try:
+        by = instance.blockers(aws, live)
+    except Exception as unread:
+        by = f"what holds it cannot be read: {code(unread)}"
+    if not by or not isinstance(error, ClientError):
+        return error
+    said = {**error.response, "Error": {**error.response.get("Error", {}), "Message": f"{message(error)} {by}"}}
+    known: Exception = ClientError(said, error.operation_name)
+    return known
 
 
 class GivenUp(tenacity.stop.stop_base):

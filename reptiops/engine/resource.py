@@ -103,6 +103,8 @@ class Status:
     """
     partial: bool = False
     """AWS does not show all of it yet, so its fields cannot be compared."""
+    unapplied: bool = False
+    """AWS has taken changes that it has not made yet: for who has just sent them it is not ready."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,8 @@ class Resource:
     """AWS error codes that mean: it is not there."""
     not_yet: ClassVar[frozenset[str]] = frozenset()
     """AWS error codes that pass by themselves (eventual consistency, a neighbour still changing)."""
+    unseen: ClassVar[frozenset[str]] = frozenset()
+    """AWS error codes of a create's further calls that mean: its first call made it, but AWS does not see it yet."""
     propagating: ClassVar[tuple[tuple[str, str], ...]] = ()
     """(code, part of the message) of errors that pass by themselves although the code alone is final elsewhere."""
     typical: ClassVar[float] = 2.0
@@ -272,6 +276,14 @@ class Resource:
     def priced(cls) -> bool:
         """Whether the kind says what it costs, be it nothing."""
         return cls.free or cls.billable is not Resource.billable
+
+    def irreplaceable(self) -> str:
+        """Why AWS could not delete and remake it while others use it, and the way out; empty where it could."""
+        return ""
+
+    def blockers(self, aws: Aws, live: Live[Any]) -> str:
+        """What holds it while AWS refuses its deletion: what, whose, and what frees it; empty where nothing is found."""
+        return ""
 
     def unused(self) -> Self:
         """As it should be deleted if it was never in service: no final snapshot, no recovery window."""

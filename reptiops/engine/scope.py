@@ -52,6 +52,10 @@ class Recorded(Generic[R]):
     def __contains__(self, identifier: str) -> bool:
         return identifier in self._entries
 
+    def ids(self) -> set[str]:
+        """All recorded ids."""
+        return set(self._entries)
+
     def address(self, identifier: str) -> str | None:
         """The address that an id is recorded under."""
         entry = self._entries.get(identifier)

@@ -133,6 +133,13 @@ class Certificate(AcmResource):
         """Refused while a listener or distribution uses it, and for minutes after."""
         aws.acm.delete_certificate(CertificateArn=live.id)
 
+    def irreplaceable(self) -> str:
+        """AWS keeps a certificate that a listener or distribution uses."""
+        return (
+            "AWS keeps a certificate that a listener or distribution uses: take the phases compute and storage down, "
+            "provision again, or change its names in a new environment"
+        )
+
 
 def _records(one: Mapping[str, Any]) -> dict[str, str]:
     """The validation record of each domain, names without the trailing dot; missing for seconds after the request."""

@@ -10,8 +10,14 @@ from reptiops.aws import Aws
 from reptiops.engine.resource import Drawn, Identity, Live, Made, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
-from reptiops.resources.ec2_tags import TAGS, Ec2Resource, at, made, named, rename, tags_of
+from reptiops.resources import ec2_held
+from reptiops.resources.ec2_tags import TAGS, Ec2Resource, at, made, named, rename, tagged, tags_of
 from reptiops.rights import OURS, Right, delete, read, update, write
+
+GATEWAYS = ("describe_internet_gateways", "InternetGateways", "InternetGatewayId", "internet-gateway-id")
+NATS = ("describe_nat_gateways", "NatGateways", "NatGatewayId", "nat-gateway-id")
+STATES = {"Name": "state", "Values": ["pending", "available", "failed", "deleting"]}
+"""Those of a NAT gateway that is not deleted yet."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,7 @@ class Vpc(Ec2Resource):
     drawn: ClassVar[Drawn] = "network"
     free: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidVpcID.NotFound"})
+    unseen: ClassVar[frozenset[str]] = absent
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidVpcID.NotFound", "DependencyViolation"})
     typical: ClassVar[float] = 2
     limit: ClassVar[float] = 1200
@@ -34,6 +41,7 @@ class Vpc(Ec2Resource):
         *made("ec2:CreateVpc", "vpc"),
         *write("ec2:ModifyVpcAttribute", on=at("vpc"), when=OURS),
         update(TAGS, on=at("vpc"), when=OURS),
+        *(delete(one) for one in ec2_held.INSIDE),
         delete("ec2:DeleteVpc", on=at("vpc"), when=OURS),
     )
 
@@ -55,7 +63,7 @@ class Vpc(Ec2Resource):
     def _read(
         cls, aws: Aws, scope: Scope, filters: list[dict[str, Any]], strange: bool = False
     ) -> Iterable[Live[Self]]:
-        for one in aws.ec2.pages("describe_vpcs", "Vpcs", Filters=filters):
+        for one in tagged(scope, cls, ("describe_vpcs", "Vpcs", "VpcId", "vpc-id"), filters):
             tags = tags_of(one)
             if strange and not scope.unclaimed(tags):
                 continue
@@ -94,6 +102,10 @@ class Vpc(Ec2Resource):
         """Only when nothing of ours is left in it."""
         aws.ec2.delete_vpc(VpcId=live.id)
 
+    def blockers(self, aws: Aws, live: Live[Any]) -> str:
+        """Interfaces that linger, and what else is in it."""
+        return ec2_held.together(ec2_held.interfaces(aws, "vpc-id", live.id), ec2_held.inside(aws, live.id))
+
 
 @dataclass(frozen=True)
 class Subnet(Ec2Resource):
@@ -110,6 +122,7 @@ class Subnet(Ec2Resource):
     risks: ClassVar[Mapping[str, Risk]] = {"public": "security"}
     within: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidSubnetID.NotFound", "InvalidSubnetId.NotFound"})
+    unseen: ClassVar[frozenset[str]] = absent
     not_yet: ClassVar[frozenset[str]] = absent | {"InvalidVpcID.NotFound", "DependencyViolation"}
     limit: ClassVar[float] = 1200
     rights: ClassVar[tuple[Right, ...]] = (
@@ -117,6 +130,7 @@ class Subnet(Ec2Resource):
         *made("ec2:CreateSubnet", "subnet", "vpc"),
         *write("ec2:ModifySubnetAttribute", on=at("subnet"), when=OURS),
         update(TAGS, on=at("subnet"), when=OURS),
+        delete(ec2_held.INTERFACES),
         delete("ec2:DeleteSubnet", on=at("subnet"), when=OURS),
     )
 
@@ -166,6 +180,10 @@ class Subnet(Ec2Resource):
         """Any interface left in it answers DependencyViolation, for minutes."""
         aws.ec2.delete_subnet(SubnetId=live.id)
 
+    def blockers(self, aws: Aws, live: Live[Any]) -> str:
+        """The interfaces in it."""
+        return ec2_held.interfaces(aws, "subnet-id", live.id)
+
 
 @dataclass(frozen=True)
 class InternetGateway(Ec2Resource):
@@ -176,6 +194,7 @@ class InternetGateway(Ec2Resource):
 
     free: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidInternetGatewayID.NotFound"})
+    unseen: ClassVar[frozenset[str]] = absent
     not_yet: ClassVar[frozenset[str]] = absent | {"InvalidVpcID.NotFound", "DependencyViolation"}
     limit: ClassVar[float] = 1200
     rights: ClassVar[tuple[Right, ...]] = (
@@ -186,6 +205,7 @@ class InternetGateway(Ec2Resource):
         update(TAGS, on=at("internet-gateway"), when=OURS),
         delete("ec2:DescribeInternetGateways"),
         delete("ec2:DetachInternetGateway", on=at("internet-gateway", "vpc"), when=OURS),
+        delete(ec2_held.INTERFACES),
         delete("ec2:DeleteInternetGateway", on=at("internet-gateway"), when=OURS),
     )
 
@@ -207,7 +227,7 @@ class InternetGateway(Ec2Resource):
     def _read(
         cls, aws: Aws, scope: Scope, filters: list[dict[str, Any]], strange: bool = False
     ) -> Iterable[Live[Self]]:
-        for one in aws.ec2.pages("describe_internet_gateways", "InternetGateways", Filters=filters):
+        for one in tagged(scope, cls, GATEWAYS, filters):
             tags = tags_of(one)
             if strange and not scope.unclaimed(tags):
                 continue
@@ -236,6 +256,10 @@ class InternetGateway(Ec2Resource):
         for attachment in current[0].get("Attachments", []):
             aws.ec2.detach_internet_gateway(InternetGatewayId=live.id, VpcId=attachment["VpcId"])
         aws.ec2.delete_internet_gateway(InternetGatewayId=live.id)
+
+    def blockers(self, aws: Aws, live: Live[Any]) -> str:
+        """The interfaces of its VPC that have a public address."""
+        return ec2_held.interfaces(aws, "vpc-id", live.has.vpc, public=True) if live.has.vpc else ""
 
 
 @dataclass(frozen=True)
@@ -276,7 +300,7 @@ class ElasticIp(Ec2Resource):
     def _read(
         cls, aws: Aws, scope: Scope, filters: list[dict[str, Any]], strange: bool = False
     ) -> Iterable[Live[Self]]:
-        for one in aws.ec2.pages("describe_addresses", "Addresses", Filters=filters):
+        for one in tagged(scope, cls, ("describe_addresses", "Addresses", "AllocationId", "allocation-id"), filters):
             tags = tags_of(one)
             if strange and not scope.unclaimed(tags):
                 continue
@@ -342,8 +366,7 @@ class NatGateway(Ec2Resource):
     def _read(
         cls, aws: Aws, scope: Scope, filters: list[dict[str, Any]], strange: bool = False
     ) -> Iterable[Live[Self]]:
-        states = {"Name": "state", "Values": ["pending", "available", "failed", "deleting"]}
-        for one in aws.ec2.pages("describe_nat_gateways", "NatGateways", Filters=[*filters, states]):
+        for one in tagged(scope, cls, NATS, filters, STATES):
             tags = tags_of(one)
             if strange and not scope.unclaimed(tags):
                 continue

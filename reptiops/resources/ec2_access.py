@@ -12,8 +12,20 @@ from reptiops.aws import Aws
 from reptiops.engine.resource import Doing, Identity, Live, Made, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
+from reptiops.resources import ec2_held
 from reptiops.resources.ec2 import Vpc
-from reptiops.resources.ec2_tags import TAGS, WITH_CREATE, Ec2Resource, at, made, managed, named, rename, tags_of
+from reptiops.resources.ec2_tags import (
+    TAGS,
+    WITH_CREATE,
+    Ec2Resource,
+    at,
+    made,
+    managed,
+    named,
+    rename,
+    tagged,
+    tags_of,
+)
 from reptiops.rights import OURS, ROLES, Right, create, delete, passed_to, read, update, write
 
 EVERYTHING = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
@@ -40,6 +52,7 @@ class SecurityGroup(Ec2Resource):
     risk: ClassVar[Risk] = "security"
     within: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound"})
+    unseen: ClassVar[frozenset[str]] = absent
     not_yet: ClassVar[frozenset[str]] = absent | {"InvalidVpcID.NotFound", "DependencyViolation", "InvalidGroup.InUse"}
     typical_delete: ClassVar[float] = 10
     limit: ClassVar[float] = 1200
@@ -47,6 +60,7 @@ class SecurityGroup(Ec2Resource):
         read("ec2:DescribeSecurityGroups"),
         *made("ec2:CreateSecurityGroup", "security-group", "vpc"),
         *write("ec2:RevokeSecurityGroupEgress", on=at("security-group"), when=OURS),
+        delete(ec2_held.INTERFACES, "ec2:DescribeSecurityGroups"),
         delete("ec2:DeleteSecurityGroup", on=at("security-group"), when=OURS),
     )
 
@@ -87,6 +101,17 @@ class SecurityGroup(Ec2Resource):
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """Refused while an interface uses it or another group's rule names it."""
         aws.ec2.delete_security_group(GroupId=live.id)
+
+    def irreplaceable(self) -> str:
+        """A second group of the name is refused, and the first one stays as long as anything uses it."""
+        return (
+            "AWS keeps a group that interfaces or rules use, and takes no second one of its name: give it another name, "
+            "provision, and the old one goes when nothing uses it"
+        )
+
+    def blockers(self, aws: Aws, live: Live[Any]) -> str:
+        """The interfaces that it is on, and the groups whose rules name it."""
+        return ec2_held.together(ec2_held.interfaces(aws, "group-id", live.id), ec2_held.naming(aws, live.id))
 
 
 def _is_open(permissions: Iterable[Mapping[str, Any]]) -> bool:
@@ -355,7 +380,7 @@ class FlowLog(Ec2Resource):
         vpcs = {one.id for one in scope.live(Vpc)}
         if not vpcs:
             return
-        for one in aws.ec2.pages("describe_flow_logs", "FlowLogs", Filters=filters):
+        for one in tagged(scope, cls, ("describe_flow_logs", "FlowLogs", "FlowLogId", "flow-log-id"), filters):
             tags = tags_of(one)
             if one["ResourceId"] not in vpcs or (strange and not scope.unclaimed(tags)):
                 continue

@@ -27,6 +27,7 @@ class RouteTable(Ec2Resource):
     risks: ClassVar[Mapping[str, Risk]] = {"routes": "security"}
     within: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidRouteTableID.NotFound", "InvalidRouteTableId.NotFound"})
+    unseen: ClassVar[frozenset[str]] = absent
     not_yet: ClassVar[frozenset[str]] = absent | {
         "InvalidNatGatewayID.NotFound",
         "NatGatewayNotFound",

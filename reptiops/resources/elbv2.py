@@ -319,6 +319,13 @@ class TargetGroup(BalancingResource):
         """Refused while a rule names it, and for minutes after."""
         aws.elbv2.delete_target_group(TargetGroupArn=live.id)
 
+    def irreplaceable(self) -> str:
+        """A second group of the name is refused, and the first one stays as long as a rule forwards to it."""
+        return (
+            "AWS keeps a target group that a rule forwards to, and takes no second one of its name: give the service "
+            "another name, or remove the service first"
+        )
+
 
 @dataclass(frozen=True)
 class Redirect:

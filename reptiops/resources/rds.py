@@ -571,6 +571,6 @@ def _status(one: Mapping[str, Any], pending: Mapping[str, Any]) -> Status:
         return Status("pending", word, partial=not one.get("Endpoint"), changing=word != "storage-full")
     waiting = sorted(k for k in pending if k != "MasterUserPassword")
     if waiting:
-        return Status("ready", f"{word}, waiting for the maintenance window: {', '.join(waiting)}")
+        return Status("ready", f"{word}, changes wait: {', '.join(waiting)}", unapplied=True)
     reboot = any(g.get("ParameterApplyStatus") == "pending-reboot" for g in one.get("DBParameterGroups", []))
     return Status("ready", f"{word}, reboot pending" if reboot else word)

@@ -20,6 +20,8 @@ from reptiops.rights import Right, create, delete, read, write
 BATCH = 1000
 """DeleteObjects takes so many."""
 YEAR = 365
+TAGS_REFUSED = frozenset({"MalformedXML", "InvalidArgument", "InvalidRequest", "NotImplemented"})
+"""What S3 may answer where CreateBucket takes no tags (aws-facts 13: not settled for every partition)."""
 
 
 BUCKETS = ("arn:{partition}:s3:::{name}",)
@@ -163,11 +165,15 @@ class Bucket(Resource):
         aws.s3.put_bucket_tagging(Bucket=live.id, Tagging={"TagSet": [{"Key": k, "Value": v} for k, v in tags.items()]})
 
     def create(self, aws: Aws, identity: Identity) -> Made:
-        """us-east-1 must not be named as a location. The tags are sent again for what ignores them at creation."""
-        place: dict[str, Any] = {"Tags": identity.tag_list()}
-        if aws.region != "us-east-1":
-            place["LocationConstraint"] = aws.region
-        aws.s3.create_bucket(Bucket=self.name, ObjectOwnership=self.ownership, CreateBucketConfiguration=place)
+        """us-east-1 must not be named as a location. Where a partition takes no tags at creation, they come right after."""
+        place: dict[str, Any] = {} if aws.region == "us-east-1" else {"LocationConstraint": aws.region}
+        named: dict[str, Any] = {"Bucket": self.name, "ObjectOwnership": self.ownership}
+        try:
+            aws.s3.create_bucket(**named, CreateBucketConfiguration={**place, "Tags": identity.tag_list()})
+        except ClientError as error:
+            if code(error) not in TAGS_REFUSED:
+                raise
+            aws.s3.create_bucket(**named, **({"CreateBucketConfiguration": place} if place else {}))
         aws.s3.put_bucket_tagging(Bucket=self.name, Tagging={"TagSet": identity.tag_list()})
         self._set(aws, frozenset({"public_access_blocked", "ownership", "encryption", "policy"}))
         self._set(

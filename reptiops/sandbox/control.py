@@ -29,6 +29,27 @@ class SandboxError(ReptiopsError):
 
 
 @dataclass(frozen=True)
+class Strictness:
+    """How like AWS a new sandbox is. `clock`: the part of AWS's durations that things take; None: the usual one.
+
+    `quotas`: (name, number) where they differ from a new account's.
+    """
+
+    lenient: bool = False
+    clock: float | None = None
+    quotas: tuple[tuple[str, int], ...] = ()
+
+    def options(self) -> list[str]:
+        """For the server's command line. REPTIOPS_SANDBOX_CLOCK sets the clock where nobody names one."""
+        clock = self.clock if self.clock is not None else os.environ.get("REPTIOPS_SANDBOX_CLOCK")
+        return [
+            *(["--lenient"] if self.lenient else []),
+            *(["--clock", str(clock)] if clock is not None else []),
+            *(f"--quota={name}={number}" for name, number in self.quotas),
+        ]
+
+
+@dataclass(frozen=True)
 class Status:
     """Whether a sandbox runs, and where. `instance` names its world: another world has another."""
 
@@ -65,8 +86,8 @@ def ensure(directory: Path) -> Status:
     return start(directory)
 
 
-def start(directory: Path) -> Status:
-    """Start a server, or answer the one that runs. Two starters make one server."""
+def start(directory: Path, strictness: Strictness = Strictness()) -> Status:
+    """Start a server, or answer the one that runs, as it is. Two starters make one server."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     with FileLock(directory / "sandbox.guard", timeout=START_LIMIT, mode=0o600):
         current = status(directory)
@@ -75,7 +96,10 @@ def start(directory: Path) -> Status:
         (directory / "sandbox.json").unlink(missing_ok=True)
         log = os.open(directory / "sandbox.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         process = subprocess.Popen(
-            [sys.executable, "-m", "reptiops.sandbox.server", "--directory", str(directory)],
+            [
+                *(sys.executable, "-m", "reptiops.sandbox.server", "--directory", str(directory)),
+                *strictness.options(),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -108,10 +132,10 @@ def stop(directory: Path) -> Status:
     return status(directory)
 
 
-def reset(directory: Path) -> Status:
+def reset(directory: Path, strictness: Strictness = Strictness()) -> Status:
     """A new, empty world."""
     stop(directory)
-    return start(directory)
+    return start(directory, strictness)
 
 
 def _environment() -> dict[str, str]:

@@ -11,6 +11,7 @@ import os
 import secrets
 import signal
 import threading
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -18,17 +19,27 @@ from typing import Any
 
 REGION = "us-east-1"
 ZONE = "reptidex.com"
+CLOCK = 0.01
+"""The part of AWS's typical durations that things take: a database is there in two seconds and a half."""
 
 
 def main() -> None:
     """Serve until SIGTERM."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--directory", type=Path, required=True)
-    directory: Path = parser.parse_args().directory
+    parser.add_argument("--lenient", action="store_true")
+    parser.add_argument("--clock", type=float, default=CLOCK)
+    parser.add_argument("--quota", action="append", default=[])
+    given = parser.parse_args()
+    directory: Path = given.directory
 
-    from reptiops.sandbox import gaps
+    from reptiops.sandbox import gaps, rules
 
     gaps.apply()
+    strictness = ExitStack()  # held as long as the server runs
+    if not given.lenient:
+        quotas = {name: int(number) for name, _, number in (one.partition("=") for one in given.quota)}
+        strictness.enter_context(rules.enforced(given.clock, quotas))
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 

@@ -81,6 +81,19 @@ class World:
         )
         return str(answer["Role"]["Arn"])
 
+    @cached_property
+    def certificate(self) -> str:
+        """The ARN of an issued certificate: its validation record is in a zone of the account."""
+        acm, route53 = self.session.client("acm"), self.session.client("route53")
+        zone = route53.create_hosted_zone(Name="reptidex.com.", CallerReference="certificate")["HostedZone"]["Id"]
+        arn = str(acm.request_certificate(DomainName="dev.reptidex.com", ValidationMethod="DNS")["CertificateArn"])
+        asked = acm.describe_certificate(CertificateArn=arn)["Certificate"]["DomainValidationOptions"]
+        wanted = asked[0]["ResourceRecord"]
+        record = {"Name": wanted["Name"], "Type": "CNAME", "TTL": 300, "ResourceRecords": [{"Value": wanted["Value"]}]}
+        batch = {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]}
+        route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+        return arn
+
 
 @dataclass(frozen=True)
 class Sample:

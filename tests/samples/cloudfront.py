@@ -22,7 +22,7 @@ def _distribution(world: World) -> Distribution:
     return Distribution(
         comment="reptidex-dev",
         aliases=frozenset({"dev.reptidex.com"}),
-        certificate="arn:aws:acm:us-east-1:123456789012:certificate/sample",
+        certificate=world.certificate,
         origin=Origin("sample.us-east-1.elb.amazonaws.com"),
         default=Behaviour(headers_policy=policy),
         behaviours=(

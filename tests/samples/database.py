@@ -20,6 +20,7 @@ def _secret(world: World) -> str:
 
 def _instance(world: World) -> Instance:
     rds = world.session.client("rds")
+    world.role("monitoring.rds.amazonaws.com")
     rds.create_db_subnet_group(
         DBSubnetGroupName="sample", DBSubnetGroupDescription="sample", SubnetIds=list(world.subnets)
     )
@@ -119,7 +120,9 @@ SAMPLES = [
             lambda i: replace(i, backup_days=14),
             lambda i: replace(i, backup_window="03:00-04:00"),
             lambda i: replace(i, maintenance_window="sun:05:00-sun:06:00"),
-            lambda i: replace(i, monitoring_interval=60, monitoring_role="arn:aws:iam::123456789012:role/sample"),
+            lambda i: replace(
+                i, monitoring_interval=60, monitoring_role="arn:aws:iam::123456789012:role/sample-monitoring"
+            ),
             lambda i: replace(i, parameter_group="sample-two"),
             lambda i: replace(i, auto_minor_upgrade=False),
             lambda i: replace(i, copy_tags=False),

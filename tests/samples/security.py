@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -35,7 +36,15 @@ def _record(world: World) -> ValidationRecord:
 
 
 def _bucket(world: World, name: str) -> str:
-    world.session.client("s3").create_bucket(Bucket=name)
+    """A bucket into which trails may write."""
+    s3 = world.session.client("s3")
+    s3.create_bucket(Bucket=name)
+    trail = {"Service": "cloudtrail.amazonaws.com"}
+    statements = [
+        {"Effect": "Allow", "Principal": trail, "Action": action, "Resource": f"arn:aws:s3:::{name}{path}"}
+        for action, path in (("s3:GetBucketAcl", ""), ("s3:PutObject", "/AWSLogs/*"))
+    ]
+    s3.put_bucket_policy(Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": statements}))
     return name
 
 

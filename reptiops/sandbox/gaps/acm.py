@@ -7,6 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 from reptiops.sandbox.gaps import replace
+from reptiops.sandbox.rules import WORLD
+from reptiops.sandbox.rules.acm import VALIDATED
 
 
 def fill() -> None:
@@ -20,7 +22,11 @@ def fill() -> None:
             original(self)
             return
         options = self.describe()["Certificate"]["DomainValidationOptions"]
+        if any("ResourceRecord" not in option for option in options):
+            return
         wanted = {option["ResourceRecord"]["Name"].rstrip(".").lower() for option in options}
+        if WORLD.enforced and any(WORLD.clock.younger(f"record {name}", VALIDATED) for name in wanted):
+            return
         zones = route53_backends[self.arn.split(":")[4]]["aws"].zones.values()
         there = {r.name.rstrip(".").lower() for zone in zones for r in zone.rrsets if r.type == "CNAME"}
         if wanted <= there:

@@ -1,4 +1,4 @@
-"""CloudFront: response headers policies; ETags that change and count; no deletion of what is enabled; aliases once only."""
+"""CloudFront: response headers policies; ETags that change and count; aliases once only."""
 
 from __future__ import annotations
 
@@ -181,8 +181,4 @@ def _distributions() -> None:
     @replace(CloudFrontBackend, "delete_distribution")
     def delete(original: Any, self: Any, distribution_id: str, if_match: Any) -> None:
         matched(self, distribution_id, if_match)
-        if distribution_id in self.distributions and self.distributions[distribution_id].distribution_config.Enabled:
-            raise CloudFrontException(
-                "DistributionNotDisabled", "The distribution you are trying to delete is enabled."
-            )
         original(self, distribution_id, if_match)

@@ -1,4 +1,7 @@
-"""moto itself: one call at a time. Its backends are plain dictionaries that change while another thread iterates."""
+"""moto itself: one call at a time, and the strict sandbox's rules around each.
+
+moto's backends are plain dictionaries that change while another thread iterates.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import threading
 from typing import Any
 
 from reptiops.sandbox.gaps import replace
+from reptiops.sandbox.rules import hook
 
 _one_at_a_time = threading.RLock()
 
@@ -13,6 +17,11 @@ _one_at_a_time = threading.RLock()
 def fill() -> None:
     """Calls within `mock_aws` wait for each other; the server does the same for its requests."""
     from moto.core.botocore_stubber import BotocoreStubber
+    from moto.core.responses import BaseResponse
+    from moto.s3.responses import S3Response
+
+    replace(BaseResponse, "call_action")(hook.around)
+    replace(S3Response, "_bucket_response")(hook.around_bucket)
 
     @replace(BotocoreStubber, "process_request")
     def process(original: Any, self: Any, request: Any) -> Any:

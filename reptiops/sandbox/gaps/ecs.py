@@ -71,10 +71,6 @@ def _services() -> None:
             arn = one.get("targetGroupArn")
             if arn not in groups:
                 raise InvalidParameterException(f"Unable to assume role or unknown target group {arn}.")
-            if not groups[arn].load_balancer_arns:
-                raise InvalidParameterException(
-                    f"The target group with targetGroupArn {arn} does not have an associated load balancer."
-                )
 
     @replace(EC2ContainerServiceResponse, "create_service")
     def create(original: Any, self: Any) -> Any:

@@ -71,8 +71,6 @@ def _subnet_groups() -> None:
 def _replication_groups() -> None:
     from moto.elasticache.exceptions import (
         CacheSubnetGroupNotFound,
-        InvalidParameterCombinationException,
-        InvalidParameterValueException,
         ReplicationGroupAlreadyExists,
     )
     from moto.elasticache.models import ElastiCacheBackend
@@ -85,17 +83,6 @@ def _replication_groups() -> None:
             raise ReplicationGroupAlreadyExists(given["replication_group_id"])
         if given.get("cache_subnet_group_name") not in (None, *self.cache_subnet_groups):
             raise CacheSubnetGroupNotFound(given["cache_subnet_group_name"])
-        if given.get("engine_version") not in (None, *PATCHES):
-            raise InvalidParameterCombinationException(f"Cannot find version {given['engine_version']} for redis")
-        if given.get("auth_token") and not given.get("transit_encryption_enabled"):
-            raise InvalidParameterCombinationException("The AuthToken parameter requires in-transit encryption.")
-        if given.get("automatic_failover_enabled") and nodes < 2:
-            raise InvalidParameterCombinationException("Automatic failover needs at least one replica.")
-        if given.get("multi_az_enabled") and not given.get("automatic_failover_enabled"):
-            raise InvalidParameterCombinationException("Multi-AZ needs automatic failover.")
-        token = given.get("auth_token")
-        if token and not 16 <= len(token) <= 128:
-            raise InvalidParameterValueException("The AuthToken must have 16 to 128 characters.")
         given["replicas_per_node_group"] = given.get("replicas_per_node_group") or nodes - 1
         return original(self, **given)
 

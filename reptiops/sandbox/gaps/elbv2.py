@@ -1,4 +1,4 @@
-"""ELBv2: defaults of attributes, deletion protection, duplicates, certificates that must be issued, rules as AWS answers."""
+"""ELBv2: defaults of attributes, deletion protection, duplicates, rules as AWS answers."""
 
 from __future__ import annotations
 
@@ -63,31 +63,16 @@ def _load_balancers() -> None:
 
 
 def _listeners() -> None:
-    from moto.acm.models import acm_backends
     from moto.elbv2.exceptions import DuplicateListenerError, ELBClientError
     from moto.elbv2.models import ELBv2Backend
 
-    def check(self: Any, protocol: str, certificate: str | None) -> None:
-        if protocol != "HTTPS":
-            return
-        if not certificate:
+    def check(protocol: str, certificate: str | None) -> None:
+        if protocol == "HTTPS" and not certificate:
             raise ELBClientError("ValidationError", "A certificate must be specified for HTTPS listeners")
-        if ":acm:" not in certificate:
-            return
-        held = acm_backends[self.account_id][self.region_name]._certificates.get(certificate)
-        if held is None:
-            raise ELBClientError("CertificateNotFound", f"Certificate '{certificate}' not found")
-        held.check()
-        if held.status != "ISSUED":
-            raise ELBClientError(
-                "UnsupportedCertificate",
-                f"The certificate '{certificate}' must have a fully-qualified domain name, a supported signature, "
-                "and a supported key size.",
-            )
 
     @replace(ELBv2Backend, "create_listener")
     def create(original: Any, self: Any, **given: Any) -> Any:
-        check(self, given["protocol"], given["certificate"])
+        check(given["protocol"], given["certificate"])
         balancer = self.load_balancers.get(given["load_balancer_arn"])
         if balancer is not None and any(str(one.port) == str(given["port"]) for one in balancer.listeners.values()):
             raise DuplicateListenerError()

@@ -1,17 +1,12 @@
-"""RDS: engine versions on offer, parameters with their origin, groups that are in use, rules of storage and snapshots."""
+"""RDS: engine versions on offer, parameters with their origin, groups that are in use."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from reptiops.sandbox.gaps import add, replace
+from reptiops.sandbox.rules.rds import OFFERED
 
-OFFERED = {
-    "15": tuple(f"15.{minor}" for minor in range(13, 20)),
-    "16": tuple(f"16.{minor}" for minor in range(9, 15)),
-    "17": tuple(f"17.{minor}" for minor in range(5, 11)),
-}
-"""What AWS creates (aws-facts 0.1): 15.7 is not among it."""
 FAMILIES = frozenset({"t3", "t4g", "m5", "m6g", "m6i", "m7g", "m7i", "r5", "r6g", "r6i", "r7g", "r7i"})
 DEFAULTS = {
     "rds.force_ssl": ("1", "dynamic"),
@@ -27,7 +22,6 @@ def fill() -> None:
     _versions()
     _parameters()
     _subnet_groups()
-    _instances()
 
 
 def _versions() -> None:
@@ -148,45 +142,3 @@ def _subnet_groups() -> None:
             message = f"Cannot delete the subnet group '{subnet_name}' because at least one database instance uses it."
             raise RDSClientError("InvalidDBSubnetGroupStateFault", message)
         return original(self, subnet_name)
-
-
-def _instances() -> None:
-    from moto.rds.exceptions import RDSClientError
-    from moto.rds.models import RDSBackend
-
-    def check(parameters: Any, storage: int) -> None:
-        version = parameters.get("engine_version")
-        if version and not any(version in minors or version == major for major, minors in OFFERED.items()):
-            raise RDSClientError("InvalidParameterCombination", f"Cannot find version {version} for postgres")
-        small = parameters.get("storage_type") == "gp3" and storage < 400
-        if small and (parameters.get("iops") or parameters.get("storage_throughput")):
-            message = (
-                "You can't specify IOPS or storage throughput for engine postgres and a storage size less than 400."
-            )
-            raise RDSClientError("InvalidParameterCombination", message)
-
-    @replace(RDSBackend, "create_db_instance")
-    def create(original: Any, self: Any, db_kwargs: Any) -> Any:
-        check(db_kwargs, int(db_kwargs.get("allocated_storage") or 0))
-        return original(self, db_kwargs)
-
-    @replace(RDSBackend, "modify_db_instance")
-    def modify(original: Any, self: Any, db_instance_identifier: str, db_kwargs: Any) -> Any:
-        check(db_kwargs, int(db_kwargs.get("allocated_storage") or 0))
-        return original(self, db_instance_identifier, db_kwargs)
-
-    @replace(RDSBackend, "delete_db_instance")
-    def delete(
-        original: Any,
-        self: Any,
-        db_instance_identifier: str,
-        final_db_snapshot_identifier: str | None = None,
-        skip_final_snapshot: bool | None = False,
-        delete_automated_backups: bool | None = True,
-    ) -> Any:
-        if bool(final_db_snapshot_identifier) == bool(skip_final_snapshot):
-            message = "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified, and excluded by it."
-            raise RDSClientError("InvalidParameterCombination", message)
-        return original(
-            self, db_instance_identifier, final_db_snapshot_identifier, skip_final_snapshot, delete_automated_backups
-        )

@@ -1,0 +1,189 @@
+"""ECS: deployments that take minutes and may fail, services that drain, the vCPU quota, roles of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from reptiops.sandbox.rules import Call, Refused, rule
+from reptiops.sandbox.rules.clock import becomes
+from reptiops.sandbox.rules.iam import linked
+from reptiops.sandbox.rules.interfaces import put, take
+
+DEPLOYED = 150.0
+DRAINED = 60.0
+FAILED = 200.0
+"""Seconds until the circuit breaker has seen enough tasks fail."""
+
+
+def rules() -> None:
+    """Everything about ECS."""
+    _creating()
+    _deploying()
+    _deleting()
+
+
+def _service(call: Call) -> Any:
+    cluster = str(call.get("cluster", "default")).rsplit("/", 1)[-1]
+    name = str(call.get("serviceName") or call.get("service")).rsplit("/", 1)[-1]
+    return call.backend().services.get(f"{cluster}:{name}")
+
+
+def _creating() -> None:
+    @rule("3.1", "ecs", "CreateCluster", "CreateService")
+    def service_linked_role(call: Call) -> None:
+        """In a new account the first calls come before ECS's own role is usable."""
+        if not linked(call, "ecs.amazonaws.com"):
+            message = "Unable to assume the service linked role. Please verify that the ECS service linked role exists."
+            raise Refused("InvalidParameterException", message)
+
+    @rule("6.4 id", "ecs", "CreateService")
+    def draining_names_are_taken(call: Call) -> None:
+        """A name is taken as long as its service drains."""
+        held = _service(call)
+        if held is not None and held.status == "DRAINING":
+            raise Refused("InvalidParameterException", "Unable to Start a service that is still Draining.")
+
+    @rule("6.4 ord, 9.1", "ecs", "CreateService", "UpdateService")
+    def target_group_behind_a_listener(call: Call) -> None:
+        """A service's target group is behind a load balancer before the service is made."""
+        groups = call.backend("elbv2").target_groups
+        for one in call.get("loadBalancers", []):
+            arn = one.get("targetGroupArn")
+            if arn in groups and not groups[arn].load_balancer_arns:
+                message = f"The target group with targetGroupArn {arn} does not have an associated load balancer."
+                raise Refused("InvalidParameterException", message)
+
+    @rule("6.4 chg", "ecs", "CreateService", "UpdateService")
+    def revision_is_active(call: Call) -> None:
+        """A revision that was deregistered cannot be referred to anew."""
+        name = call.get("taskDefinition")
+        held = next((d for d in _definitions(call) if name in (d.arn, f"{d.family}:{d.revision}")), None)
+        current = _service(call)
+        if held is not None and held.status == "INACTIVE" and (current is None or current.task_definition != held.arn):
+            raise Refused("ClientException", "TaskDefinition is inactive")
+
+
+def _definitions(call: Call) -> list[Any]:
+    return [d for held in call.backend().task_definitions.values() for d in held.values()]
+
+
+def _missing_image(call: Call, arn: str) -> str:
+    """An image of a repository of this account that is not there."""
+    ecr = call.backend("ecr")
+    for definition in _definitions(call):
+        if definition.arn != arn:
+            continue
+        for container in definition.container_definitions:
+            place, _, tag = str(container["image"]).partition(":")
+            name = place.partition("/")[2]
+            if ".dkr.ecr." in place and name in ecr.repositories:
+                tags = {t for image in ecr.repositories[name].images for t in image.image_tags}
+                if tag and "@" not in place and tag not in tags:
+                    return str(container["image"])
+    return ""
+
+
+def vcpus(call: Call) -> float:
+    """How many vCPUs the tasks of all services want together."""
+    units = {d.arn: int(d.cpu or 0) for d in _definitions(call)}
+    active = [s for s in call.backend().services.values() if s.status == "ACTIVE"]
+    return float(sum(s.desired_count * units.get(s.task_definition, 0) for s in active)) / 1024
+
+
+def _deploying() -> None:
+    @rule("6.4 ready, 0.6, 6.1", "ecs", "CreateService", "UpdateService")
+    def deployment_takes_minutes(call: Call) -> Iterator[None]:
+        """Tasks come after minutes. Without their image they fail and the circuit breaker goes back to the revision before.
+
+        Beyond the account's vCPUs the service is made, says so in its events, and does not get its tasks.
+        """
+        held = _service(call)
+        before, earlier = (held.deployments[0]["id"], held.task_definition) if held and held.deployments else ("", "")
+        yield
+        held = _service(call)
+        deployment = held.deployments[0]
+        if not held.desired_count:
+            return
+        if vcpus(call) > call.world.quotas["fargate-vcpus"]:
+            _starved(held, deployment)
+            return
+        image = _missing_image(call, held.task_definition)
+        if deployment["id"] == before or not (image or call.world.clock.factor):
+            return
+        deployment |= {"rolloutState": "IN_PROGRESS", "runningCount": 0, "pendingCount": held.desired_count}
+        deployment["rolloutStateReason"] = f"ECS deployment {deployment['id']} in progress."
+        held.running_count, held.pending_count = 0, held.desired_count
+        if image:
+            call.world.clock.later(FAILED, _fail, held, deployment, image, earlier)
+        else:
+            call.world.clock.later(DEPLOYED, _complete, held, deployment)
+
+
+def _event(held: Any, text: str) -> None:
+    held.events = [{"id": str(len(held.events)), "message": f"(service {held.name}) {text}"}, *held.events]
+
+
+def _starved(held: Any, deployment: dict[str, Any]) -> None:
+    deployment |= {"rolloutState": "IN_PROGRESS", "runningCount": 0}
+    held.running_count = 0
+    _event(
+        held,
+        "was unable to place a task. Reason: You've reached the limit on the number of vCPUs you can run concurrently.",
+    )
+
+
+def _complete(held: Any, deployment: dict[str, Any]) -> None:
+    if held.deployments and held.deployments[0]["id"] == deployment["id"]:
+        count = held.desired_count
+        held.running_count, held.pending_count = count, 0
+        held.deployments[0] |= {"rolloutState": "COMPLETED", "runningCount": count, "pendingCount": 0}
+        held.deployments[0]["rolloutStateReason"] = f"ECS deployment {deployment['id']} completed."
+
+
+def _fail(held: Any, deployment: dict[str, Any], image: str, earlier: str) -> None:
+    if not held.deployments or held.deployments[0]["id"] != deployment["id"]:
+        return
+    breaker = (held.deployment_configuration or {}).get("deploymentCircuitBreaker", {})
+    _event(held, f"was unable to start a task: CannotPullContainerError: {image}: not found")
+    if not breaker.get("enable"):
+        return
+    if breaker.get("rollback") and earlier and earlier != held.task_definition:
+        from reptiops.sandbox.gaps.ecs import deploy
+
+        held.task_definition = earlier
+        deploy(held)
+        _event(held, "rolled back to the last completed deployment")
+        return
+    held.deployments[0] |= {"rolloutState": "FAILED", "pendingCount": 0}
+    held.deployments[0]["rolloutStateReason"] = "ECS deployment circuit breaker: tasks failed to start."
+    held.pending_count = 0
+
+
+def _deleting() -> None:
+    @rule("6.4 del", "ecs", "DeleteService")
+    def service_drains(call: Call) -> Iterator[None]:
+        """Draining for a minute or so, and in its cluster as long."""
+        held = _service(call)
+        yield
+        if held is not None and held.status == "INACTIVE" and call.world.clock.factor:
+            held.status = "DRAINING"
+            call.world.clock.later(DRAINED, becomes, held, "status", "DRAINING", "INACTIVE")
+        if held is not None:
+            take(call, _attachment(held), DRAINED)
+
+    @rule("2.8", "ecs", "CreateService", "UpdateService")
+    def tasks_have_interfaces(call: Call) -> Iterator[None]:
+        """A service with tasks has an interface in one of its subnets at least."""
+        yield
+        held = _service(call)
+        network = (held.network_configuration or {}).get("awsvpcConfiguration", {})
+        there = any(e.description == _attachment(held) for e in call.backend("ec2").enis.values())
+        if held.desired_count and not there:
+            put(call, network.get("subnets", [])[:1], network.get("securityGroups", []), _attachment(held))
+        elif not held.desired_count and there:
+            take(call, _attachment(held), DRAINED)
+
+
+def _attachment(held: Any) -> str:
+    return str(held.arn).replace(":service/", ":attachment/")

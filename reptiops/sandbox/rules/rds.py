@@ -1,0 +1,214 @@
+"""RDS: minutes of creating and deleting, changes that wait, versions on offer, storage, snapshots, subnets in use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from reptiops.sandbox.rules import Call, Refused, rule
+from reptiops.sandbox.rules.clock import becomes
+from reptiops.sandbox.rules.iam import linked
+from reptiops.sandbox.rules.interfaces import put, take
+
+CREATED, DELETED, MODIFIED = 250.0, 300.0, 240.0
+FLIPS = 20.0
+"""Seconds for which a changed instance still says `available` before it says `modifying`."""
+PARAMETERS_SETTLE = 60.0
+"""Seconds for which groups count as in use after the instance."""
+SLOW = {
+    "DBInstanceClass": "db_instance_class",
+    "EngineVersion": "engine_version",
+    "MultiAZ": "multi_az",
+    "AllocatedStorage": "allocated_storage",
+    "StorageType": "storage_type",
+}
+"""What is pending first: at once with ApplyImmediately, else until the maintenance window."""
+IDENTIFIER = re.compile(r"[a-zA-Z](?!.*--)[a-zA-Z0-9-]{0,62}(?<!-)")
+PASSWORD = re.compile(r"[!#-.0-?A-~]{8,128}")
+RESERVED = {"admin", "rdsadmin", "postgres_admin"}
+OFFERED = {
+    "15": tuple(f"15.{minor}" for minor in range(13, 20)),
+    "16": tuple(f"16.{minor}" for minor in range(9, 15)),
+    "17": tuple(f"17.{minor}" for minor in range(5, 11)),
+}
+"""What AWS creates (aws-facts 0.1): 15.7 is not among it."""
+
+
+def rules() -> None:
+    """Everything about RDS."""
+    _values()
+    _storage()
+    _creating()
+    _modifying()
+    _deleting()
+
+
+def _values() -> None:
+    @rule("5.2 id", "rds", "CreateDBInstance")
+    def identifiers_and_credentials(call: Call) -> None:
+        """Identifier, master user and password as RDS for PostgreSQL takes them."""
+        name, user, word = (
+            call.get("DBInstanceIdentifier", ""),
+            call.get("MasterUsername"),
+            call.get("MasterUserPassword"),
+        )
+        if not IDENTIFIER.fullmatch(name):
+            raise Refused(
+                "InvalidParameterValue", f"The parameter DBInstanceIdentifier is not a valid identifier: {name}"
+            )
+        if user is not None and (user in RESERVED or not re.fullmatch(r"[a-zA-Z]\w{0,62}", user)):
+            message = f"MasterUsername {user} cannot be used as it is a reserved word used by the engine"
+            raise Refused("InvalidParameterValue", message)
+        if word is not None and not PASSWORD.fullmatch(word):
+            message = (
+                "The parameter MasterUserPassword is not a valid password. Only printable ASCII characters besides "
+                "'/', '@', '\"', ' ' may be used."
+            )
+            raise Refused("InvalidParameterValue", message)
+
+    @rule("0.1, 5.2", "rds", "CreateDBInstance", "ModifyDBInstance")
+    def version_is_offered(call: Call) -> None:
+        """Only versions that AWS still creates: 15.7 is not among them."""
+        version = call.get("EngineVersion")
+        if version and not any(version in minors or version == major for major, minors in OFFERED.items()):
+            raise Refused("InvalidParameterCombination", f"Cannot find version {version} for postgres")
+
+    @rule("5.2", "rds", "CreateDBInstance", "ModifyDBInstance")
+    def monitoring_needs_both(call: Call) -> None:
+        """An interval other than zero needs a role, a role an interval; 0, 1, 5, 10, 15, 30 or 60 seconds."""
+        interval, role = call.get("MonitoringInterval"), call.get("MonitoringRoleArn")
+        if interval not in (None, 0, 1, 5, 10, 15, 30, 60):
+            raise Refused("InvalidParameterValue", f"Invalid MonitoringInterval {interval}")
+        if call.operation == "CreateDBInstance" and bool(interval) != bool(role):
+            message = "A MonitoringRoleARN value is required if you specify a MonitoringInterval value other than 0."
+            raise Refused("InvalidParameterCombination", message)
+
+    @rule("5.1", "rds", "ModifyDBParameterGroup")
+    def twenty_parameters_a_call(call: Call) -> None:
+        """At most twenty parameters a call."""
+        if len(call.get("Parameters", [])) > 20:
+            raise Refused("InvalidParameterValue", "You can modify 20 parameters at most in one request")
+
+
+def _storage() -> None:
+    @rule("5.2", "rds", "CreateDBInstance", "ModifyDBInstance")
+    def gp3_below_400_without_iops(call: Call) -> None:
+        """gp3 below 400 GiB takes neither IOPS nor throughput, not even its baseline."""
+        held = call.backend().databases.get(call.get("DBInstanceIdentifier", ""))
+        storage = call.get("AllocatedStorage") or (held.allocated_storage if held else 0)
+        kind = call.get("StorageType") or (held.storage_type if held else "")
+        if kind == "gp3" and int(storage) < 400 and (call.get("Iops") or call.get("StorageThroughput")):
+            message = (
+                "You can't specify IOPS or storage throughput for engine postgres and a storage size less than 400."
+            )
+            raise Refused("InvalidParameterCombination", message)
+
+    @rule("5.2", "rds", "CreateDBInstance", "ModifyDBInstance")
+    def storage_grows(call: Call) -> None:
+        """Twenty GiB at least, never fewer than before, and a limit of autoscaling ten percent above."""
+        held = call.backend().databases.get(call.get("DBInstanceIdentifier", ""))
+        storage, most = call.get("AllocatedStorage"), call.get("MaxAllocatedStorage")
+        if storage is not None and (storage < 20 or (held is not None and storage < int(held.allocated_storage))):
+            raise Refused("InvalidParameterCombination", f"Invalid storage size for engine name postgres: {storage}")
+        size = storage or (int(held.allocated_storage) if held else 0)
+        if most is not None and most != size and most < size * 1.1:
+            message = "The max storage size must be at least 10% more than the allocated storage"
+            raise Refused("InvalidParameterCombination", message)
+
+
+def _creating() -> None:
+    @rule("3.1", "rds", "CreateDBInstance")
+    def service_linked_role(call: Call) -> None:
+        """RDS's own role must be usable."""
+        if not linked(call, "rds.amazonaws.com"):
+            message = (
+                "Unable to create the resource. Verify that you have permission to create service linked role. "
+                "Otherwise wait and try again later"
+            )
+            raise Refused("InvalidParameterValue", message)
+
+    @rule("5.2 ready, 2.8, 0.17", "rds", "CreateDBInstance")
+    def instance_takes_minutes(call: Call) -> Iterator[None]:
+        """Creating for minutes, with an interface in its subnets; its exported logs make groups of their own."""
+        yield
+        held = call.backend().databases[call.get("DBInstanceIdentifier")]
+        group = held.db_subnet_group
+        subnets = [s["SubnetIdentifier"] for s in group.subnets][:1] if group else []
+        put(call, subnets, call.get("VpcSecurityGroupIds", []), f"RDSNetworkInterface {held.db_instance_identifier}")
+        _log_groups(call, held.db_instance_identifier)
+        if call.world.clock.factor:
+            held.status = "creating"
+            call.world.clock.later(CREATED, becomes, held, "status", "creating", "available")
+
+
+def _log_groups(call: Call, name: str) -> None:
+    logs = call.backend("logs")
+    wanted = [f"/aws/rds/instance/{name}/{kind}" for kind in call.get("EnableCloudwatchLogsExports", [])]
+    for group in wanted:
+        if group not in logs.groups:
+            logs.create_log_group(group, {})
+
+
+def _modifying() -> None:
+    @rule("5.2 chg, 1.4", "rds", "ModifyDBInstance")
+    def changes_wait(call: Call) -> Iterator[None]:
+        """Class, version, zones and storage are pending first, and the status flips late.
+
+        Without ApplyImmediately they stay pending until the maintenance window, which never comes here.
+        """
+        held = call.backend().databases.get(call.get("DBInstanceIdentifier", ""))
+        before = {name: getattr(held, name, None) for name in SLOW.values()} if held else {}
+        if held is not None and held.status in ("creating", "deleting"):
+            message = f"Database instance is not in available state: {held.db_instance_identifier}"
+            raise Refused("InvalidDBInstanceState", message)
+        yield
+        sent = {p: n for p, n in SLOW.items() if p in call.params and getattr(held, n, None) != before[n]}
+        if held is None or not sent or not (call.world.clock.factor or not call.get("ApplyImmediately")):
+            return
+        wanted = {n: getattr(held, n) for n in sent.values()}
+        for name in sent.values():
+            setattr(held, name, before[name])
+        held.pending_modified_values = {
+            **getattr(held, "pending_modified_values", {}),
+            **{p: call.get(p) for p in sent},
+        }
+        if call.get("ApplyImmediately"):
+            clock = call.world.clock
+            clock.later(FLIPS, becomes, held, "status", "available", "modifying")
+            clock.later(FLIPS + MODIFIED, _apply, held, wanted, tuple(sent))
+
+
+def _apply(held: Any, wanted: dict[str, Any], sent: tuple[str, ...]) -> None:
+    for name, value in wanted.items():
+        setattr(held, name, value)
+    held.pending_modified_values = {p: v for p, v in held.pending_modified_values.items() if p not in sent}
+    becomes(held, "status", "modifying", "available")
+
+
+def _deleting() -> None:
+    @rule("5.2 del", "rds", "DeleteDBInstance")
+    def snapshot_or_none(call: Call) -> None:
+        """A final snapshot's name, or the word that there shall be none: not both, not neither, no used name."""
+        name, skip = call.get("FinalDBSnapshotIdentifier"), bool(call.get("SkipFinalSnapshot"))
+        if bool(name) == skip:
+            message = "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified, and excluded by it."
+            raise Refused("InvalidParameterCombination", message)
+        snapshots = getattr(call.backend(), "database_snapshots", {})
+        if name and name in snapshots:
+            message = f"Cannot create the snapshot because a snapshot with the identifier {name} already exists."
+            raise Refused("DBSnapshotAlreadyExists", message)
+
+    @rule("5.2 del", "rds", "DeleteDBInstance")
+    def instance_goes_slowly(call: Call) -> Iterator[None]:
+        """Deleting for minutes, with its interface; a second request says so."""
+        databases, name = call.backend().databases, str(call.get("DBInstanceIdentifier"))
+        held = databases.get(name)
+        if held is not None and held.status == "deleting":
+            raise Refused("InvalidDBInstanceState", f"Instance {name} is already being deleted.")
+        yield
+        take(call, f"RDSNetworkInterface {name}", DELETED)
+        if held is not None and call.world.clock.factor:
+            databases[name] = held
+            held.status = "deleting"
+            call.world.clock.later(DELETED, databases.pop, name, None)
