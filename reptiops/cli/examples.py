@@ -93,6 +93,7 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "sandbox stop": (("reptiops sandbox stop", "its world goes with it"),),
     "sandbox status": (("reptiops sandbox status --json", "endpoint, process, account"),),
     "sandbox reset": (("reptiops sandbox reset", "an empty one"),),
+    "sandbox rules": (("reptiops sandbox rules", "what it enforces as AWS does"),),
     "completion": (("reptiops completion bash", "print the script; its first line says where to save it"),),
     "doctor": (("reptiops doctor", "is this installation sound?"),),
     "version": (("reptiops version", "of the tool and of Python"),),
