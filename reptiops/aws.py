@@ -26,6 +26,7 @@ from botocore.parsers import ResponseParserError
 
 from reptiops.engine.resource import is_unknown
 from reptiops.errors import ReptiopsError
+from reptiops.limits import Limits, pause
 from reptiops.redact import hide, redacted
 
 READS = ("describe", "get_", "list_", "head_", "lookup_", "batch_get", "simulate", "filter_", "search_")
@@ -133,14 +134,19 @@ def is_read(method: str) -> bool:
 
 
 class Service:
-    """One AWS service: its reads and its writes, told apart by the method's name."""
+    """One AWS service: its reads and its writes, told apart by the method's name. Who only reads needs no second client."""
 
-    def __init__(self, reader: Any, writer: Any):
-        self._reader, self._writer = reader, writer
+    def __init__(self, reader: Any, writing: Callable[[], Any]):
+        self._reader, self._writing = reader, writing
+        self._writer: Any = None
         self.exceptions = reader.exceptions
 
     def __getattr__(self, method: str) -> Any:
-        return getattr(self._reader if is_read(method) else self._writer, method)
+        if is_read(method):
+            return getattr(self._reader, method)
+        if self._writer is None:
+            self._writer = self._writing()
+        return getattr(self._writer, method)
 
     def pages(self, method: str, member: str, **parameters: Any) -> list[Any]:
         """Every item of a paginated read, whichever way the API pages."""
@@ -170,6 +176,9 @@ class Aws:
         """Called before each write: the lock's fencing check. It raises to refuse the call."""
         self._workers = workers
         self._services: dict[str, Service] = {}
+        self._writers: dict[str, Any] = {}
+        self._local: bool | None = None
+        self._limits = Limits()
         self._guard = threading.Lock()
         self._noted = threading.local()
         self._caller: dict[str, str] = {}
@@ -179,8 +188,14 @@ class Aws:
         """The service of that botocore name, e.g. `elbv2`; clients are made once, under a lock (sessions are not thread-safe)."""
         with self._guard:
             if name not in self._services:
-                self._services[name] = Service(self._client(name, 8), self._client(name, 1))
+                self._services[name] = Service(self._client(name, 8), lambda: self._writer(name))
             return self._services[name]
+
+    def _writer(self, name: str) -> Any:
+        with self._guard:
+            if name not in self._writers:
+                self._writers[name] = self._client(name, 1)
+            return self._writers[name]
 
     def __getattr__(self, name: str) -> Service:
         if name.startswith("_"):
@@ -248,9 +263,13 @@ class Aws:
         return client
 
     def _emulated(self) -> bool:
-        if "sts" in self._services:
-            return "amazonaws" not in str(self._services["sts"]._reader.meta.endpoint_url)
-        return "amazonaws" not in str(self.session.client("sts", region_name=self.region).meta.endpoint_url)
+        if self._local is None:
+            if "sts" in self._services:
+                endpoint = self._services["sts"]._reader.meta.endpoint_url
+            else:
+                endpoint = self.session.client("sts", region_name=self.region).meta.endpoint_url
+            self._local = "amazonaws" not in str(endpoint)
+        return self._local
 
     def _keep(self, model: Any, **_: Any) -> None:
         with self._counting:
@@ -267,6 +286,8 @@ class Aws:
                 self.before_write()
         if is_unknown(params):
             raise UnknownInCall(f"{service}:{operation} was called with a value that is not known yet: {params!r}")
+        if not self._emulated():
+            pause(self._limits, service, operation, is_read(method))
         counted = self.polls if getattr(self._purpose, "polling", False) else self.calls
         with self._counting:  # a Counter's += is a read and a write
             counted[f"{service}:{operation}"] += 1
@@ -276,6 +297,9 @@ class Aws:
                 hide(value if isinstance(value, str) else value.decode())
 
     def _answered(self, parsed: Any, model: Any, **_: Any) -> None:
+        if parsed.get("Error", {}).get("Code") in THROTTLED:
+            reads = is_read(boto3.session.botocore.xform_name(model.name))
+            self._limits.throttled(model.service_model.service_name, model.name, reads)
         ids = getattr(self._noted, "ids", None)
         request = parsed.get("ResponseMetadata", {}).get("RequestId", "")
         if ids is not None and request and not is_read(boto3.session.botocore.xform_name(model.name)):

@@ -5,13 +5,14 @@ Nothing heavy is imported here: `reptiops --help` has to answer at once.
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
 import click
 
-from reptiops import __version__
 from reptiops.errors import ConfigurationError, ReptiopsError
 from reptiops.redact import redacted
 
@@ -87,6 +88,27 @@ class Lazy(click.Group):
         _finished(command, name)
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing any of them: what they say of themselves is read from their files."""
+        limit = formatter.width - 6 - max(len(name) for name in COMMANDS)
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, said(name, limit)) for name in COMMANDS])
+
+
+def said(name: str, limit: int) -> str:
+    """The first sentence of a command's docstring."""
+    file = Path(__file__).parent / f"{COMMANDS[name].rsplit('.', 1)[-1]}.py"
+    found = re.search(rf'^def {name}\(.*?^    """(.*?)"""', file.read_text(), flags=re.S | re.M)
+    return click.Command(name, help=found[1]).get_short_help_str(limit) if found else ""
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from reptiops import __version__
+
+        click.echo(f"reptiops, version {__version__}")
+        ctx.exit()
+
 
 def _finished(command: click.Command, path: str) -> None:
     """Give a command, and the commands inside it, its examples and its completion."""
@@ -100,7 +122,7 @@ def _finished(command: click.Command, path: str) -> None:
 
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="reptiops")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 def cli() -> None:
     """Make the ReptiDex environment on AWS exist, and keep it so."""
 

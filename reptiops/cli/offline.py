@@ -7,8 +7,6 @@ from pathlib import Path
 
 import click
 
-from reptiops import __version__
-
 
 @click.command()
 @click.argument("env")
@@ -51,4 +49,6 @@ def graph(env: str | None, form: str, config_dir: Path | None, debug: bool) -> N
 @click.option("--debug", is_flag=True, hidden=True)
 def version(debug: bool) -> None:
     """Show the version."""
+    from reptiops import __version__
+
     click.echo(f"reptiops {__version__} (Python {platform.python_version()})")

@@ -15,6 +15,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from reptiops.errors import ReptiopsError
+from reptiops.limits import Switch
 
 MOTO = "5.2.5"
 """The one version whose insides the additions fit."""
@@ -63,6 +64,7 @@ def replace(owner: type, name: str) -> Callable[[F], F]:
 def apply() -> tuple[str, ...]:
     """Fill all gaps, once per process, and answer their services; works for `mock_aws` in a test and for the server."""
     os.environ.setdefault("MOTO_ACM_VALIDATION_WAIT", "0")
+    Switch.on = False  # an AWS inside this process takes as many calls as it gets
     import moto
 
     if moto.__version__ != MOTO:
