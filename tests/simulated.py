@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from reptiops.config import Environment, load_environment
@@ -130,7 +131,7 @@ class Account:
         """What there is now, by id."""
         self.looks[kind.kind()] += 1
         now = self.clock.now()
-        return {key: _as_of(one, now) for key, one in self.things.get(kind, {}).items() if one.gone > now}
+        return {key: _as_of(one, now) for key, one in list(self.things.get(kind, {}).items()) if one.gone > now}
 
 
 def _as_of(one: Thing, now: float) -> Live[Any]:
@@ -205,9 +206,10 @@ class Simulation:
 
     name: str
     factor: float = 1.0
+    config_dir: Path | None = None
 
     def __post_init__(self) -> None:
-        self.env: Environment = load_environment(self.name)
+        self.env: Environment = load_environment(self.name, self.config_dir)
         images = frozenset(s.name for s in self.env.services)
         self.given = {"env": self.env, "facts": Facts("1", self.env.region, zone_id="Z1", images=images)}
         self.graph = documented()

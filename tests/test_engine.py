@@ -152,7 +152,7 @@ def test_failure_is_rolled_back_and_verified(aws: Aws, tmp_path: Path) -> None:
         if "/notes/d" in str(params.get("body")):
             raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "PutParameter")
 
-    aws.ssm._writer.meta.events.register("before-call.ssm.PutParameter", refuse)
+    aws.ssm._writing().meta.events.register("before-call.ssm.PutParameter", refuse)
     with pytest.raises(ApplyError, match=r"network/second/d.*AccessDeniedException"):
         run.apply.run()
     what = Unfinished([run.work.journal.run])
@@ -172,7 +172,7 @@ def test_a_lost_answer_makes_no_twin(aws: Aws, tmp_path: Path) -> None:
             lost.append("x")
             raise ReadTimeoutError(endpoint_url="https://ssm")
 
-    aws.ssm._writer.meta.events.register("after-call.ssm.PutParameter", lose)
+    aws.ssm._writing().meta.events.register("after-call.ssm.PutParameter", lose)
     run.apply.run()
     assert len(lost) == 2
     assert len(live_notes()) == 3
@@ -182,7 +182,7 @@ def test_removal_goes_backwards(aws: Aws, tmp_path: Path) -> None:
     Run(aws, tmp_path, ENV).apply.run()
     run = Run(aws, tmp_path, ENV)
     order: list[str] = []
-    aws.ssm._writer.meta.events.register(
+    aws.ssm._writing().meta.events.register(
         "provide-client-params.ssm.DeleteParameter", lambda params, **_: order.append(params["Name"])
     )
     doomed = [

@@ -67,14 +67,14 @@ class Lazy(click.Group):
         return list(COMMANDS)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The commands by what a person is about to do; what has no section yet stands at the end."""
+        """The commands by what a person is about to do; what has no section yet stands at the end.
+
+        None of them is imported for it: what they say of themselves is read from their files.
+        """
         placed = {name for names in SECTIONS.values() for name in names}
         rest = tuple(name for name in COMMANDS if name not in placed)
         for title, names in {**SECTIONS, "More": rest}.items():
-            found = [(name, self.get_command(ctx, name)) for name in names if name in COMMANDS]
-            rows = [
-                (name, command.get_short_help_str(limit=formatter.width - 18)) for name, command in found if command
-            ]
+            rows = [(name, said(name, formatter.width - 18)) for name in names if name in COMMANDS]
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)
@@ -87,12 +87,6 @@ class Lazy(click.Group):
         command: click.Command = getattr(module, name)
         _finished(command, name)
         return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands, without importing any of them: what they say of themselves is read from their files."""
-        limit = formatter.width - 6 - max(len(name) for name in COMMANDS)
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, said(name, limit)) for name in COMMANDS])
 
 
 def said(name: str, limit: int) -> str:

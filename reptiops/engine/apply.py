@@ -45,6 +45,9 @@ class Task:
     step: Step
     action: Action
     started: float = 0.0
+    """When its turn came; until then it is not waited for."""
+    decided: float = 0.0
+    """When its step began: what is read later is fresh enough to decide by."""
     live: Live[Any] | None = None
     answer: Live[Any] | None = None
     """What the answer to its create told, if that was all there is to know."""
@@ -128,7 +131,7 @@ class Apply:
                     self._release(crew)
                     for kind in self._looks.begin():
                         if self._pending.get(kind):
-                            crew.submit(kind, self._observe, kind)
+                            crew.look(kind, self._observe)
                         else:
                             self._looks.end(kind)
                 if not crew.busy and (self._errors or work.stop.is_set() or self._finished()):
@@ -226,7 +229,7 @@ class Apply:
             if found is not None:
                 self.live[address] = found
             return
-        task = Task(address, want, declared, progress.step, action, started, found)
+        task = Task(address, want, declared, progress.step, action, started, started, found)
         progress.tasks.append(task)
         progress.count(1)
         planned = self._planned.get(address)
@@ -250,13 +253,14 @@ class Apply:
 
     def _do(self, task: Task, needs: tuple[str, ...]) -> None:
         work, live = self._work, task.live
+        task.started = work.clock.now()
         if task.action.verb == "replace" and live is not None:
             work.delete(task.address, task.want, live)
             self._until_gone(task, live)
         if task.action.verb == "update" and live is not None:
             owned = self._given.get("owned", nobody)
             current, action = recheck(
-                work.scope, task.address, task.declared, live, task.step, owned, task.started, self._built_on
+                work.scope, task.address, task.declared, live, task.step, owned, task.decided, self._built_on
             )
             self._built_on.add(current.id)
             task.live, task.want = current, action.want or task.want

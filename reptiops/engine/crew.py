@@ -15,6 +15,8 @@ from typing import Any, Self
 from reptiops.engine.clock import Clock
 from reptiops.engine.resource import Resource
 
+LOOKERS = 4
+"""Looks at once; they do not queue behind calls, or what is ready would not be noticed while much is being made."""
 IDLE = 0.05
 """Seconds to wait where nothing is in flight and nothing is due."""
 
@@ -25,6 +27,7 @@ class Crew:
     def __init__(self, clock: Clock, workers: int, name: str, stop: threading.Event):
         self._clock, self._stop = clock, stop
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
+        self._lookers = ThreadPoolExecutor(LOOKERS, thread_name_prefix=f"{name}-look")
         self._done: queue.SimpleQueue[tuple[Any, Future[Any]]] = queue.SimpleQueue()
         self._running = 0
 
@@ -35,6 +38,7 @@ class Crew:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._pool.shutdown()
+        self._lookers.shutdown()
 
     @property
     def busy(self) -> bool:
@@ -45,6 +49,11 @@ class Crew:
         """Have it done by the next free thread."""
         self._running += 1
         self._pool.submit(function, *arguments).add_done_callback(lambda future: self._done.put((subject, future)))
+
+    def look(self, kind: type[Resource], function: Callable[..., Any]) -> None:
+        """Look at a kind at once, however many calls wait for a free thread."""
+        self._running += 1
+        self._lookers.submit(function, kind).add_done_callback(lambda future: self._done.put((kind, future)))
 
     def take(self, timeout: float | None) -> list[tuple[Any, Future[Any]]]:
         """What has ended; waits for something to end, no longer than the timeout."""

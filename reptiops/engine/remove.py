@@ -73,7 +73,7 @@ class Remove:
                     self._start(crew)
                     for kind in self._looks.begin():
                         if self._pending.get(kind):
-                            crew.submit(kind, self._observe, kind)
+                            crew.look(kind, self._observe)
                         else:
                             self._looks.end(kind)
                 if not crew.busy and (work.stop.is_set() or not any(self._pending.values())):

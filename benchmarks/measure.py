@@ -1,0 +1,133 @@
+"""Measuring: each function answers plain numbers."""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+import resource
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.generate import quotas, write
+from reptiops import app
+from reptiops.engine.backend import LocalBackend
+from reptiops.engine.drift import find
+from reptiops.engine.plan import Matcher, make, nobody
+from reptiops.engine.resource import plain
+from reptiops.engine.state import Entry, Journal, Records
+from reptiops.testing import mocked_aws
+from tests.simulated import Simulation
+
+OPERATIONS = ("provision", "plan", "provision again", "drift", "teardown")
+
+
+@dataclass
+class Run:
+    """One operation: wall clock and CPU in seconds, calls by service."""
+
+    wall: float
+    cpu: float
+    calls: Counter[str] = field(default_factory=Counter)
+
+
+def environment(name: str, latency: float = 0.0) -> dict[str, Run]:
+    """Every operation on a shipped environment, in an AWS inside this process; `latency` seconds are added to each call."""
+    found: dict[str, Run] = {}
+    with mocked_aws() as session, tempfile.TemporaryDirectory() as directory:
+        calls: Counter[str] = Counter()
+
+        def count(model: Any, **_: Any) -> None:
+            calls[model.service_model.service_name] += 1
+            time.sleep(latency)
+
+        session._session.register("before-call", count)
+        where: dict[str, Any] = {"session": session, "state_dir": Path(directory)}
+        doing: dict[str, Callable[[], Any]] = {
+            "provision": lambda: app.provision(name, **where),
+            "plan": lambda: app.plan(name, **where),
+            "provision again": lambda: app.provision(name, **where),
+            "drift": lambda: app.drift(name, **where),
+            "teardown": lambda: app.teardown(name, allow_protected=True, **where),
+        }
+        for operation in OPERATIONS:
+            calls.clear()
+            wall, cpu = time.perf_counter(), time.process_time()
+            doing[operation]()
+            found[operation] = Run(time.perf_counter() - wall, time.process_time() - cpu, Counter(calls))
+    return found
+
+
+def critical_path(name: str) -> dict[str, tuple[float, float]]:
+    """Simulated seconds of provision and teardown, and of AWS's own critical path."""
+    simulation = Simulation(name)
+    made, ideal = simulation.provision()
+    gone, least = simulation.teardown()
+    return {"provision": (made, ideal.seconds), "teardown": (gone, least.seconds)}
+
+
+@dataclass
+class Size:
+    """The tool's own CPU seconds at one size, AWS's answers simulated; memory is the peak of the process in MB."""
+
+    services: int
+    resources: int
+    cpu: dict[str, float]
+    memory: float
+
+
+def size(services: int) -> Size:
+    """Everything that the tool does by itself, at one size."""
+    quotas(services)
+    cpu: dict[str, float] = {}
+
+    def timed(what: str, act: Callable[[], Any]) -> Any:
+        started = time.process_time()
+        answer = act()
+        cpu[what] = time.process_time() - started
+        return answer
+
+    with tempfile.TemporaryDirectory() as directory:
+        config = write(Path(directory) / "config", services)
+        simulation: Simulation = timed("configuration and steps", lambda: Simulation("dev", config_dir=config))
+        timed("provision", simulation.provision)
+        account, graph, given = simulation.account, simulation.graph, simulation.given
+        state = simulation.work.state
+        for kind in account.things:
+            for one in account.live(kind):
+                state.entries[one.id] = Entry(one.id, kind.kind(), one.id, plain(one.has))
+        timed("plan", lambda: make(graph, given, account, state))  # type: ignore[arg-type]
+        matcher = Matcher(account, graph.kinds(), state)  # type: ignore[arg-type]
+        timed("drift", lambda: find(graph, given, matcher, state, nobody))
+        records = Records(LocalBackend(Path(directory) / "state"))
+        records.backend.prepare()
+        timed("journal and state", lambda: _kept(records, state))
+        timed("teardown", simulation.teardown)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Size(services, len(state.entries), cpu, peak)
+
+
+def _kept(records: Records, state: Any) -> None:
+    """A record for each resource, then the snapshot, written and read."""
+    journal = Journal(records, "20260101T000000.000000")
+    for entry in state.entries.values():
+        journal.write("done", address=entry.address, verb="create", entry=vars(entry))
+    journal.close()
+    records.save(state)
+    records.load(state.belongs)
+
+
+def profile(name: str, lines: int = 12) -> str:
+    """Where the CPU of a first provision goes, moto included."""
+    profiler = cProfile.Profile()
+    with mocked_aws() as session, tempfile.TemporaryDirectory() as directory:
+        profiler.enable()
+        app.provision(name, session=session, state_dir=Path(directory))
+        profiler.disable()
+    stats: Any = pstats.Stats(profiler)
+    rows = sorted(stats.stats.items(), key=lambda row: -row[1][2])[:lines]
+    return "\n".join(f"{value[2]:6.2f} s  {Path(key[0]).name}:{key[1]} {key[2]}" for key, value in rows)
