@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,6 +34,8 @@ READS = ("describe", "get_", "list_", "head_", "lookup_", "batch_get", "simulate
 """Method names of botocore clients that start like this change nothing in AWS."""
 LOST = (ConnectionClosedError, ReadTimeoutError, HTTPClientError, ResponseParserError)
 """After these the call may or may not have taken effect."""
+AT_ONCE = 10
+"""Reads of one kind at once, where each thing has to be read by itself."""
 GLOBAL = {"iam", "route53", "cloudfront", "budgets"}
 THROTTLED = frozenset(
     [
@@ -244,6 +247,20 @@ class Aws:
             yield
         finally:
             self._purpose.polling = before
+
+    def each(self, read: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+        """What AWS has no bulk read for: one read for each, several at once, answered in the order of the items."""
+        polling = getattr(self._purpose, "polling", False)
+
+        def one(item: Any) -> Any:
+            self._purpose.polling = polling
+            return read(item)
+
+        listed = list(items)
+        if len(listed) < 2:
+            return [read(item) for item in listed]
+        with ThreadPoolExecutor(min(AT_ONCE, len(listed)), thread_name_prefix="each") as pool:
+            return list(pool.map(one, listed))
 
     def _client(self, name: str, attempts: int, gated: bool = True) -> Any:
         config = Config(

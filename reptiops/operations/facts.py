@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code
-from reptiops.config import Environment
+from reptiops.config import Environment, Service
 from reptiops.facts import Facts
 from reptiops.rights import arn_of, read
 
@@ -138,19 +138,18 @@ def _services(aws: Aws, env: Environment) -> Mapping[str, Mapping[str, Any]]:
 def _images(aws: Aws, env: Environment, live: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
     """Services that run already, and those whose image is in the registry: the wanted tag, or what the pipeline deployed."""
     running = {name for name, one in live.items() if one["desiredCount"] > 0}
-    asked = {
-        service.name: _candidates(aws, service.image_tag, live.get(service.name))
-        for service in env.services
-        if service.name not in running
-    }
+    asked = [service for service in env.services if service.name not in running]
     if not asked:
         return frozenset(running)
     repositories = {one["repositoryName"] for one in aws.ecr.pages("describe_repositories", "repositories")}
-    for name, tags in asked.items():
-        repository = env.repository_name(name)
-        if repository in repositories and any(_exists(aws, repository, tag) for tag in tags):
-            running.add(name)
-    return frozenset(running)
+
+    def pushed(service: Service) -> bool:
+        repository = env.repository_name(service.name)
+        tags = _candidates(aws, service.image_tag, live.get(service.name)) if repository in repositories else ()
+        return any(_exists(aws, repository, tag) for tag in tags)
+
+    found = zip(asked, aws.each(pushed, asked), strict=True)
+    return frozenset(running) | {service.name for service, there in found if there}
 
 
 def _candidates(aws: Aws, tag: str, live: Mapping[str, Any] | None) -> Iterable[str]:

@@ -76,17 +76,21 @@ class Repository(Resource):
         ]
         names = {one["repositoryArn"]: one["repositoryName"] for one in repositories}
         tags = tags_of(scope, Repository, names, singly(lambda arn: _tags(aws, arn)), wanted)
-        for one in repositories:
+        repositories = [
+            one
+            for one in repositories
+            if one["repositoryName"] in wanted or scope.address(tags.get(one["repositoryArn"], {})) is not None
+        ]
+        days = aws.each(lambda one: _untagged_days(aws, one["repositoryName"]), repositories)
+        for one, untagged in zip(repositories, days, strict=True):
             name, arn = one["repositoryName"], one["repositoryArn"]
             address = scope.address(tags.get(arn, {}))
-            if name not in wanted and address is None:
-                continue
             has = cls(
                 name=name,
                 scan_on_push=one.get("imageScanningConfiguration", {}).get("scanOnPush", False),
                 tag_mutability=one["imageTagMutability"],
                 encryption=one.get("encryptionConfiguration", {}).get("encryptionType", "AES256"),
-                untagged_days=_untagged_days(aws, name),
+                untagged_days=untagged,
             )
             yield Live(name, has, address, out={"arn": arn, "uri": one["repositoryUri"]}, created=one.get("createdAt"))
 

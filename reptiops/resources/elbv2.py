@@ -255,13 +255,17 @@ class TargetGroup(BalancingResource):
             if one["TargetGroupName"] in wanted or one["TargetGroupName"].startswith(f"{scope.names.prefix}-")
         ]
         tags = _tags(scope, cls, [one["TargetGroupArn"] for one in groups])
-        for one in groups:
+        groups = [
+            one
+            for one in groups
+            if one["TargetGroupName"] in wanted or scope.address(tags.get(one["TargetGroupArn"], {})) is not None
+        ]
+        arns = [one["TargetGroupArn"] for one in groups]
+        answers = aws.each(lambda arn: aws.elbv2.describe_target_group_attributes(TargetGroupArn=arn), arns)
+        for one, answer in zip(groups, answers, strict=True):
             arn, name = one["TargetGroupArn"], one["TargetGroupName"]
             address = scope.address(tags.get(arn, {}))
-            if name not in wanted and address is None:
-                continue
             names = wanted[name].attributes if name in wanted else {}
-            answer = aws.elbv2.describe_target_group_attributes(TargetGroupArn=arn)
             has = cls(
                 name=name,
                 vpc=one["VpcId"],

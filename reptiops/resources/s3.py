@@ -129,10 +129,11 @@ class Bucket(Resource):
         }
         called = {arn: one["Name"] for arn, one in buckets.items()}
         tags = tags_of(scope, cls, called, singly(lambda arn: _tags(aws, called[arn])), names)
-        for arn, one in buckets.items():
-            name, address = one["Name"], scope.address(tags.get(arn, {}))
-            if name in names or address is not None:
-                yield Live(name, cls._read(aws, name), address, out=_out(name), created=one.get("CreationDate"))
+        found = {arn: scope.address(tags.get(arn, {})) for arn in buckets}
+        ours = [arn for arn, address in found.items() if called[arn] in names or address is not None]
+        for arn, has in zip(ours, aws.each(lambda arn: cls._read(aws, called[arn]), ours), strict=True):
+            name, created = called[arn], buckets[arn].get("CreationDate")
+            yield Live(name, has, found[arn], out=_out(name), created=created)
 
     @classmethod
     def _read(cls, aws: Aws, name: str) -> Self:
