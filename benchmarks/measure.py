@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import cProfile
-import pstats
 import resource
 import tempfile
 import time
@@ -119,15 +117,3 @@ def _kept(records: Records, state: Any) -> None:
     journal.close()
     records.save(state)
     records.load(state.belongs)
-
-
-def profile(name: str, lines: int = 12) -> str:
-    """Where the CPU of a first provision goes, moto included."""
-    profiler = cProfile.Profile()
-    with mocked_aws() as session, tempfile.TemporaryDirectory() as directory:
-        profiler.enable()
-        app.provision(name, session=session, state_dir=Path(directory))
-        profiler.disable()
-    stats: Any = pstats.Stats(profiler)
-    rows = sorted(stats.stats.items(), key=lambda row: -row[1][2])[:lines]
-    return "\n".join(f"{value[2]:6.2f} s  {Path(key[0]).name}:{key[1]} {key[2]}" for key, value in rows)
