@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import getpass
+import shutil
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reptiops.cli.options import console_of, shared, site_settings
+
+if TYPE_CHECKING:
+    from reptiops.config import Environment
+    from reptiops.report.schedules import Place
 
 FORMS = ("cron", "systemd", "github", "eventbridge")
 
@@ -19,14 +26,24 @@ def schedule() -> None:
 
 @schedule.command()
 @click.argument("env")
-@click.option("--form", type=click.Choice(FORMS), help="Only this one.")
+@click.option("--form", type=click.Choice(FORMS), help="Only this one; default: every one that can run this job.")
 @click.option("--every", help="Such as 15m; default: as the configuration says.")
 @click.option(
     "--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR", help="Where <env>.yaml is."
 )
+@click.option(
+    "--playbook-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_PLAYBOOK_DIR", help="Where <playbook>.yaml is."
+)
+@click.option(
+    "--state-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_STATE_DIR", help="Where states are kept."
+)
+@click.option("--profile", envvar="AWS_PROFILE", help="The AWS profile of the job; default: <project>-<env>.")
 @click.option("--debug", is_flag=True, hidden=True)
-def show(env: str, form: str | None, every: str | None, config_dir: Path | None, debug: bool) -> None:
-    """Print ready-to-use definitions of a scheduled job for ENV."""
+def show(env: str, form: str | None, every: str | None, debug: bool, **where: Any) -> None:
+    """Print definitions of a scheduled job for ENV, to be used as they are.
+
+    A job has neither your shell nor your directory: what it needs of them is in the definition.
+    """
     from reptiops.config import duration_seconds, load_environment
     from reptiops.report import schedules
 
@@ -35,8 +52,45 @@ def show(env: str, form: str | None, every: str | None, config_dir: Path | None,
             duration_seconds(every)
         except ValueError:
             raise click.UsageError(f"--every {every}: a whole number with s, m, h or d, such as 15m") from None
-    loaded = load_environment(env, config_dir)
-    click.echo("\n\n".join(schedules.schedule(loaded, one, every) for one in ([form] if form else FORMS)))
+    loaded = load_environment(env, where["config_dir"])
+    place = _place(loaded, **where)
+    if form is not None:
+        click.echo(schedules.schedule(loaded, form, place, every))
+        return
+    for one in FORMS:
+        try:
+            click.echo(schedules.schedule(loaded, one, place, every) + "\n")
+        except schedules.NoSchedule as refused:
+            click.echo(f"# no {one}: {refused}\n", err=True)
+
+
+def _place(
+    env: Environment, config_dir: Path | None, playbook_dir: Path | None, state_dir: Path | None, profile: str | None
+) -> Place:
+    """This machine, its user and this directory: where the job would run."""
+    from reptiops.app.site import default_state_dir
+    from reptiops.config import environment_file
+    from reptiops.playbook import load_playbook, playbook_file
+    from reptiops.report.schedules import Place
+    from reptiops.shipped import shipped_dir
+
+    called = Path(sys.argv[0])
+    executable = called if called.name == "reptiops" and called.is_file() else shutil.which("reptiops")
+    book_file = playbook_file(env.schedule.playbook, playbook_dir)
+    book = load_playbook(env.schedule.playbook, playbook_dir)
+    own = book_file.resolve().parent != shipped_dir("playbooks").resolve()
+    state = None if env.state.remote else (state_dir or default_state_dir()).resolve()
+    return Place(
+        user=getpass.getuser(),
+        executable=Path(executable or "/usr/local/bin/reptiops").absolute(),
+        profile=profile or env.prefix,
+        working=Path.cwd(),
+        config_dir=environment_file(env.name, config_dir).resolve().parent,
+        playbook_dir=book_file.resolve().parent if own else None,
+        state_dir=state,
+        operation=book.operation,
+        webhook_variable=book.notifications.webhook_variable,
+    )
 
 
 @schedule.command()
