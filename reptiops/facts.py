@@ -30,8 +30,8 @@ class Facts:
     """The version to create: the configured one if AWS offers it, otherwise the newest of the same major version."""
     images: frozenset[str] = field(default_factory=frozenset)
     """Services whose repository has the wanted image tag, or that run already."""
-    parked: bool = False
-    """The cluster carries the tag `reptiops:parked`: services stay at 0."""
+    parked: frozenset[str] = field(default_factory=frozenset)
+    """Services that are held at 0: the cluster carries the tag `reptiops:parked:<service>` for each."""
     estimate: float | None = None
     """Our own monthly estimate in US dollars, where there is one."""
     carried: Carried | None = None

@@ -163,6 +163,23 @@ def test_office_hours_by_playbook_are_no_drift_and_come_back(where: dict[str, An
     assert app.drift("dev", **where).findings == ()
 
 
+def test_stopping_one_service_leaves_the_others_alone(where: dict[str, Any], tmp_path: Path) -> None:
+    hand = Hand(where["session"])
+    for operation in ("stop", "start"):
+        (tmp_path / f"office-hours-{operation}.yaml").write_text(f"operation: {operation}\nservices: [repti-core]\n")
+    app.stop("dev", playbook_dir=tmp_path, **where)
+    alarms = hand("cloudwatch").describe_alarms(AlarmNamePrefix="reptidex-dev-")["MetricAlarms"]
+    assert [a["AlarmName"] for a in alarms if not a["ActionsEnabled"]] == ["reptidex-dev-repti-core-running-tasks"]
+    assert app.drift("dev", **where).findings == ()
+    hand("ecs").update_service(cluster="dev-reptidex-cluster", service="web-public", desiredCount=3)
+    assert [(f.address, f.field) for f in app.drift("dev", **where).findings] == [
+        ("compute/service/web-public", "desired")
+    ]
+    assert app.start("dev", playbook_dir=tmp_path, **where).services == ("repti-core",)
+    hand("ecs").update_service(cluster="dev-reptidex-cluster", service="web-public", desiredCount=1)
+    assert app.drift("dev", **where).findings == ()
+
+
 def test_a_hand_made_change_can_be_accepted(where: dict[str, Any], tmp_path: Path) -> None:
     hand, mine = Hand(where["session"]), {**where, "config_dir": tmp_path}
     original = Path("config/dev.yaml").read_text()

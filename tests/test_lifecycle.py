@@ -117,10 +117,14 @@ def test_office_hours_own_the_count(tmp_path: Path) -> None:
         "office_hours:                   # brings the services to 0 at night and on weekends\n  enabled: false" in text
     )
     head, tail = text.split("office_hours:", 1)
-    (tmp_path / "dev.yaml").write_text(f"{head}office_hours:{tail.replace('enabled: false', 'enabled: true', 1)}")
+    tail = tail.replace("enabled: false", "enabled: true\n  services: [repti-core]", 1)
+    head = head.replace(
+        "web-public: {kind: frontend, ", "web-public: {kind: frontend, scaling: {min: 1, max: 4, cpu: 65}, "
+    )
+    (tmp_path / "dev.yaml").write_text(f"{head}office_hours:{tail}")
     with mocked_aws() as session:
         where = {"config_dir": tmp_path}
-        provision(session, tmp_path, "dev", images=("repti-core",), **where)
+        provision(session, tmp_path, "dev", images=("repti-core", "web-public"), **where)
         scaling, ecs = session.client("application-autoscaling"), session.client("ecs")
         actions = scaling.describe_scheduled_actions(ServiceNamespace="ecs")["ScheduledActions"]
         assert {(a["Schedule"], a["ScalableTargetAction"]["MaxCapacity"]) for a in actions} == {
@@ -136,8 +140,29 @@ def test_office_hours_own_the_count(tmp_path: Path) -> None:
             MaxCapacity=0,
         )
         assert not app.plan("dev", session=session, state_dir=tmp_path, **where).changes
-        answer = ecs.describe_services(cluster="dev-reptidex-cluster", services=["repti-core"])
-        assert answer["services"][0]["desiredCount"] == 0
+
+        def counts() -> dict[str, tuple[int, int, int, bool]]:
+            """By service: its count, its range, and whether the schedule is suspended."""
+            found = {}
+            for one in scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]:
+                name = one["ResourceId"].rsplit("/", 1)[1]
+                live = ecs.describe_services(cluster="dev-reptidex-cluster", services=[name])["services"][0]
+                suspended = one["SuspendedState"]["ScheduledScalingSuspended"]
+                found[name] = (live["desiredCount"], one["MinCapacity"], one["MaxCapacity"], suspended)
+            return found
+
+        assert counts() == {"repti-core": (0, 0, 0, False), "web-public": (1, 1, 4, False)}
+        mine = {"session": session, "state_dir": tmp_path, **where}
+        assert app.start("dev", **mine).services == ("repti-core",), "by hand, in the schedule's night"
+        up = {"repti-core": (1, 1, 1, False), "web-public": (1, 1, 4, False)}
+        assert counts() == up
+        app.stop("dev", **mine)
+        assert counts() == {"repti-core": (0, 0, 1, True), "web-public": (0, 0, 4, True)}
+        assert not app.plan("dev", **mine).changes
+        assert set(app.start("dev", **mine).services) == {"repti-core", "web-public"}
+        assert counts() == up
+        assert not app.plan("dev", **mine).changes
+        assert app.start("dev", **mine).services == ()
 
 
 def test_the_pipelines_image_survives_a_change_of_ours(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
-"""Office hours by hand: services to 0 with the environment parked, and back."""
+"""Office hours by hand: services to 0 and parked, and back."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from reptiops.app.runs import announce, writing
 from reptiops.app.site import Refused, Settings, Site, open_site, plan_site
 from reptiops.operations.parking import park, unpark
 from reptiops.playbook import load_playbook
+from reptiops.steps.compute import count_range, scaled
 from reptiops.steps.monitoring import running_tasks_alarm
 
 
@@ -23,7 +25,7 @@ class Parked:
 
 
 def stop(environment: str, *, playbook: str = "office-hours-stop", **settings: Any) -> Parked:
-    """Bring services to 0 and park the environment."""
+    """Bring services to 0 and park them."""
     started = time.monotonic()
     options = Settings(environment, **settings)
     book = load_playbook(playbook, options.playbook_dir)
@@ -34,28 +36,35 @@ def stop(environment: str, *, playbook: str = "office-hours-stop", **settings: A
     if not there:
         raise Refused(f"{environment} has no such services to stop.")
     with writing(site, "stop", options.tell, site.scope(), None, book):
-        stopped = park(site.aws, site.env.cluster_name, there, _alarms(site))
+        stopped = park(site.aws, site.env.cluster_name, there, _alarms(site, there))
     announce(site, book, f"stopped: {', '.join(stopped)}", options.tell)
     return Parked(stopped, time.monotonic() - started)
 
 
-def _alarms(site: Site) -> list[str]:
-    """The alarms that tell of tasks which do not run: wrong news while the environment is parked."""
-    return [site.env.named(running_tasks_alarm(service.name)) for service in site.env.services]
+def _alarms(site: Site, services: Iterable[str]) -> list[str]:
+    """The alarms that tell of tasks which do not run: wrong news while these services are parked."""
+    return [site.env.named(running_tasks_alarm(name)) for name in services]
 
 
 def start(environment: str, *, playbook: str = "office-hours-start", **settings: Any) -> Parked:
-    """Bring services back to their configured count."""
+    """Bring services back to their configured count: also those whose count autoscaling or the schedule sets.
+
+    Where the schedule has them at 0 because it is night, they stay up until it stops them the next time.
+    """
     started = time.monotonic()
     options = Settings(environment, **settings)
     book = load_playbook(playbook, options.playbook_dir)
     site = open_site(options)
-    if site.facts.parked:
-        with writing(site, "start", options.tell, site.scope(), None, book):
-            unpark(site.aws, site.env.cluster_name, _alarms(site))
     names = book.services or tuple(service.name for service in site.env.services)
+    parked = [name for name in names if name in site.facts.parked]
+    ranges = {s.name: count_range(s) for s in scaled(site.env, site.facts) if s.name in names}
+    back: tuple[str, ...] = ()
+    if parked or ranges:
+        with writing(site, "start", options.tell, site.scope(), None, book):
+            back = unpark(site.aws, site.env.cluster_name, parked, ranges, _alarms(site, parked))
     only = [f"compute/{step}/{name}" for name in names for step in ("service", "scalable_target")]
     done = provision(environment, only=only, **settings)
-    raised = [a.address.rsplit("/", 1)[1] for a in done.plan.changes if a.address.startswith("compute/service/")]
+    changed = {a.address.rsplit("/", 1)[1] for a in done.plan.changes if a.address.startswith("compute/service/")}
+    raised = [name for name in names if name in changed or name in back]
     announce(site, book, f"started: {', '.join(raised) or 'nothing'}", options.tell)
     return Parked(tuple(raised), time.monotonic() - started)

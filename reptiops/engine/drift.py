@@ -127,7 +127,7 @@ def _of(a: Action, state: State, owner: Owned) -> Iterator[Finding]:
     changes = () if a.live.status.partial else applied_changes(entry.applied, a.live.has)
     for change in changes:
         if a.want is not None and getattr(a.want, change.field) is None:
-            continue  # somebody else sets it for now: a schedule, autoscaling, a parked cluster
+            continue  # somebody else sets it for now: a schedule, autoscaling, a parked service
         whose = owner(a.address, change.path)
         if whose in (None, "reptiops"):
             yield Finding(

@@ -13,8 +13,11 @@ from reptiops.config import Environment, Service
 from reptiops.facts import Facts
 from reptiops.rights import arn_of, read
 
-PARKED = "reptiops:parked"
-"""The tag on the cluster by which the office-hours playbook says that services stay at 0."""
+PARKED = "reptiops:parked:"
+"""What a tag of the cluster begins with by which the office-hours playbook says that a service stays at 0; then its name.
+
+The cluster bears it, not the service: a service that is replaced while it is parked stays parked.
+"""
 DESCRIBED_AT_ONCE = 10
 RIGHTS = (
     read("route53:ListHostedZonesByName", "ecs:DescribeTaskDefinition", "rds:DescribeDBEngineVersions"),
@@ -30,7 +33,7 @@ def gather(aws: Aws, env: Environment, account: str) -> Facts:
     with ThreadPoolExecutor(4, thread_name_prefix="facts") as pool:
         zone = pool.submit(_zone, aws, env)
         version = pool.submit(_postgres, aws, env)
-        cluster = pool.submit(_cluster, aws, env)
+        parked = pool.submit(_parked, aws, env)
         services = pool.submit(_services, aws, env)
         images = _images(aws, env, services.result())
         zone_id, missing = zone.result()
@@ -56,7 +59,7 @@ def gather(aws: Aws, env: Environment, account: str) -> Facts:
         zone_id=zone_id,
         postgres_version=postgres,
         images=images,
-        parked=cluster.result(),
+        parked=parked.result(),
         notes=notes,
         missing=missing,
     )
@@ -114,9 +117,11 @@ def _is_there(aws: Aws, name: str) -> bool:
     return True
 
 
-def _cluster(aws: Aws, env: Environment) -> bool:
+def _parked(aws: Aws, env: Environment) -> frozenset[str]:
+    """The services that office hours hold at 0."""
     answer = aws.ecs.describe_clusters(clusters=[env.cluster_name], include=["TAGS"])
-    return any(tag["key"] == PARKED for one in answer["clusters"] for tag in one.get("tags", []))
+    keys = [tag["key"] for one in answer["clusters"] for tag in one.get("tags", [])]
+    return frozenset(key.removeprefix(PARKED) for key in keys if key.startswith(PARKED))
 
 
 def _services(aws: Aws, env: Environment) -> Mapping[str, Mapping[str, Any]]:

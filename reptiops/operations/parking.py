@@ -1,13 +1,18 @@
-"""Parking: every service at 0 tasks, and a tag on the cluster so that nothing of ours brings them back before the start."""
+"""Parking: services at 0 tasks, each with a tag on the cluster, so that nothing brings it back before the start.
+
+A tag holds off our own runs. AWS's schedule asks nobody: its actions are suspended on the scalable target.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from reptiops.aws import Aws
 from reptiops.operations.facts import PARKED
 from reptiops.rights import arn_of, update
 
+_COUNT = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}
 _CLUSTER = (arn_of("ecs", "cluster/{cluster}"),)
 RIGHTS = (
     update("application-autoscaling:DescribeScalableTargets"),
@@ -27,37 +32,75 @@ RIGHTS = (
 def park(aws: Aws, cluster: str, services: Iterable[str], alarms: Iterable[str]) -> tuple[str, ...]:
     """Bring services to 0 and silence the alarms that would tell of it.
 
-    The tag comes first: a run that comes in between must not raise them again.
+    The tags come first: a run that comes in between must not raise them again.
     """
-    arn = _arn(aws, cluster)
+    names = tuple(services)
+    aws.ecs.tag_resource(
+        resourceArn=_arn(aws, cluster), tags=[{"key": PARKED + name, "value": "yes"} for name in names]
+    )
     aws.cloudwatch.disable_alarm_actions(AlarmNames=list(alarms))
-    aws.ecs.tag_resource(resourceArn=arn, tags=[{"key": PARKED, "value": "yes"}])
-    scaled = {
-        one["ResourceId"]: one
+    targets = _targets(aws, cluster)
+    for name in names:
+        if (
+            name in targets
+        ):  # otherwise autoscaling lifts the count to its minimum again, or the schedule in the morning
+            _register(aws, targets[name], (0, targets[name]["MaxCapacity"]), suspended=True)
+        aws.ecs.update_service(cluster=cluster, service=name, desiredCount=0)
+    return names
+
+
+def unpark(
+    aws: Aws, cluster: str, parked: Iterable[str], ranges: Mapping[str, tuple[int, int]], alarms: Iterable[str]
+) -> tuple[str, ...]:
+    """Give the services of `ranges` back to autoscaling and the schedule, within these counts; let alarms be heard again.
+
+    Registering a range moves the count into it at once. Answers whose range was another one; the count of a service
+    without a scalable target is a provision's to bring back. The tags go last: a start that was broken off is repeated.
+    """
+    targets, back, names, quiet = _targets(aws, cluster), [], list(parked), list(alarms)
+    for name in dict.fromkeys((*names, *ranges)):
+        target = targets.get(name)
+        if target is None:
+            continue
+        has = (target["MinCapacity"], target["MaxCapacity"])
+        bounds = ranges.get(name, has)  # one without an image gets its schedule back, and no tasks that could not start
+        moved = bounds != has
+        if moved or _suspended(target)["ScheduledScalingSuspended"]:
+            _register(aws, target, bounds, suspended=False)
+        if moved:
+            back.append(name)
+    if quiet:
+        aws.cloudwatch.enable_alarm_actions(AlarmNames=quiet)
+    if names:
+        aws.ecs.untag_resource(resourceArn=_arn(aws, cluster), tagKeys=[PARKED + name for name in names])
+    return tuple(back)
+
+
+def _targets(aws: Aws, cluster: str) -> dict[str, Mapping[str, Any]]:
+    """Scalable targets by service."""
+    start = f"service/{cluster}/"
+    return {
+        one["ResourceId"].removeprefix(start): one
         for one in aws.application_autoscaling.pages(
             "describe_scalable_targets", "ScalableTargets", ServiceNamespace="ecs"
         )
+        if one["ResourceId"].startswith(start)
     }
-    stopped = []
-    for name in services:
-        target = scaled.get(f"service/{cluster}/{name}")
-        if target is not None:  # otherwise autoscaling lifts the count to its minimum again
-            aws.application_autoscaling.register_scalable_target(
-                ServiceNamespace="ecs",
-                ScalableDimension="ecs:service:DesiredCount",
-                ResourceId=target["ResourceId"],
-                MinCapacity=0,
-                MaxCapacity=target["MaxCapacity"],
-            )
-        aws.ecs.update_service(cluster=cluster, service=name, desiredCount=0)
-        stopped.append(name)
-    return tuple(stopped)
 
 
-def unpark(aws: Aws, cluster: str, alarms: Iterable[str]) -> None:
-    """Take the tag away and let the alarms be heard again; a provision then brings the services back."""
-    aws.cloudwatch.enable_alarm_actions(AlarmNames=list(alarms))
-    aws.ecs.untag_resource(resourceArn=_arn(aws, cluster), tagKeys=[PARKED])
+def _suspended(target: Mapping[str, Any]) -> dict[str, bool]:
+    return {"ScheduledScalingSuspended": False, **(target.get("SuspendedState") or {})}
+
+
+def _register(aws: Aws, target: Mapping[str, Any], bounds: tuple[int, int], *, suspended: bool) -> None:
+    """What somebody suspended of dynamic scaling stays as it is."""
+    aws.application_autoscaling.register_scalable_target(
+        **_COUNT,
+        ResourceId=target["ResourceId"],
+        MinCapacity=bounds[0],
+        MaxCapacity=bounds[1],
+        SuspendedState={**_suspended(target), "ScheduledScalingSuspended": suspended},
+    )
 
 
 def _arn(aws: Aws, cluster: str) -> str:

@@ -54,7 +54,7 @@ class Alarm(Resource):
     actions: frozenset[str] = frozenset()
     ok_actions: frozenset[str] = frozenset()
     actions_enabled: bool | None = True
-    """None: a parked environment has switched them off for now."""
+    """None: a parked service has them switched off for now."""
 
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFound", "ResourceNotFoundException"})
     taggable: ClassVar[bool] = False

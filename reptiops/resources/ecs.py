@@ -109,7 +109,7 @@ def same_family(was: str, now: str) -> bool:
 
 @dataclass(frozen=True)
 class Service(Resource):
-    """A service that keeps tasks running. `desired` None: autoscaling, the schedule or a parked cluster sets the count.
+    """A service that keeps tasks running. `desired` None: autoscaling, the schedule or parking sets the count.
 
     It is ready when its own deployment has completed: after a circuit breaker's rollback AWS calls it stable on the
     old revision, which then shows as a difference.

@@ -248,7 +248,7 @@ def service(
             name=one.name,
             task_definition=task_definition[one.name].id,
             desired=_desired(one, facts),
-            first_desired=one.desired if one.name in facts.images and not facts.parked else 0,
+            first_desired=one.desired if one.name in facts.images - facts.parked else 0,
             subnets=frozenset(subnet.id for subnet in private_subnet.values()),
             security_groups=frozenset({security_group["ecs"].id}),
             target_group=target_group[one.name].id,
@@ -267,8 +267,8 @@ def service(
 
 
 def _desired(one: Service, facts: Facts) -> int | None:
-    """The count, where it is ours to set: not with autoscaling or a schedule, not in a parked cluster."""
-    if one.count_owner != "reptiops" or facts.parked:
+    """The count, where it is ours to set: not with autoscaling or a schedule, not while it is parked."""
+    if one.count_owner != "reptiops" or one.name in facts.parked:
         return None
     return one.desired if one.name in facts.images else 0
 
@@ -285,12 +285,13 @@ def alias_record(
     return AliasRecords(zone, "load_balancer", dict.fromkeys(env.load_balancer_hosts, alias))
 
 
-def _scaled(env: Environment, facts: Facts) -> list[Service]:
+def scaled(env: Environment, facts: Facts) -> list[Service]:
     """Services whose count is not ours. One without an image is left alone: registering would start tasks at once."""
     return [s for s in env.services if (s.scaling or s.count_owner == "schedule") and s.name in facts.images]
 
 
-def _range(one: Service) -> tuple[int, int]:
+def count_range(one: Service) -> tuple[int, int]:
+    """Between which counts a service moves while it is up."""
     return (one.scaling.min, one.scaling.max) if one.scaling else (one.desired, one.desired)
 
 
@@ -298,14 +299,15 @@ def _range(one: Service) -> tuple[int, int]:
 def scalable_target(env: Environment, facts: Facts, service: Mapping[str, Result]) -> dict[str, ScalableTarget]:
     """The range in which a count may move. A schedule moves the range itself, so there it is only begun with."""
     targets = {}
-    for one in _scaled(env, facts):
-        least, most = _range(one)
-        ours = one.count_owner != "schedule" and not facts.parked
+    for one in scaled(env, facts):
+        least, most = count_range(one)
+        parked = one.name in facts.parked
+        ours = one.count_owner != "schedule" and not parked
         targets[one.name] = ScalableTarget(
             resource=f"service/{env.cluster_name}/{one.name}",
             minimum=least if ours else None,
             maximum=most if ours else None,
-            first_minimum=0 if facts.parked else least,
+            first_minimum=0 if parked else least,
             first_maximum=most,
         )
     return targets
@@ -315,7 +317,7 @@ def scalable_target(env: Environment, facts: Facts, service: Mapping[str, Result
 def scaling_policy(env: Environment, facts: Facts, scalable_target: Mapping[str, Result]) -> dict[str, ScalingPolicy]:
     """Target tracking on CPU and memory: out when either is above, in when both are below."""
     policies = {}
-    for one in _scaled(env, facts):
+    for one in scaled(env, facts):
         if one.scaling is None:
             continue
         for name, target in (("cpu", one.scaling.cpu), ("memory", one.scaling.memory)):
@@ -337,10 +339,10 @@ def scheduled_action(
 ) -> dict[str, ScheduledAction]:
     """Office hours: to 0 in the evening, back in the morning."""
     actions = {}
-    for one in _scaled(env, facts):
+    for one in scaled(env, facts):
         if not env.office_hours.covers(one.name):
             continue
-        least, most = _range(one)
+        least, most = count_range(one)
         for name, schedule, low, high in (
             ("start", env.office_hours.start_expression, least, most),
             ("stop", env.office_hours.stop_expression, 0, 0),

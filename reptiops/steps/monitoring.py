@@ -172,7 +172,7 @@ def _service_alarms(env: Environment, alarms: _Alarms, cluster: Result, facts: F
             settings = wanted.ecs_running_tasks
             if env.office_hours.covers(one.name):
                 settings = settings.model_copy(update={"missing": "notBreaching"})
-            alarms.add(name, settings, text, metrics=missing, told=None if facts.parked else True)
+            alarms.add(name, settings, text, metrics=missing, told=None if one.name in facts.parked else True)
 
 
 def running_tasks_alarm(service: str) -> str:

@@ -6,6 +6,9 @@ from typing import Any
 
 from reptiops.sandbox.gaps import replace
 
+RUNNING = dict.fromkeys(("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended"), False)
+"""What a target suspends that was never told to: nothing. All three are always answered."""
+
 
 def fill() -> None:
     """Targets, policies and scheduled actions."""
@@ -19,9 +22,12 @@ def fill() -> None:
     @replace(ApplicationAutoscalingBackend, "register_scalable_target")
     def register(original: Any, self: Any, namespace: str, resource: str, dimension: str, **more: Any) -> Any:
         least, most = more["min_capacity"], more["max_capacity"]
+        before = {one.resource_id: one.suspended_state for one in self.targets.get(dimension, {}).values()}
         if least is not None and most is not None and least > most:
             raise AWSValidationException("Maximum capacity cannot be less than minimum capacity")
         target = original(self, namespace, resource, dimension, **more)
+        suspended = before.get(target.resource_id, RUNNING) | (more["suspended_state"] or {})
+        target.suspended_state = suspended
         if namespace == "ecs":
             _, cluster, name = resource.split("/")
             service = self.ecs_backend.services[f"{cluster}:{name}"]
