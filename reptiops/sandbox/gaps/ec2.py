@@ -25,6 +25,12 @@ def fill() -> None:
                     table, None, gateway_id=endpoint.id, destination_prefix_list_id=endpoint.destination_prefix_list_id
                 )
 
+    @replace(EC2Backend, "delete_vpc_endpoints")
+    def delete_endpoints(original: Any, self: Any, vpce_ids: list[str] | None = None) -> None:
+        # One that is deleted has no routes any more; moto looks for them all the same, and fails.
+        there = [i for i in vpce_ids or [] if getattr(self.vpc_end_points.get(i), "state", "") != "deleted"]
+        original(self, there)
+
     @replace(EC2Backend, "delete_nat_gateway")
     def delete(original: Any, self: Any, nat_gateway_id: str) -> Any:
         gateway = original(self, nat_gateway_id)
