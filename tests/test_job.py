@@ -102,7 +102,9 @@ def test_the_job_carries_its_configuration_and_its_playbook(
     assert load_environment("dev") == load_environment("dev", where["config_dir"])
     bare = {"session": where["session"], "state_dir": tmp_path}
     made = app.drift("dev", playbook="drift", **bare)
-    assert (made.findings, [f for f in made.pending if "job" in f.address]) == ((), []), "it is what it carries"
+    assert (made.findings, [f for f in made.pending if f.address in jobs.ADDRESSES]) == ((), []), (
+        "it is what it carries"
+    )
     assert app.plan("dev", only=jobs.ADDRESSES, **bare).changes == ()
     assert container["secrets"] == [{"name": "REPTIOPS_WEBHOOK", "valueFrom": WEBHOOK}]
 

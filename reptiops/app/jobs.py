@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reptiops.app.provisioning import Outcome, provision
-from reptiops.app.site import Refused
+from reptiops.app.site import Refused, Settings, open_site
 from reptiops.config import environment_file, parse_environment
 from reptiops.configtext import with_settings
 from reptiops.shipped import is_shipped
@@ -24,6 +24,8 @@ ADDRESSES = tuple(
         "schedule",
     )
 )
+ALARMS = tuple(f"monitoring/alarm/{name}" for name in ("drift", "reconcile-failed", "run-failed", "job-silent"))
+"""Their periods follow the interval, and one is there with the schedule only."""
 
 
 def install(
@@ -53,9 +55,18 @@ def _switch(environment: str, values: Mapping[str, Any], settings: dict[str, Any
     before = file.read_text()
     text = with_settings(before, "schedule", values)
     parse_environment(text, environment, str(file))
+    only = (*ADDRESSES, *_alarms(environment, settings))
     file.write_text(text)
     try:
-        return file, provision(environment, only=ADDRESSES, **settings)
+        return file, provision(environment, only=only, **settings)
     except BaseException:
         file.write_text(before)
         raise
+
+
+def _alarms(environment: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The alarms on what runs count, where the environment has its alarms; where it has none yet, the provision that
+    makes them makes these: they are made together, and need what the others watch.
+    """
+    site = open_site(Settings(environment, **{k: v for k, v in settings.items() if k in Settings.__dataclass_fields__}))
+    return ALARMS if any(address in site.state.entries for address in ALARMS) else ()
