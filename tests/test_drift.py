@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from reptiops import app
 from reptiops.app.upkeep import FLAPPING
 from reptiops.engine.drift import Finding
+from reptiops.operations.who import Sought, changed
 from reptiops.testing import mocked_aws, provision
 from tests.drifts import DEEDS, Deed, Hand
 from tests.faults import Faults
@@ -248,6 +251,54 @@ def test_who_did_it_is_told_where_the_trail_can_tell(where: dict[str, Any]) -> N
     assert not isinstance(deed, str)
     assert (deed.event, deed.source) == ("PutRetentionPolicy", "127.0.0.1")
     app.reconcile("dev", yes=True, **where)
+
+
+def test_who_let_something_in_is_found_at_the_group_and_told_from_who_came_later(where: dict[str, Any]) -> None:
+    hand = Hand(where["session"])
+    ec2, trail = hand("ec2"), hand("cloudtrail")
+    group = hand.group("rds")
+    port = {"GroupId": group, "IpProtocol": "tcp", "CidrIp": "10.9.0.0/16"}
+    ec2.authorize_security_group_ingress(**port, FromPort=1, ToPort=1)
+    between = datetime.now(UTC)
+    ec2.authorize_security_group_ingress(**port, FromPort=2, ToPort=2)
+    with pytest.raises(ClientError, match="Duplicate"):
+        ec2.authorize_security_group_ingress(**port, FromPort=1, ToPort=1)
+    for number in range(55):  # so that it is on the second page of the group's events
+        ec2.create_tags(Resources=[group], Tags=[{"Key": "Number", "Value": str(number)}])
+    ec2.delete_tags(Resources=[group], Tags=[{"Key": "Number"}])
+    found = {f.id: f for f in app.drift("dev", **where).findings}
+    first = next(f for f in found.values() if f.what == "extra" and "'from_port': 1," in str(f.live))
+    for text in (first.id, "10.9.0.0/16", "tcp"):
+        lookup = [{"AttributeKey": "ResourceName", "AttributeValue": text}]
+        assert trail.lookup_events(LookupAttributes=lookup)["Events"] == [], "the trail lists the group, nothing else"
+    (deed,) = app.who("dev", [first], **where).values()
+    assert not isinstance(deed, str)
+    assert deed.event == "AuthorizeSecurityGroupIngress"
+    assert datetime.fromisoformat(deed.at) <= between
+    app.reconcile("dev", yes=True, **where)
+
+
+def test_the_same_name_elsewhere_is_somebody_elses(where: dict[str, Any]) -> None:
+    hand = Hand(where["session"])
+    ecs = hand("ecs")
+    live = ecs.describe_services(cluster="dev-reptidex-cluster", services=["web-public"])["services"][0]
+    ecs.create_cluster(clusterName="other")
+    ecs.create_service(cluster="other", serviceName="web-public", taskDefinition=live["taskDefinition"], desiredCount=0)
+    ecs.update_service(cluster="dev-reptidex-cluster", service="web-public", desiredCount=3)
+    between = datetime.now(UTC)
+    ecs.update_service(cluster="other", service="web-public", desiredCount=1)
+    hand("logs").create_log_group(logGroupName="web-public")
+    (finding,) = app.drift("dev", **where).findings
+    (deed,) = app.who("dev", [finding], **where).values()
+    assert not isinstance(deed, str)
+    assert (deed.event, datetime.fromisoformat(deed.at) <= between) == ("UpdateService", True)
+    nobody = Sought("arn:aws:ecs:us-east-1:123456789012:service/third/web-public", (), frozenset({"ecs"}), "changed")
+    site = app.open_site(app.Settings("dev", **where))
+    assert "no change of it" in str(changed(site.aws, nobody))
+    ecs.update_service(cluster="dev-reptidex-cluster", service="web-public", desiredCount=1)
+    ecs.delete_service(cluster="other", service="web-public", force=True)
+    ecs.delete_cluster(cluster="other")
+    hand("logs").delete_log_group(logGroupName="web-public")
 
 
 def test_a_repair_that_fails_is_rolled_back(where: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ from reptiops.engine.rollback import inventory
 from reptiops.engine.scope import Scope
 from reptiops.engine.unknown import unknown_addresses
 from reptiops.operations.strays import strays
-from reptiops.operations.who import Deed, changed
+from reptiops.operations.who import Deed, Sought, changed
 from reptiops.playbook import Playbook, Repair, load_playbook
 
 FLAPPING = 3
@@ -301,9 +301,23 @@ def _brake(mend: Iterable[Finding], before: Drift, book: Playbook, max_changes: 
 
 
 def who(environment: str, findings: Iterable[Finding], **settings: Any) -> dict[str, Deed | str]:
-    """By finding: who did it, or why that cannot be told. Looked up by the id and by what it hangs on."""
+    """By finding: who did it, or why that cannot be told."""
     site = open_site(Settings(environment, **settings))
-    told: dict[str, Deed | str] = {}
-    for finding in findings:
-        told[finding.key] = changed(site.aws, dict.fromkeys([finding.id, finding.id.rsplit("/", 1)[-1]]))
-    return told
+    kinds = {kind.kind(): kind for kind in site.graph.kinds()}
+    return {f.key: changed(site.aws, _sought(f, site, kinds.get(f.kind))) for f in findings}
+
+
+def _sought(finding: Finding, site: Site, kind: type[Resource] | None) -> Sought:
+    """What CloudTrail is asked. The services are those whose actions the kind calls to make, change or remove one."""
+    if kind is None:  # a stray: all that is known is its ARN
+        return Sought(finding.id, (), frozenset({finding.id.split(":")[2]}), finding.what)
+    entry = site.state.entries.get(finding.address)
+    fields = finding.live if finding.what == "extra" else entry.applied if entry else None
+    values = [v for v in fields.values() if isinstance(v, str)] if isinstance(fields, dict) else []
+    ids = {e.id for e in site.state.entries.values()} - {finding.id}
+    parents = [v for v in values if v in ids] if kind.within or not kind.taggable else []
+    if finding.what == "extra" and entry is not None and entry.id != finding.id:
+        parents.append(entry.id)
+    services = {action.split(":")[0] for r in kind.rights if r.purpose != "read" for action in r.actions}
+    own = services - {"iam"} or services  # others hand a role on
+    return Sought(finding.id, tuple(dict.fromkeys(parents)), frozenset(own), finding.what)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
@@ -15,9 +16,22 @@ from reptiops.rights import read
 
 PACE = 0.5
 """Seconds between lookups: CloudTrail takes two a second for an account."""
+PAGES = 10
+"""Pages of 50 that are read of one name, newest first; then it is told that there is more."""
 RIGHTS = (read("cloudtrail:LookupEvents"),)
 OURS = "reptiops"
 """What our own calls carry in their user agent."""
+SOURCES: Mapping[str, tuple[str, ...]] = {
+    "cloudwatch": ("monitoring",),
+    "application-autoscaling": ("application-autoscaling", "autoscaling"),
+}
+"""Event sources of services that are called otherwise in IAM."""
+GLOBAL = frozenset({"iam", "cloudfront", "route53", "budgets"})
+"""Services whose events are in us-east-1, wherever the environment is."""
+SPREAD = frozenset({"ecs", "application-autoscaling"})
+"""Services whose calls name a thing by several parameters: the cluster, and the service in it."""
+REMOVAL = re.compile(r"(?:Batch)?(?:Delete|Revoke|Remove|Deregister|Terminate|Release|Detach|Disassociate|Unsubscribe)")
+TAGGING = re.compile(r"(?:Create|Delete|Add|Remove|Tag|Untag)(?:Tags|Resource|TagsTo\w+|TagsFrom\w+)$")
 
 
 @dataclass(frozen=True)
@@ -30,26 +44,108 @@ class Deed:
     source: str
 
 
-def changed(aws: Aws, names: Iterable[str]) -> Deed | str:
-    """The latest change of a resource by somebody else, looked up by its id and by its ARN.
+@dataclass(frozen=True)
+class Sought:
+    """What is asked about: its id, what it hangs on, the IAM prefixes of the services that can do it, what happened."""
 
-    A sentence where it cannot be told: no event within 90 days, or no permission to look.
-    """
-    for name in names:
+    id: str
+    parents: tuple[str, ...]
+    services: frozenset[str]
+    what: Literal["changed", "missing", "extra"]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What CloudTrail may list it by: its id, its name within the ARN; then what it hangs on in the same way.
+
+        Many calls list only what they are made on: AuthorizeSecurityGroupIngress the group, never the rule.
+        """
+        found = [name for one in (self.id, *self.parents) for name in (one, _path(one), re.split("[/:]", one)[-1])]
+        return tuple(dict.fromkeys(name for name in found if name))
+
+    def done_by(self, event: Mapping[str, Any]) -> bool:
+        """Whether a call did it: one of these services, not in vain, of that sort, and about this very id."""
+        name = str(event.get("eventName", ""))
+        sources = {f"{word}.amazonaws.com" for one in self.services for word in SOURCES.get(one, (one,))}
+        if event.get("eventSource") not in sources or event.get("errorCode") or TAGGING.match(name):
+            return False
+        removes = bool(REMOVAL.match(name))
+        if (self.what == "missing" and not removes) or (self.what == "extra" and removes):
+            return False
+        return self._is_in(
+            [f"/{text}/" for text in _texts([event.get(k) for k in ("requestParameters", "responseElements")])]
+        )
+
+    def _is_in(self, texts: list[str]) -> bool:
+        """The same name in another environment, or another service's, is somebody else's."""
+        path = _path(self.id).strip("/")
+        if any(f"/{path}/" in text for text in texts):
+            return True
+        parts = path.split("/")
+        parts = parts[1:] if parts[0] == "service" else parts
+        return bool(self.services & SPREAD) and all(any(f"/{part}/" in text for text in texts) for part in parts)
+
+
+def changed(aws: Aws, sought: Sought) -> Deed | str:
+    """The latest deed of somebody else that made it so. A sentence where that cannot be told, and why."""
+    if aws.region != "us-east-1" and sought.services & GLOBAL:
+        return (
+            "CloudTrail keeps the events of this service in us-east-1, and only the environment's region is looked at"
+        )
+    found: list[tuple[Any, Deed]] = []
+    cut = False
+    for name in sought.names:
         try:
-            answer = aws.cloudtrail.lookup_events(
-                LookupAttributes=[{"AttributeKey": "ResourceName", "AttributeValue": name}], MaxResults=50
-            )
+            hit, whole = _latest(aws, name, sought)
         except ClientError as error:
             return f"CloudTrail cannot be asked: {code(error)}"
+        found += [hit] if hit is not None else []
+        cut = cut or not whole
+    if found:
+        return max(found, key=lambda one: one[0])[1]
+    if cut:
+        return f"CloudTrail has more than {PAGES * 50} later events there, and none of them is a change of it by somebody else"
+    return "CloudTrail has no change of it by somebody else within 90 days (an event takes some minutes to appear)"
+
+
+def _latest(aws: Aws, name: str, sought: Sought) -> tuple[tuple[Any, Deed] | None, bool]:
+    """The newest event under a name that did it, and whether all was read. CloudTrail answers newest first."""
+    more: dict[str, str] = {}
+    for _ in range(PAGES):
+        answer = aws.cloudtrail.lookup_events(
+            LookupAttributes=[{"AttributeKey": "ResourceName", "AttributeValue": name}], MaxResults=50, **more
+        )
+        time.sleep(PACE)
         for one in answer["Events"]:
             event = json.loads(one.get("CloudTrailEvent") or "{}")
-            if one.get("ReadOnly") != "true" and OURS not in event.get("userAgent", ""):
-                return Deed(
-                    _who(one, event), one["EventName"], one["EventTime"].isoformat(), event.get("sourceIPAddress", "?")
-                )
-        time.sleep(PACE)
-    return "CloudTrail has no change of it by somebody else within 90 days (an event takes some minutes to appear)"
+            if one.get("ReadOnly") != "true" and OURS not in event.get("userAgent", "") and sought.done_by(event):
+                at = one["EventTime"]
+                source = event.get("sourceIPAddress", "?")
+                return (at, Deed(_who(one, event), one["EventName"], at.isoformat(), source)), True
+        if not answer.get("NextToken"):
+            return None, True
+        more = {"NextToken": answer["NextToken"]}
+    return None, False
+
+
+def _path(name: str) -> str:
+    """The resource part of an ARN, in one spelling; anything else as it is."""
+    if not name.startswith("arn:"):
+        return name
+    path = name.split(":", 5)[-1].replace(":", "/")
+    if ":secretsmanager:" in name:  # calls name it without the six characters that AWS has put behind
+        return re.sub(r"-\w{6}$", "", path.removeprefix("secret/"))
+    return path
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text and number in an event, ARNs as paths."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
+    elif value is not None:
+        yield _path(str(value)).strip("/")
 
 
 def _who(one: dict[str, Any], event: dict[str, Any]) -> str:

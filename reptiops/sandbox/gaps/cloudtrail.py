@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections import deque
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from html import unescape
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from reptiops.sandbox.gaps import add, replace
 
 READS = ("Describe", "Get", "List", "Lookup", "Head", "Batch")
 KEPT = 5000
 """Events that are remembered."""
+SOURCES = {"cloudwatch": "monitoring", "elbv2": "elasticloadbalancing"}
+"""Event sources that moto's modules are not called after."""
+NAMING = re.compile(r"(?:name|arn|identifier|id|cluster|service)(?:\.\d+)?$", re.IGNORECASE)
+"""Members whose values an event lists as resources. Roughly: AWS has a list for each operation, and publishes none."""
+UNLISTED = ("sgr-",)
+"""CloudTrail lists the group of a security group rule, never the rule."""
 EVENTS: deque[dict[str, Any]] = deque(maxlen=KEPT)
 
 
@@ -32,33 +42,78 @@ def fill() -> None:
     @add(CloudTrailResponse, "lookup_events")
     def lookup(self: Any) -> str:
         wanted = [a["AttributeValue"] for a in self._get_param("LookupAttributes") or []]
-        found = [e for e in reversed(EVENTS) if all(w in e["text"] for w in wanted)]
-        return json.dumps({"Events": [e["event"] for e in found[: self._get_int_param("MaxResults", 50)]]})
+        found = [e for e in reversed(EVENTS) if all(w in {r["ResourceName"] for r in e["Resources"]} for w in wanted)]
+        start, size = int(self._get_param("NextToken") or 0), self._get_int_param("MaxResults", 50)
+        more = {"NextToken": str(start + size)} if len(found) > start + size else {}
+        return json.dumps({"Events": found[start : start + size], **more})
 
 
 def _record(self: Any, action: str, answer: Any) -> None:
     headers = {str(k).lower(): str(v) for k, v in dict(self.headers or {}).items()}
     user = headers.get("authorization", "Credential=unknown/").partition("Credential=")[2].split("/")[0]
-    now = datetime.now(UTC)
-    event = {
+    sent, told = _sent(self), _told(answer[-1] if isinstance(answer, tuple) else answer)
+    source = f"{SOURCES.get(self.service_name, self.service_name)}.amazonaws.com"
+    event: dict[str, Any] = {
         "userIdentity": {"type": "IAMUser", "userName": user},
+        "eventSource": source,
         "eventName": action,
         "sourceIPAddress": "127.0.0.1",
         "userAgent": headers.get("user-agent", ""),
+        "requestParameters": _grouped(sent),
+        "responseElements": _grouped(told),
     }
-    text = (
-        f"{self.body!r} {self.uri} {getattr(self, 'querystring', '')} {answer[-1] if isinstance(answer, tuple) else ''}"
-    )
+    if isinstance(answer, tuple) and isinstance(answer[0], int) and answer[0] >= 400:
+        event["errorCode"] = str(answer[0])
+    names = {value for pairs in (sent, told) for key, value in pairs if NAMING.search(key)}
     EVENTS.append(
         {
-            "text": text,
-            "event": {
-                "EventId": str(uuid.uuid4()),
-                "EventName": action,
-                "ReadOnly": "false",
-                "EventTime": now.timestamp(),
-                "Username": user,
-                "CloudTrailEvent": json.dumps(event),
-            },
+            "EventId": str(uuid.uuid4()),
+            "EventName": action,
+            "EventSource": source,
+            "ReadOnly": "false",
+            "EventTime": datetime.now(UTC).timestamp(),
+            "Username": user,
+            "Resources": [{"ResourceName": name} for name in sorted(names) if not name.startswith(UNLISTED)],
+            "CloudTrailEvent": json.dumps(event),
         }
     )
+
+
+def _grouped(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return found
+
+
+def _sent(self: Any) -> list[tuple[str, str]]:
+    """The request's parameters, flat. Where they are in the path, as S3 has them, its parts stand for names."""
+    try:
+        body = json.loads(self.body or "{}")
+    except (TypeError, ValueError):  # the query protocol, or XML
+        body = {}
+    query = {key: value[0] if len(value) == 1 else value for key, value in (self.querystring or {}).items()}
+    path = [("pathName", unquote(part)) for part in urlsplit(self.uri).path.split("/") if part]
+    return [*_flat("", body), *_flat("", query), *path]
+
+
+def _told(body: Any) -> list[tuple[str, str]]:
+    """The answer's members, flat, whether JSON or XML."""
+    text = body.decode(errors="replace") if isinstance(body, bytes) else str(body)
+    if text.lstrip().startswith("<"):
+        return [(key, unescape(value)) for key, value in re.findall(r"<(\w+)>([^<>]+)</\1>", text)]
+    try:
+        return list(_flat("", json.loads(text)))
+    except ValueError:
+        return []
+
+
+def _flat(key: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for name, one in value.items():
+            yield from _flat(str(name), one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _flat(key, one)
+    elif value is not None:
+        yield key, str(value)
