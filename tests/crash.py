@@ -32,7 +32,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore import xform_name
 from botocore.loaders import JSONFileLoader
 from moto.moto_api._internal import moto_api_backend
@@ -44,8 +43,10 @@ from reptiops.aws import is_read
 from reptiops.cli import main as command_line
 from reptiops.config import environment_file
 from reptiops.sandbox import gaps
+from reptiops.sandbox.control import Status
 from reptiops.sandbox.server import REGION, announce
 from reptiops.sandbox.server import seed as zone
+from reptiops.sandbox.session import sandbox_session
 from tests.drifts import DEEDS, Hand
 from tests.forks import in_fork
 from tests.inventory import inventory
@@ -151,8 +152,7 @@ class Server:
 
     def session(self) -> Any:
         """A boto3 session that sees this world."""
-        os.environ["AWS_ENDPOINT_URL"] = self.endpoint
-        return boto3.Session("x", "x", region_name=REGION)
+        return sandbox_session(Status(True, self.endpoint, region=REGION))
 
 
 class Spawner:

@@ -173,6 +173,10 @@ def broken() -> Iterator[Any]:
                 one["deployments"][0] |= {"rolloutState": "FAILED", "rolloutStateReason": "tasks failed to start"}
                 one["events"] = [{"message": "(service repti-core) was unable to place a task"}]
 
+    def created(parsed: Any, **_: Any) -> None:
+        for deployment in parsed.get("service", {}).get("deployments", []):
+            deployment["rolloutState"] = "IN_PROGRESS"
+
     def tasks(parsed: Any, **_: Any) -> None:
         container = {"name": "repti-core", "reason": "CannotPullContainerError: image not found"}
         parsed["tasks"] = [{"taskArn": task, "stoppedReason": "Task failed to start", "containers": [container]}]
@@ -184,6 +188,7 @@ def broken() -> Iterator[Any]:
     with mocked_aws() as session:
         events = session._session
         events.register("after-call.ecs.DescribeServices", services)
+        events.register("after-call.ecs.CreateService", created)
         events.register("after-call.ecs.ListTasks", lambda parsed, **_: parsed.update(taskArns=[task]))
         events.register("after-call.ecs.DescribeTasks", tasks)
         events.register("after-call.elastic-load-balancing-v2.DescribeTargetHealth", health)

@@ -52,12 +52,11 @@ def _fresh() -> Any:
     return boto3.Session("testing", "testing", "testing", region_name=REGION)
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    directory = tmp_path_factory.mktemp("world")
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[Path]:
     with mocked_aws() as session:
-        provision(session, directory, "dev", phases=PHASES)
-        yield directory
+        provision(session, tmp_path, "dev", phases=PHASES)
+        yield tmp_path
 
 
 def _reads(directory: Path) -> list[str]:

@@ -19,7 +19,7 @@ from reptiops import app
 from reptiops.app import states
 from reptiops.app.rights import policies
 from reptiops.config import environment_file
-from reptiops.operations import facts, notify, parking, preflight, s3_backend, who
+from reptiops.operations import facts, notify, parking, preflight, s3_backend, strays, who
 from reptiops.sandbox.rules.shapes import input_shape, violations
 from reptiops.testing import mocked_aws, push_images
 from tests.iam_actions import actions
@@ -167,6 +167,7 @@ OPERATIONS = {
     "operations.parking": parking.RIGHTS,
     "operations.preflight": preflight.RIGHTS,
     "operations.s3_backend": (*s3_backend.RIGHTS, *s3_backend.MAKING),
+    "operations.strays": strays.RIGHTS,
     "operations.who": who.RIGHTS,
 }
 

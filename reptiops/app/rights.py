@@ -19,7 +19,7 @@ from reptiops.engine.plan import wanted_actions
 from reptiops.engine.resource import Resource, is_unknown
 from reptiops.errors import ReptiopsError
 from reptiops.facts import Facts
-from reptiops.operations import deployments, facts, notify, parking, preflight, prices, s3_backend, spend, who
+from reptiops.operations import deployments, facts, notify, parking, preflight, prices, s3_backend, spend, strays, who
 from reptiops.policy import Policy, Statement
 from reptiops.rights import OURS, Purpose, Right
 from reptiops.steps import documented
@@ -46,9 +46,9 @@ LOOKS = facts.RIGHTS
 OPERATIONS: Mapping[Task, tuple[Right, ...]] = {
     "plan": LOOKS,
     "provision": (*LOOKS, *preflight.RIGHTS, *parking.RIGHTS, *notify.MESSAGE, *deployments.RIGHTS),
-    "drift": (*LOOKS, *who.RIGHTS, *notify.MESSAGE, *notify.METRICS),
+    "drift": (*LOOKS, *strays.RIGHTS, *who.RIGHTS, *notify.MESSAGE, *notify.METRICS),
     "job": (*LOOKS, *notify.MESSAGE, *notify.METRICS),
-    "reconcile": (*LOOKS, *who.RIGHTS, *notify.MESSAGE, *notify.METRICS),
+    "reconcile": (*LOOKS, *strays.RIGHTS, *who.RIGHTS, *notify.MESSAGE, *notify.METRICS),
     "teardown": (*LOOKS, *notify.MESSAGE),
     "adopt": LOOKS,
     "init": s3_backend.MAKING,
