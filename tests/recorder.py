@@ -21,6 +21,7 @@ PURPOSES = {
     "create": "create",
     "update": "update",
     "delete": "delete",
+    "delete_all": "delete",
     "retire": "delete",
     "in_service": "delete",
     "withdraw": "delete",
