@@ -226,6 +226,29 @@ def _parameter_group(h: Hand) -> None:
 
 
 CORE = "compute/service/repti-core"
+
+
+def _attach(h: Hand) -> None:
+    arn = h("iam").create_policy(PolicyName="everything", PolicyDocument=json.dumps(OPEN))["Policy"]["Arn"]
+    h("iam").attach_role_policy(RoleName=ROLE, PolicyArn=arn)
+
+
+def _scaled(h: Hand) -> None:
+    where = {
+        "ServiceNamespace": "ecs",
+        "ResourceId": "service/dev-reptidex-cluster/web-embed",
+        "ScalableDimension": "ecs:service:DesiredCount",
+    }
+    h("application-autoscaling").register_scalable_target(**where, MinCapacity=0, MaxCapacity=9)
+    metric = {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"}
+    h("application-autoscaling").put_scaling_policy(
+        **where,
+        PolicyName="by-hand",
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingScalingPolicyConfiguration={"TargetValue": 5.0, "PredefinedMetricSpecification": metric},
+    )
+
+
 DEEDS = [
     # network
     Deed("VPC renamed", lambda h: h("ec2").create_tags(Resources=[h.vpc], Tags=[{"Key": "Name", "Value": "x"}]), "network/vpc", "name", "cosmetic", 3),
@@ -244,6 +267,7 @@ DEEDS = [
     Deed("a rule of ours widened", _wider_rule, "security/security_group_rule/alb/inbound/tcp-443-0.0.0.0_0", "from_port", "security"),
     Deed("a rule of ours revoked", lambda h: h("ec2").revoke_security_group_egress(GroupId=h.group("ecs"), SecurityGroupRuleIds=[h.rule("ecs", 5432, True)]), "security/security_group_rule/ecs/outbound/tcp-5432-rds", "", "security"),
     Deed("a group of somebody's own", lambda h: h("ec2").create_security_group(GroupName="hand-made", Description="by hand", VpcId=h.vpc), "network/vpc", "", "security"),
+    Deed("a managed policy attached", _attach, "security/task_backend_role", "managed", "security", 1),
     Deed("an inline policy added", lambda h: h("iam").put_role_policy(RoleName=ROLE, PolicyName="more", PolicyDocument=json.dumps(OPEN)), "security/task_backend_role", "policies.more", "security"),
     Deed("an inline policy widened", lambda h: h("iam").put_role_policy(RoleName="reptidex-dev-task-frontend", PolicyName="observe", PolicyDocument=json.dumps(OPEN)), "security/task_frontend_role", "policies.observe", "security"),
     Deed("an inline policy deleted", lambda h: h("iam").delete_role_policy(RoleName="reptidex-dev-execution", PolicyName="start-tasks"), "security/execution_role", "policies.start-tasks", "security"),
@@ -285,6 +309,7 @@ DEEDS = [
     Deed("another host rule", _second_rule, "compute/https_listener", "", "availability"),
     Deed("a host sent elsewhere", lambda h: h("elbv2").modify_rule(RuleArn=h.host_rule("api-dev.reptidex.com"), Actions=[{"Type": "forward", "TargetGroupArn": h.target_group("repti-ops")}]), "compute/host_rule/repti-core", "target_group", "availability"),
     Deed("a host rule deleted", lambda h: h("elbv2").delete_rule(RuleArn=h.host_rule("ops-api-dev.reptidex.com")), "compute/host_rule/repti-ops", "", "availability"),
+    Deed("scaled by a policy of somebody's", _scaled, "compute/scalable_target", "", "cost", 1),
     Deed("an address record under a host", lambda h: h.record("UPSERT", "admin-dev.reptidex.com", "AAAA", "2001:db8::1"), "compute/alias_record", "hosts.admin-dev.reptidex.com AAAA", "availability"),
     Deed("a host points elsewhere", lambda h: h.record("UPSERT", "embed-dev.reptidex.com", "A", "203.0.113.9"), "compute/alias_record", "hosts.embed-dev.reptidex.com.dns_name", "availability", 1),
     # storage
