@@ -153,7 +153,8 @@ def test_iam_is_asked_what_it_allows(session: Any) -> None:
     refused = {note.about for note in simulate(aws, rights)}
     assert refused == {action for right in rights for action in right.actions}
     for number, policy in enumerate(policies("dev", "provision", account=ACCOUNT)):
-        iam.put_role_policy(RoleName="ops", PolicyName=f"p{number}", PolicyDocument=policy.json())
+        made = iam.create_policy(PolicyName=f"p{number}", PolicyDocument=policy.json())
+        iam.attach_role_policy(RoleName="ops", PolicyArn=made["Policy"]["Arn"])
     assert simulate(aws, rights) == ()
     iam.put_role_policy(
         RoleName="ops",
