@@ -12,7 +12,7 @@ from tests.normalised import Normalised
 from tests.test_failures import SEED
 
 
-@pytest.mark.parametrize("environment", ["dev", "prod"])
+@pytest.mark.parametrize("environment", ["dev", pytest.param("prod", marks=pytest.mark.proof)])
 def test_a_form_of_aws_is_no_drift(environment: str, tmp_path: Path) -> None:
     print(f"REPTIOPS_SEED={SEED}")
     with mocked_aws() as session:

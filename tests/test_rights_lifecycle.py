@@ -25,6 +25,8 @@ from reptiops.testing import mocked_aws, push_images
 from tests.iam_actions import actions
 from tests.recorder import Call, Recorder
 
+pytestmark = pytest.mark.proof
+"""A whole life of both environments; in `make test` the contract test holds each kind by itself."""
 ACCOUNT = "123456789012"
 Life = dict[str, list[Call]]
 """Calls by what the policy is for."""

@@ -268,8 +268,12 @@ def make(graph: Graph, given: Mapping[str, Any], scope: Scope, state: State, sel
     for _, some in walk(graph, given, matcher, selection):
         actions += some
     declared = {a.address for a in wanted_actions(graph, given)} | {a.address for a in actions}
+    # One that another address takes over by its natural key is no longer the old address's to delete.
+    taken = {(a.kind, a.live.id) for a in actions if a.live is not None and a.verb != "foreign"}
     removed = [
-        r for r in undeclared(graph, matcher, state) if r.address not in declared and selection.covers(r.address)
+        r
+        for r in undeclared(graph, matcher, state)
+        if r.address not in declared and selection.covers(r.address) and r.live and (r.kind, r.live.id) not in taken
     ]
     live = {a.address: a.live for a in actions if a.live is not None}
     facts = given.get("facts")
