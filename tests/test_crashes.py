@@ -185,7 +185,7 @@ def _writes(scenario: Scenario, root: Path) -> tuple[list[Write], list[Any], lis
         before, watched = named(), session()
         faults = Faults(watched)
         scenario.command(place, session=watched)
-        if "again" in scenario.ways and scenario is not SCENARIOS["teardown"]:
+        if scenario is SCENARIOS["update"]:
             changes = app.plan("dev", **place.where(scenario.config)).changes
             assert not changes, "an undisturbed run leaves something to do"
         return faults.points(), list(before.elements()), list(named().elements())
