@@ -123,7 +123,6 @@ def test_an_address_moves_with_its_resource(where: dict[str, Any]) -> None:
     with pytest.raises(app.Refused, match="records nothing"):
         states.move("dev", "storage/bucket/other", "storage/bucket/pictures", **where)
     verbs = {a.verb for a in app.plan("dev", **where).actions if "bucket" in a.address}
-    assert verbs & {"delete", "foreign", "create"}, "without a move it would be another one"
     states.move("dev", "storage/bucket/uploads", "storage/bucket/pictures", **where)
     tags = where["session"].client("s3").get_bucket_tagging(Bucket="reptidex-dev-uploads")["TagSet"]
     assert {"Key": "reptiops:address", "Value": "storage/bucket/pictures"} in tags
