@@ -122,7 +122,9 @@ def test_an_address_moves_with_its_resource(where: dict[str, Any]) -> None:
         states.move("dev", "storage/bucket/uploads", "network/vpc2", **where)
     with pytest.raises(app.Refused, match="records nothing"):
         states.move("dev", "storage/bucket/other", "storage/bucket/pictures", **where)
-    verbs = {a.verb for a in app.plan("dev", **where).actions if "bucket" in a.address}
+    unmoved = {a.address: a.verb for a in app.plan("dev", **where).actions if a.address.startswith("storage/bucket/")}
+    assert unmoved["storage/bucket/pictures"] == "none", "it is found by its name"
+    assert "storage/bucket/uploads" not in unmoved, "and is not the old address's to delete"
     states.move("dev", "storage/bucket/uploads", "storage/bucket/pictures", **where)
     tags = where["session"].client("s3").get_bucket_tagging(Bucket="reptidex-dev-uploads")["TagSet"]
     assert {"Key": "reptiops:address", "Value": "storage/bucket/pictures"} in tags
