@@ -122,17 +122,20 @@ def provision(
             _remove_undeclared(site, made, work)
             interrupted(work)
         except Exception as error:
-            try:
-                diagnose(site, run, error)
-            except (
-                Exception
-            ) as broken:  # what failed may be the very thing that is asked now: it must not hinder the rollback
-                error.add_note(f"AWS could not be asked why: {broken}")
+            _asked_why(site, run, error)
             announce(site, book, f"provision failed: {error}", options.tell)
             handle_failure(site, work, error, on_failure or book.on_failure, choose)
         live, left = _verify(site, work, selection, run.created)
     announce(site, book, f"provisioned, {len(made.changes)} changes", options.tell)
     return Outcome(made, live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts, left)
+
+
+def _asked_why(site: Site, run: Apply, error: Exception) -> None:
+    """Add AWS's own reasons to an error. What failed may be the very thing that is asked now: that hinders no rollback."""
+    try:
+        diagnose(site, run, error)
+    except Exception as broken:
+        error.add_note(f"AWS could not be asked why: {broken}")
 
 
 def _ready(site: Site, made: Plan, tell: Sink) -> None:
