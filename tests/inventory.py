@@ -109,7 +109,8 @@ def _edge(session: Any) -> Rows:
     for one in policies.get("Items", []):
         yield "headers policy", one["ResponseHeadersPolicy"]["Id"]
     for one in session.client("logs").describe_log_groups()["logGroups"]:
-        yield "log group", one["logGroupName"]
+        if one["logGroupName"] != "RDSOSMetrics":  # AWS's, of all databases of the account: nobody's to delete
+            yield "log group", one["logGroupName"]
     cloudwatch = session.client("cloudwatch")
     for page in cloudwatch.get_paginator("describe_alarms").paginate():
         for one in page["MetricAlarms"]:

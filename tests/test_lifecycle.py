@@ -44,6 +44,7 @@ def test_made_once_nothing_to_do_twice_and_gone_in_the_end(environment: str, tmp
         assert gone.left == ()
         assert inventory(session) == before
         assert (len(gone.kept) > 0) == (environment == "prod")
+        assert any("RDSOSMetrics" in one for one in gone.kept) == (environment == "prod"), "shared: told, not deleted"
 
 
 def test_two_environments_in_one_account_do_not_touch_each_other(tmp_path: Path) -> None:

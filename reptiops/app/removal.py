@@ -11,6 +11,7 @@ from reptiops.app.runs import Stop, announce, interrupted, writing
 from reptiops.app.site import Declined, Refused, Settings, Site, open_site
 from reptiops.config import Environment
 from reptiops.engine.apply import ApplyError
+from reptiops.engine.calls import Work
 from reptiops.engine.eta import Countdown
 from reptiops.engine.graph import PHASES, Graph
 from reptiops.engine.plan import Action, Matcher, look, undeclared, walk
@@ -70,6 +71,7 @@ def teardown(
         interrupted(work, again)
         fresh = scope.again()
         look_after(work, fresh, site.graph.kinds(), removal.assumed)
+        _returned(site, book, work, fresh, removal)
         still = [a for a in _all_of_it(site, fresh)[0] if _phase(site.graph, a.address) in book.phases]
         left = [a for a in still if not any(one.startswith(f"{a.address} (") for one in removal.kept)]
         known = [a.address for a in left]
@@ -81,6 +83,19 @@ def teardown(
     return Teardown(
         actions, time.monotonic() - started, sum(site.aws.calls.values()), names, tuple(sorted(removal.kept))
     )
+
+
+def _returned(site: Site, book: Playbook, work: Work, fresh: Scope, removal: Remove) -> None:
+    """Remove what AWS's services have made once more since it was deleted. What comes later still, the next teardown finds."""
+    back = [
+        d
+        for d in _chosen(site, book, *_all_of_it(site, fresh))[1]
+        if d.kind.returns and (d.kind.kind(), d.live.id) in removal.assumed
+    ]
+    if back:
+        Remove(site.graph, back, work).run()
+        for kind in {d.kind for d in back}:
+            fresh.forget(kind)
 
 
 def _chosen(

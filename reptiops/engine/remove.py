@@ -165,9 +165,8 @@ class Remove:
 
     def _gone(self, d: Doomed) -> None:
         waited = self._work.clock.now() - d.started
-        remains = d.instance.leaves(d.live)
-        if remains:
-            self.kept.append(f"{d.address} ({d.live.id}): {remains}")
+        remains = (d.instance.leaves(d.live), d.instance.traces(d.live))
+        self.kept += [f"{d.address} ({d.live.id}): {one}" for one in remains if one]
         self._work.timings.add(d.instance, "delete", waited)
         self._work.tell(Event("done", d.address, "delete", d.live.id, waited))
         self._count(d)

@@ -196,6 +196,8 @@ class Resource:
     """Dotted fields that protect while they are on: switched on by hand, they are never switched off unasked."""
     within: ClassVar[bool] = False
     """True: it lives inside a resource that is ours, so one without our tags is ours all the same."""
+    returns: ClassVar[bool] = False
+    """True: AWS may make a deleted one anew for a while, as its services write on: a teardown looks once more."""
     rights: ClassVar[tuple[Right, ...]] = ()
     """The IAM actions that its methods need."""
 
@@ -266,6 +268,10 @@ class Resource:
 
     def leaves(self, live: Live[Any]) -> str:
         """What its deletion leaves behind on purpose, in a sentence; empty for nothing."""
+        return ""
+
+    def traces(self, live: Live[Any]) -> str:
+        """What AWS keeps of it in a place that others share, in a sentence; empty for nothing."""
         return ""
 
     def billable(self, around: Around) -> Iterable[Use]:

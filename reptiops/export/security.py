@@ -35,7 +35,8 @@ FORMS.without(
 
 
 @FORMS.form(logs.LogGroup, "AWS::Logs::LogGroup", arn="Arn")
-def log_group(want: logs.LogGroup, to: Writer) -> Properties:
+@FORMS.form(logs.ServiceLogGroup, "AWS::Logs::LogGroup", arn="Arn")
+def log_group(want: logs.LogsResource, to: Writer) -> Properties:
     return {"LogGroupName": want.name, "RetentionInDays": want.retention_days or None}
 
 

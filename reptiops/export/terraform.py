@@ -206,6 +206,7 @@ TAKEN: Mapping[type[Resource], Take] = {
     iam.Role: _role,
     iam.ServiceLinkedRole: _by_arn("aws_iam_service_linked_role"),
     logs.LogGroup: _by_id("aws_cloudwatch_log_group"),
+    logs.ServiceLogGroup: _by_id("aws_cloudwatch_log_group"),
     rds.Instance: _by_id("aws_db_instance"),
     rds.ParameterGroup: _by_id("aws_db_parameter_group"),
     rds.SubnetGroup: _by_id("aws_db_subnet_group"),

@@ -1,4 +1,4 @@
-"""Log groups."""
+"""Log groups: our own, and those that services of AWS write under names that follow from the resource they belong to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 
-from reptiops.aws import Aws
+from botocore.exceptions import ClientError
+
+from reptiops.aws import Aws, code
 from reptiops.engine.resource import REVERSIBLE, Change, Identity, Live, Made, Resource, Risk, Undoing, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
@@ -20,15 +22,30 @@ COMPRESSED = 0.15
 GROUPS = (arn_of("logs", "log-group:{name}"), arn_of("logs", "log-group:{name}:*"))
 
 
+OWN = ("/aws/ecs/containerinsights/", "/aws/rds/instance/")
+"""Below these the next part of a name is a cluster's or an instance's: what is there belongs to that (aws-facts 0.17)."""
+
+
+def insights_group(cluster: str) -> str:
+    """Where Container Insights writes what it measures of a cluster."""
+    return f"/aws/ecs/containerinsights/{cluster}/performance"
+
+
+def export_group(instance: str, log: str) -> str:
+    """Where RDS exports one of an instance's logs to."""
+    return f"/aws/rds/instance/{instance.lower()}/{log}"
+
+
 @dataclass(frozen=True)
-class LogGroup(Resource):
-    """A log group. Without a retention it keeps everything for ever, and is billed for it."""
+class LogsResource(Resource):
+    """What both kinds of log groups share. Without a retention one keeps everything for ever, and is billed for it."""
 
     name: str = fixed()
     retention_days: int = 0
     """0: for ever."""
 
     risk: ClassVar[Risk] = "cost"
+    holds_data: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"OperationAbortedException", "ServiceUnavailableException"})
     rights: ClassVar[tuple[Right, ...]] = (
@@ -38,17 +55,12 @@ class LogGroup(Resource):
         create("logs:CreateLogGroup", "logs:TagResource", on=GROUPS, when=TAGGED),
         *write("logs:PutRetentionPolicy", on=GROUPS),
         update("logs:DeleteRetentionPolicy", on=GROUPS),
-        delete("logs:DeleteLogGroup", on=GROUPS),
+        delete("logs:DescribeLogStreams", "logs:DeleteLogGroup", on=GROUPS),
     )
 
     def key(self) -> str:
         """Names are unique in a region."""
         return self.name
-
-    def billable(self, around: Around) -> Iterable[Use]:
-        """What comes in, and what is kept of it, compressed; without a retention after a year."""
-        yield Use("logs.ingest", by="log_gb")
-        yield Use("logs.stored", (self.retention_days or 365) / 30 * COMPRESSED, by="log_gb")
 
     @classmethod
     def undoing(cls, change: Change) -> Undoing:
@@ -62,23 +74,28 @@ class LogGroup(Resource):
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
-        """The wanted groups by name, and those beside them that carry our tags: what is no longer wanted is still ours."""
-        names = {want.name for want in scope.wanted(LogGroup)}
+        """The wanted groups by name, and those beside them that are ours: what is no longer wanted is still ours."""
+        names = {want.name for want in scope.wanted(cls)}
         paths = {name.rpartition("/")[0] for name in names}
         groups = {
             one["arn"].removesuffix(":*"): one
-            for one in aws.logs.pages("describe_log_groups", "logGroups")
+            for one in scope.once("log groups", lambda: aws.logs.pages("describe_log_groups", "logGroups"))
             if one["logGroupName"].rpartition("/")[0] in paths
         }
         read = singly(lambda arn: aws.logs.list_tags_for_resource(resourceArn=arn)["tags"])
-        tags = tags_of(scope, LogGroup, {arn: one["logGroupName"] for arn, one in groups.items()}, read, names)
+        tags = tags_of(scope, cls, {arn: one["logGroupName"] for arn, one in groups.items()}, read, names)
         for arn, one in groups.items():
             address = scope.address(tags.get(arn, {}))
-            if one["logGroupName"] not in names and address is None:
+            if one["logGroupName"] not in names and address is None and not cls._ours(one["logGroupName"]):
                 continue
             has = cls(one["logGroupName"], one.get("retentionInDays", 0))
             created = datetime.fromtimestamp(one["creationTime"] / 1000, UTC)
             yield Live(one["logGroupName"], has, address, out={"arn": arn}, created=created)
+
+    @classmethod
+    def _ours(cls, name: str) -> bool:
+        """Whether one beside a wanted one is ours although nothing but its name says so."""
+        return False
 
     @classmethod
     def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
@@ -88,7 +105,8 @@ class LogGroup(Resource):
     def create(self, aws: Aws, identity: Identity) -> Made:
         """The retention is a second call."""
         aws.logs.create_log_group(logGroupName=self.name, tags=dict(identity.tags))
-        self._retain(aws)
+        if self.retention_days:
+            self._retain(aws)
         return Made(self.name, {"arn": aws.arn("logs", f"log-group:{self.name}")})
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
@@ -104,3 +122,56 @@ class LogGroup(Resource):
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """At once and for ever."""
         aws.logs.delete_log_group(logGroupName=self.name)
+
+    def in_service(self, aws: Aws, live: Live[Any]) -> str:
+        """Once something has written to it."""
+        streams = aws.logs.describe_log_streams(logGroupName=live.id, limit=1)["logStreams"]
+        return "it holds logs" if streams else ""
+
+
+@dataclass(frozen=True)
+class LogGroup(LogsResource):
+    """A log group of our own."""
+
+    def billable(self, around: Around) -> Iterable[Use]:
+        """What comes in, and what is kept of it, compressed; without a retention after a year."""
+        yield Use("logs.ingest", by="log_gb")
+        yield Use("logs.stored", (self.retention_days or 365) / 30 * COMPRESSED, by="log_gb")
+
+
+@dataclass(frozen=True)
+class ServiceLogGroup(LogsResource):
+    """A log group that a service of AWS writes to, under a name that AWS has made up from that of a resource of ours.
+
+    Where it is missing AWS makes it, without tags and for ever: so it is made before who writes to it, and its name alone
+    says whose it is. AWS may write for minutes after that one's end, and then makes it once more (aws-facts 0.17, 8.1).
+    """
+
+    within: ClassVar[bool] = True
+    returns: ClassVar[bool] = True
+    free: ClassVar[bool] = True
+    """What is written to it is counted with who writes it."""
+    rights: ClassVar[tuple[Right, ...]] = (*LogsResource.rights, update("logs:TagResource", on=GROUPS, when=TAGGED))
+
+    @classmethod
+    def _ours(cls, name: str) -> bool:
+        return name.startswith(OWN)
+
+    def create(self, aws: Aws, identity: Identity) -> Made:
+        """AWS may have been first by now: then it gets what it lacks."""
+        try:
+            return super().create(aws, identity)
+        except ClientError as error:
+            if code(error) != "ResourceAlreadyExistsException":
+                raise
+        arn = aws.arn("logs", f"log-group:{self.name}")
+        aws.logs.tag_resource(resourceArn=arn, tags=dict(identity.tags))
+        if self.retention_days:
+            self._retain(aws)
+        return Made(self.name, {"arn": arn})
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """One that AWS has made has no tags either."""
+        super().update(aws, live, changed)
+        if live.address is None and live.identity is not None:
+            aws.logs.tag_resource(resourceArn=live.out["arn"], tags=dict(live.identity.tags))

@@ -531,6 +531,11 @@ class Instance(RdsResource):
         """The final snapshot stays, and is billed."""
         return f"a final snapshot {self.name}-final-… stays" if self.final_snapshot else ""
 
+    def traces(self, live: Live[Any]) -> str:
+        """Enhanced monitoring writes for all instances into one log group."""
+        kept = "what enhanced monitoring wrote stays for 30 days in RDSOSMetrics, the log group of all databases here"
+        return kept if live.has.monitoring_interval else ""
+
     def protection(self, live: Live[Any]) -> str:
         """Deletion protection."""
         return "deletion protection is on" if live.has.deletion_protection else ""

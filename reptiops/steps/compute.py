@@ -11,7 +11,7 @@ from reptiops.resources import ecs, elbv2
 from reptiops.resources.autoscaling import ScalableTarget, ScalingPolicy, ScheduledAction
 from reptiops.resources.ecr import Repository
 from reptiops.resources.ecs_tasks import Container, HealthCheck, TaskDefinition
-from reptiops.resources.logs import LogGroup
+from reptiops.resources.logs import LogGroup, ServiceLogGroup, insights_group
 from reptiops.resources.route53 import Alias, AliasRecords
 
 HEADERS = "routing.http.response"
@@ -39,7 +39,15 @@ def log_group(env: Environment) -> dict[str, LogGroup]:
     return {service.name: LogGroup(env.log_group(service.name), days) for service in env.services}
 
 
-@step(after=("service_linked_role",))
+@step()
+def insights_log_group(env: Environment) -> ServiceLogGroup | None:
+    """What Container Insights measures; made first, or AWS would make one that keeps everything for ever."""
+    if env.compute.insights == "disabled":
+        return None
+    return ServiceLogGroup(insights_group(env.cluster_name), env.compute.log_retention_days)
+
+
+@step(after=("service_linked_role", "insights_log_group"))
 def cluster(env: Environment) -> ecs.Cluster:
     """Where the services run."""
     return ecs.Cluster(env.cluster_name, env.compute.insights)

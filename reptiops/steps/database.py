@@ -8,6 +8,7 @@ from reptiops.config import Environment
 from reptiops.engine.graph import Result, step
 from reptiops.facts import Facts
 from reptiops.resources import elasticache, rds
+from reptiops.resources.logs import ServiceLogGroup, export_group
 from reptiops.resources.secretsmanager import Secret
 from reptiops.resources.ssm import Parameter
 
@@ -56,7 +57,14 @@ def database_parameter_group(env: Environment) -> rds.ParameterGroup:
     )
 
 
-@step(after=("service_linked_role",))
+@step()
+def database_log_group(env: Environment) -> dict[str, ServiceLogGroup]:
+    """Where RDS exports the logs that it shall; made first, or AWS would make some that keep everything for ever."""
+    days = env.compute.log_retention_days
+    return {log: ServiceLogGroup(export_group(env.prefix, log), days) for log in env.database.log_exports}
+
+
+@step(after=("service_linked_role", "database_log_group"))
 def database(
     env: Environment,
     facts: Facts,

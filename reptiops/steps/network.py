@@ -12,7 +12,7 @@ from reptiops.resources.ec2 import ElasticIp, InternetGateway, NatGateway, Subne
 from reptiops.resources.ec2_access import FlowLog, SecurityGroup, VpcEndpoint
 from reptiops.resources.ec2_routes import RouteTable
 from reptiops.resources.iam import Role
-from reptiops.resources.logs import LogGroup
+from reptiops.resources.logs import ServiceLogGroup
 
 ANYWHERE = "0.0.0.0/0"
 
@@ -142,10 +142,10 @@ def interface_endpoint(
 
 
 @step()
-def flow_log_group(env: Environment) -> LogGroup | None:
+def flow_log_group(env: Environment) -> ServiceLogGroup | None:
     """Where the flow log is kept; made first, or AWS would make one that keeps everything for ever."""
     logs = env.network.flow_logs
-    return LogGroup(env.flow_log_group, logs.retention_days) if logs.enabled else None
+    return ServiceLogGroup(env.flow_log_group, logs.retention_days) if logs.enabled else None
 
 
 @step()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from reptiops.sandbox.rules import Call, Refused, rule
 from reptiops.sandbox.rules.clock import becomes
 from reptiops.sandbox.rules.iam import linked
 from reptiops.sandbox.rules.interfaces import put, take
+from reptiops.sandbox.rules.logs import written
 
 CREATED, DELETED, MODIFIED = 250.0, 300.0, 240.0
 FLIPS = 20.0
@@ -136,21 +137,28 @@ def _creating() -> None:
         group = held.db_subnet_group
         subnets = [s["SubnetIdentifier"] for s in group.subnets][:1] if group else []
         put(call, subnets, call.get("VpcSecurityGroupIds", []), f"RDSNetworkInterface {held.db_instance_identifier}")
-        _log_groups(call, held.db_instance_identifier)
+        _log_groups(call, held, call.get("EnableCloudwatchLogsExports", []))
         if call.world.clock.factor:
             held.status = "creating"
             call.world.clock.later(CREATED, becomes, held, "status", "creating", "available")
 
 
-def _log_groups(call: Call, name: str) -> None:
-    logs = call.backend("logs")
-    wanted = [f"/aws/rds/instance/{name}/{kind}" for kind in call.get("EnableCloudwatchLogsExports", [])]
-    for group in wanted:
-        if group not in logs.groups:
-            logs.create_log_group(group, {})
+def _log_groups(call: Call, held: Any, exports: Iterable[str]) -> None:
+    for log in exports:
+        written(call, f"/aws/rds/instance/{held.db_instance_identifier}/{log}")
+    if getattr(held, "monitoring_interval", None) or call.get("MonitoringInterval"):
+        written(call, "RDSOSMetrics", 30)
 
 
 def _modifying() -> None:
+    @rule("0.17", "rds", "ModifyDBInstance")
+    def logs_make_their_groups(call: Call) -> Iterator[None]:
+        """Exported logs and enhanced monitoring make their log groups where those are missing, without tags, for ever."""
+        yield
+        held = call.backend().databases.get(call.get("DBInstanceIdentifier", ""))
+        if held is not None:
+            _log_groups(call, held, call.get("CloudwatchLogsExportConfiguration", {}).get("EnableLogTypes", []))
+
     @rule("5.2 chg, 1.4", "rds", "ModifyDBInstance")
     def changes_wait(call: Call) -> Iterator[None]:
         """Class, version, zones and storage are pending first, and the status flips late.
