@@ -61,7 +61,7 @@ def cost_of_plan(env: Environment, plan: Plan, prices: Prices | None = None) -> 
 def with_estimate(facts: Facts, env: Environment) -> Facts:
     """The facts with our own estimate, at typical traffic, and a note where it exceeds the budget."""
     typical = round(estimate(env).total.typical, 2)
-    notes = (*facts.notes, *over_budget(env, typical))
+    notes = (*facts.notes, *(f"{one}: `reptiops cost {env.name}` says why" for one in over_budget(env, typical)))
     return replace(facts, estimate=typical, notes=notes)
 
 
@@ -71,8 +71,7 @@ def over_budget(env: Environment, typical: float) -> tuple[str, ...]:
     if not budget.enabled or budget.amount == "estimate" or typical <= float(budget.amount):
         return ()
     return (
-        f"the estimate at typical traffic, ${typical:,.0f} a month, exceeds the budget of ${float(budget.amount):,.0f}: "
-        f"`reptiops cost {env.name}` says why",
+        f"the estimate at typical traffic, ${typical:,.0f} a month, exceeds the budget of ${float(budget.amount):,.0f}",
     )
 
 

@@ -10,6 +10,9 @@ from reptiops.app.site import Refused, Settings, Site, open_site, plan_site, sel
 from reptiops.engine.plan import Plan, Selection
 from reptiops.plandocument import PlanDocument, document, moved
 
+TOLD = 12
+"""How much of what has moved is named; the rest is counted."""
+
 
 class PlanMoved(Refused):
     """AWS or the configuration is no longer as it was when the plan was made."""
@@ -33,7 +36,8 @@ def hold_to(kept: PlanDocument, site: Site, made: Plan, selection: Selection) ->
     """Raise PlanMoved unless this plan is the one that was kept."""
     found = moved(kept, document_of(site, made, selection))
     if found:
-        lines = "\n".join(f"  {line}" for line in found)
+        more = [f"and {len(found) - TOLD} more"] if len(found) > TOLD else []
+        lines = "\n".join(f"  {line}" for line in (*found[:TOLD], *more))
         raise PlanMoved(
             f"The plan of {kept.made} no longer holds:\n{lines}\nNothing was changed. Plan again, read it, and keep it."
         )

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from reptiops.cli.lines import tell
 from reptiops.errors import ConfigurationError, ReptiopsError
 from reptiops.redact import redacted
 
@@ -79,6 +80,17 @@ class Lazy(click.Group):
                 with formatter.section(title):
                     formatter.write_dl(rows)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command; with the name of the one that was probably meant."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            ctx.fail(f"there is no command {args[0]!r}{f'; did you mean {close[0]}?' if close else ''}")
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Import one command."""
         if name not in COMMANDS:
@@ -129,16 +141,23 @@ def main() -> None:
         click.echo("Nothing was changed.", err=True)
         code = 130
     except click.ClickException as error:
-        error.show()
+        _mistyped(error)
         code = 2
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         code = 130
     except Exception as error:
         _trace()
-        click.echo(redacted(_explained(error)), err=True)
+        tell(redacted(_explained(error)), err=True)
         code = error.exit_code if isinstance(error, ReptiopsError) else 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _mistyped(error: click.ClickException) -> None:
+    """What is wrong with the command line: in one sentence, with the line to type for help."""
+    tell(f"error: {error.format_message()}", err=True)
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        tell(f"  see {error.ctx.command_path} --help", err=True)
 
 
 def _trace() -> None:

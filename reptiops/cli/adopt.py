@@ -20,7 +20,9 @@ from reptiops.report import adoption
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @shared
 def adopt(env: str, address: str | None, id: str | None, everything: bool, yes: bool, **given: Any) -> None:
-    """Take over what exists already: tag and record it, and change nothing of it.
+    """Take over what exists already: tag and record it.
+
+    Nothing else of it is changed.
 
     Without ADDRESS and ID, list what was found for the addresses of ENV that are not there.
     """

@@ -89,7 +89,10 @@ def provision(
 @click.option("--allow-protected", is_flag=True, help="Allow the teardown of a protected environment.")
 @shared
 def teardown(env: str | None, yes: bool, allow_protected: bool, playbook: str = "teardown", **given: Any) -> None:
-    """Remove everything of ENV; without ENV, of the only environment that has state."""
+    """Remove everything of ENV.
+
+    Without ENV: of the only environment that has state.
+    """
     refuse_to_ask(given, yes)
     env = env or _only(given)
     console = console_of(given)
@@ -144,7 +147,7 @@ def teardown(env: str | None, yes: bool, allow_protected: bool, playbook: str = 
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @shared
 def rollback(env: str, yes: bool, **given: Any) -> None:
-    """Undo runs of ENV that did not end: killed, or failed and kept."""
+    """Undo runs of ENV that were killed, or failed and were kept."""
     refuse_to_ask(given, yes)
     console = console_of(given)
 

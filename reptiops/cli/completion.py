@@ -98,7 +98,10 @@ def completing(command: click.Command) -> None:
 @click.command()
 @click.argument("shell", type=click.Choice(list(PLACES)))
 def completion(shell: str) -> None:
-    """Print the completion script for SHELL: commands, options, environments, playbooks, addresses."""
+    """Print the completion script for SHELL.
+
+    It completes commands, options, environments, playbooks and addresses.
+    """
     from reptiops.cli import cli
 
     found = get_completion_class(shell)

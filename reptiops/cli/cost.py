@@ -36,7 +36,10 @@ def cost(
     refresh_prices: Path | None,
     **given: Any,
 ) -> None:
-    """Show what ENV costs in a month, as it is configured, with the guide's figures beside it."""
+    """Show what ENV costs in a month, as it is configured.
+
+    The guide's figures stand beside it, with the reason for each difference. Calls no AWS, unless asked to.
+    """
     console = console_of(given)
     if refresh_prices is not None:
         done = app.refresh_prices(env, refresh_prices, prices=prices, **site_settings(given))

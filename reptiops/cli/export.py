@@ -14,7 +14,7 @@ from reptiops.cli.options import console_of, printable, shared, show_json, site_
 
 @click.group()
 def export() -> None:
-    """Write the environment for other tools: CloudFormation, Terraform."""
+    """Write ENV for other tools: CloudFormation, Terraform."""
 
 
 @export.command("cloudformation")
@@ -26,7 +26,10 @@ def export() -> None:
 @click.option("--debug", is_flag=True, hidden=True)
 @printable
 def cloudformation(env: str, folder: Path | None, config_dir: Path | None, as_json: bool) -> None:
-    """Write ENV as CloudFormation templates with parameters and a script that deploys them. Calls no AWS."""
+    """Write ENV as CloudFormation templates.
+
+    With their parameters and a script that deploys them. Calls no AWS.
+    """
     made, files = app.write_templates(env, folder or Path("cloudformation"), config_dir)
     if as_json:
         show_json({"files": [str(file) for file in files], "missing": dict(made.missing)})

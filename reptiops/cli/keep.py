@@ -9,11 +9,13 @@ from typing import Any
 import click
 
 from reptiops import app
+from reptiops.cli.lines import tell
 from reptiops.cli.options import console_of, paged, shared, show_json, site_settings
 from reptiops.cli.signals import choosing, stoppable
 from reptiops.engine.drift import Finding
 from reptiops.engine.lock import Locked
 from reptiops.report import findings, terminal
+from reptiops.report.plans import say
 
 
 @click.command()
@@ -21,7 +23,10 @@ from reptiops.report import findings, terminal
 @click.option("--who", is_flag=True, help="Ask CloudTrail who did it.")
 @shared
 def drift(env: str, who: bool = False, playbook: str | None = None, **given: Any) -> None:
-    """Show what in AWS differs from what was last applied to ENV. Reads only; exits 3 when something does."""
+    """Show what in AWS is not as it was last applied to ENV.
+
+    Reads only; exits 3 when something does.
+    """
     with _counting_failure(env, playbook, given):
         found = app.drift(env, playbook=playbook or "drift", **site_settings(given))
     deeds = app.who(env, found.findings, **site_settings(given)) if who else {}
@@ -29,7 +34,7 @@ def drift(env: str, who: bool = False, playbook: str | None = None, **given: Any
         show_json(findings.drift(found, deeds))
     else:
         with paged() as console:
-            findings.show_drift(console, found, deeds)
+            findings.show_drift(console, found, deeds, env)
     if playbook is not None:
         app.notify(env, playbook, found.findings, **site_settings(given))
     if found.findings:
@@ -50,11 +55,14 @@ def reconcile(
     playbook: str | None = None,
     **given: Any,
 ) -> None:
-    """Make ENV what was last applied, within what the playbook `reconcile` allows. Exits 3 when something was left."""
+    """Put ENV back to what was last applied.
+
+    Within what the playbook `reconcile` allows. Exits 3 when something was left.
+    """
     console = console_of(given)
 
     def ask(one: Finding) -> bool:
-        console.print(findings.line(one), highlight=False, soft_wrap=True)
+        say(console, findings.line(one), hang=4)
         return click.confirm("Mend it?", default=False, err=given["as_json"])
 
     answering = console.is_terminal and not given["as_json"] and not given["quiet"]
@@ -116,15 +124,18 @@ def _count(count: Callable[..., None], env: str, playbook: str | None, given: di
 @click.argument("address")
 @shared
 def accept(env: str, address: str, **given: Any) -> None:
-    """Make what was changed by hand at ADDRESS the wanted value: writes an override into ENV's configuration file."""
+    """Keep what was changed by hand at ADDRESS.
+
+    It becomes the wanted value: an override is written into ENV's configuration file.
+    """
     file, accepted = app.accept(env, address, **site_settings(given))
     if given["as_json"]:
         show_json({"file": str(file), "accepted": [findings.finding(one) for one in accepted]})
         return
     console = console_of(given)
     for one in accepted:
-        console.print(f"accepted  {findings.line(one)}", highlight=False, soft_wrap=True)
-    console.print(f"{file}: overrides written. Commit it.", highlight=False, markup=False)
+        say(console, f"accepted  {findings.line(one)}", hang=4)
+    tell(f"{file}: overrides written. Commit it.")
 
 
 def office_hours(operation: str, env: str, playbook: str, given: dict[str, Any]) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from reptiops.cli.lines import tell
+
 
 @click.command()
 @click.argument("env")
@@ -37,12 +39,16 @@ def validate(env: str, config_dir: Path | None, debug: bool) -> None:
 )
 @click.option("--debug", is_flag=True, hidden=True)
 def graph(env: str | None, form: str, config_dir: Path | None, debug: bool) -> None:
-    """Show the steps and what each of them needs; with ENV, those that make something there. Calls no AWS."""
+    """Show the steps and what each of them needs.
+
+    With ENV, only those that make something there. Calls no AWS.
+    """
     from reptiops import app
     from reptiops.report import graphs
 
     steps, counts = app.steps_of(env, config_dir)
-    click.echo(graphs.draw(steps, form, counts))
+    text = graphs.draw(steps, form, counts)
+    tell(text) if form == "text" else click.echo(text)
 
 
 @click.command()

@@ -17,7 +17,7 @@ DEBUG = click.option("--debug", is_flag=True, hidden=True)
 
 @click.group()
 def playbook() -> None:
-    """Playbooks: list, show, check them, and their JSON Schema for editors."""
+    """List, show and check playbooks; their JSON Schema."""
 
 
 @playbook.command("list")
@@ -75,7 +75,10 @@ def schema(debug: bool) -> None:
 @click.option("--max-changes", type=click.IntRange(min=0), help="Move the brake of a reconcile.")
 @shared
 def run(name: str, env: str, yes: bool, max_changes: int | None, playbook_dir: Path | None, **given: Any) -> None:
-    """Run PLAYBOOK on ENV; `provision`, `drift` and the others are short for this."""
+    """Run PLAYBOOK on ENV.
+
+    `provision`, `drift` and the others are short for this.
+    """
     from reptiops.cli import change, keep
     from reptiops.playbook import load_playbook
 

@@ -88,7 +88,7 @@ def outputs(env: str, **given: Any) -> None:
 @click.argument("env")
 @shared
 def history(env: str, **given: Any) -> None:
-    """Show the runs of ENV, newest first: what each did, and whether it ended."""
+    """Show the runs of ENV, newest first, and how each ended."""
     found = app.history(env, **site_settings(given))
     if given["as_json"]:
         show_json([runs.run(one) for one in found])
@@ -102,7 +102,7 @@ def history(env: str, **given: Any) -> None:
 @click.argument("run", default="last")
 @shared
 def explain(env: str, run: str, **given: Any) -> None:
-    """Show one run of ENV in full: who and when, what was done, what failed and why, what was undone.
+    """Show one run of ENV in full: what it did, what failed, why.
 
     RUN is an id from `history`, or how it begins; without one it is the last.
     """

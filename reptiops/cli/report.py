@@ -16,7 +16,10 @@ from reptiops.cli.options import console_of, shared, show_json, site_settings
 @click.option("-o", "--to", "file", type=click.Path(path_type=Path), help="The file; default: ENV.html.")
 @shared
 def report(env: str, file: Path | None, **given: Any) -> None:
-    """Write what ENV is, how it is and what it costs into one HTML file. Reads only; the file needs no network."""
+    """Write all there is to see of ENV into one HTML file.
+
+    What it is, how it is, what it costs. Reads only; the file needs no network.
+    """
     from reptiops.report.page import page
 
     found = app.overview(env, **site_settings(given))

@@ -37,7 +37,9 @@ from reptiops.report.plans import say
     "--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR", help="Where <env>.yaml is."
 )
 def policy(env: str, task: app.Task, output: Path | None, **given: Any) -> None:
-    """Print the IAM policies with the least that reptiops needs for ENV. Calls no AWS.
+    """Print the IAM policies that reptiops needs for ENV.
+
+    They hold the least that does. Calls no AWS.
 
     A list, because one managed policy takes 6,144 characters: attach all of them to one role.
     """
@@ -59,7 +61,10 @@ def policy(env: str, task: app.Task, output: Path | None, **given: Any) -> None:
 @selectable
 @shared
 def preflight(env: str, simulate: bool, phases: tuple[str, ...], only: tuple[str, ...], **given: Any) -> None:
-    """Show what would stop a provision of ENV: quotas, versions, names, rights. Reads only; exits 4 on an error."""
+    """Show what would stop a provision of ENV.
+
+    Quotas, versions, names, rights. Reads only; exits 4 on an error.
+    """
     made, notes = app.preflight(env, phases=phases, only=only, rights=simulate, **site_settings(given))
     if given["as_json"]:
         show_json([vars(note) for note in notes])

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-from reptiops.cli.options import printable, show_json
+from reptiops.cli.lines import tell
+from reptiops.cli.options import paged, printable, show_json
 from reptiops.sandbox import control
 from reptiops.sandbox import rules as enforcement
 from reptiops.sandbox.rules import QUOTAS
@@ -18,16 +19,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 @click.group()
 @click.option("--debug", is_flag=True, hidden=True)
 def sandbox(debug: bool) -> None:
-    """An AWS for people without an account: an emulator on this machine. Nothing in it is real."""
+    """An AWS for people without an account.
+
+    An emulator on this machine. Nothing in it is real.
+    """
 
 
 def _show(status: Any, as_json: bool) -> None:
     if as_json:
         show_json(status.as_json())
     elif status.running:
-        click.echo(
-            f"sandbox running at {status.endpoint} (process {status.pid}, account {status.account}; not real AWS)"
-        )
+        tell(f"sandbox running at {status.endpoint} (process {status.pid}; no real AWS)")
     else:
         click.echo("sandbox not running; `reptiops sandbox start` starts one")
 
@@ -91,12 +93,21 @@ def reset(as_json: bool, lenient: bool, clock: float | None, quotas: tuple[tuple
 @sandbox.command()
 @printable
 def rules(as_json: bool) -> None:
-    """What the sandbox enforces as AWS does, and which line of docs/aws-notes.md says so."""
+    """What the sandbox enforces as AWS does.
+
+    Each with the line of docs/aws-notes.md that says so.
+    """
     declared = enforcement.declared()
     if as_json:
         show_json({"rules": [one.as_json() for one in declared], "quotas": dict(QUOTAS)})
         return
-    width = max(len(one.name) for one in declared)
-    for one in declared:
-        click.echo(f"{one.name:<{width}}  {one.fact:<18}  {one.about}")
-    click.echo(f"{len(declared)} rules; quotas: {', '.join(f'{name}={number}' for name, number in QUOTAS.items())}")
+    from reptiops.report.plans import say
+
+    with paged() as console:
+        for one in declared:
+            say(console, f"[bold]{one.name}[/]  [dim]{one.fact}[/]")
+            say(console, one.about, 4)
+        say(
+            console,
+            f"{len(declared)} rules; quotas: {', '.join(f'{name}={number}' for name, number in QUOTAS.items())}",
+        )

@@ -40,7 +40,7 @@ def schedule() -> None:
 @click.option("--profile", envvar="AWS_PROFILE", help="The AWS profile of the job; default: <project>-<env>.")
 @click.option("--debug", is_flag=True, hidden=True)
 def show(env: str, form: str | None, every: str | None, debug: bool, **where: Any) -> None:
-    """Print definitions of a scheduled job for ENV, to be used as they are.
+    """Print a scheduled job for ENV, to be used as it is.
 
     A job has neither your shell nor your directory: what it needs of them is in the definition.
     """
@@ -99,7 +99,10 @@ def _place(
 @click.option("--image", help="The tool's image (see Dockerfile); default: as the configuration says.")
 @shared
 def install(env: str, every: str | None, image: str | None, **given: Any) -> None:
-    """Switch ENV's `schedule` section on, and make the job: EventBridge Scheduler starts a Fargate task."""
+    """Switch ENV's `schedule` section on, and make the job.
+
+    EventBridge Scheduler starts a Fargate task.
+    """
     _switch(env, "installed", {"every": every, "image": image}, given)
 
 
@@ -107,7 +110,7 @@ def install(env: str, every: str | None, image: str | None, **given: Any) -> Non
 @click.argument("env")
 @shared
 def uninstall(env: str, **given: Any) -> None:
-    """Switch ENV's `schedule` section off, and remove the job."""
+    """Switch ENV's `schedule` section off, remove the job."""
     _switch(env, "removed", {}, given)
 
 

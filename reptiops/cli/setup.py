@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reptiops.cli.lines import tell
 from reptiops.cli.options import printable, show_json
 
 if TYPE_CHECKING:
@@ -30,7 +31,10 @@ DEBUG = click.option("--debug", is_flag=True, hidden=True)
 @click.option("--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR", help="Default: ./config.")
 @DEBUG
 def init(name: str, yes: bool, force: bool, config_dir: Path | None, debug: bool, **given: Any) -> None:
-    """Write a commented configuration for a new environment ENV, asking the few questions that matter."""
+    """Write a commented configuration for a new environment.
+
+    Asks the few questions that matter.
+    """
     from reptiops.starter import Answers, free_cidr, starter
 
     file = (config_dir or Path("config")) / f"{name}.yaml"
@@ -44,9 +48,9 @@ def init(name: str, yes: bool, force: bool, config_dir: Path | None, debug: bool
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
     option = f" --config-dir {config_dir}" if config_dir and config_dir != Path("config") else ""
-    click.echo(f"{file}: written, no mistakes. Read it, then:")
-    click.echo(f"  reptiops plan {name} --sandbox{option}    try it without an account")
-    click.echo(f"  reptiops plan {name}{option}              what it would make in yours")
+    tell(f"{file}: written, no mistakes. Read it, then:")
+    tell(f"  reptiops plan {name} --sandbox{option}\n      try it without an account")
+    tell(f"  reptiops plan {name}{option}\n      what it would make in yours")
 
 
 def _asked(answers: Answers, given: dict[str, Any]) -> Answers:
@@ -56,10 +60,10 @@ def _asked(answers: Answers, given: dict[str, Any]) -> Answers:
     from reptiops.starter import TEMPLATES
 
     def ask(text: str, key: str, default: str) -> str:
-        return str(given[key] or click.prompt(text, default=default, err=True))
+        return str(given[key] or click.prompt(text, default=default, show_default=bool(default), err=True))
 
     like = given["like"] or click.prompt(
-        "Like which environment: dev (small, one of each) or prod (spare ones, protected)",
+        "Small like dev, or with spares and protected like prod",
         type=click.Choice(TEMPLATES),
         default="dev",
         err=True,
@@ -68,8 +72,10 @@ def _asked(answers: Answers, given: dict[str, Any]) -> Answers:
     region = ask("AWS region", "region", "us-east-1")
     account = ask("AWS account, 12 digits (empty: any that you are signed in to)", "account", "")
     nat = ask("NAT gateways: per_az, 1 (cheaper), or 0 (endpoints instead)", "nat_gateways", "per_az")
-    zone = given["create_zone"] or click.confirm(f"Make the hosted zone of {domain}? No: it is there", err=True)
-    emails = given["emails"] or tuple(click.prompt("E-mail for alarms (empty: none)", default="", err=True).split())
+    zone = given["create_zone"] or click.confirm(f"Make the hosted zone of {domain} (no: it is there)?", err=True)
+    emails = given["emails"] or tuple(
+        click.prompt("E-mail for alarms (empty: none)", default="", show_default=False, err=True).split()
+    )
     return replace(
         answers,
         like=like,
@@ -86,7 +92,10 @@ def _asked(answers: Answers, given: dict[str, Any]) -> Answers:
 @click.argument("what", type=click.Choice(["environment", "playbook", "plan"]))
 @DEBUG
 def schema(what: str, debug: bool) -> None:
-    """Print a JSON Schema: of an environment's or a playbook's file, for editors, or of `plan --json`."""
+    """Print a JSON Schema, for editors and for scripts.
+
+    Of an environment's file, of a playbook's, or of `plan --json`.
+    """
     if what == "environment":
         from reptiops.config import environment_schema
 
@@ -111,7 +120,10 @@ def schema(what: str, debug: bool) -> None:
 @printable
 @DEBUG
 def doctor(config_dir: Path | None, playbook_dir: Path | None, as_json: bool) -> None:
-    """Look whether this installation is sound. Exits 1 when something has to be mended; calls no AWS."""
+    """Look whether this installation is sound.
+
+    Exits 1 when something has to be mended; calls no AWS.
+    """
     from rich.console import Console
     from rich.markup import escape
 
@@ -126,7 +138,7 @@ def doctor(config_dir: Path | None, playbook_dir: Path | None, as_json: bool) ->
         marks = {"good": ("✓", "green"), "note": ("·", "yellow"), "bad": ("✗", "red")}
         for check in found:
             mark, colour = marks[check.verdict]
-            say(console, f"[{colour}]{mark}[/] {check.name:14} {escape(check.what)}")
+            say(console, f"[{colour}]{mark}[/] {check.name:14} {escape(check.what)}", hang=17)
             if check.mend:
                 say(console, f"→ {escape(check.mend)}", 17)
     if any(check.verdict == "bad" for check in found):

@@ -7,38 +7,42 @@ from typing import Any
 import click
 
 from reptiops.app import states
+from reptiops.cli.lines import tell
 from reptiops.cli.options import shared, show_json, site_settings
 
 
 @click.group()
 def state() -> None:
-    """The state of an environment: where it is kept, what it records."""
+    """Where the state of ENV is kept, what it records."""
 
 
 @state.command()
 @click.argument("env")
 @shared
 def init(env: str, **given: Any) -> None:
-    """Make the place where ENV keeps its state: a directory, or a versioned, encrypted, closed S3 bucket."""
+    """Make the place where ENV keeps its state.
+
+    A directory, or a versioned, encrypted, closed S3 bucket.
+    """
     where, done = states.init(env, **site_settings(given))
-    click.echo(f"{where}: {', '.join(done)}")
+    tell(f"{where}: {', '.join(done)}")
 
 
 @state.command()
 @click.argument("env")
 @shared
 def show(env: str, **given: Any) -> None:
-    """Where the state of ENV is, how much it records, and who holds the lock."""
+    """Where the state of ENV is, and who holds the lock."""
     found = states.show(env, **site_settings(given))
     if given["as_json"]:
         show_json({**vars(found), "lease": _public(found.lease)})
         return
-    click.echo(f"kept in    {found.where}")
+    tell(f"kept in    {found.where}")
     click.echo(f"lineage    {found.lineage}, serial {found.serial}")
-    click.echo(f"last run   {found.through or 'none'}")
+    tell(f"last run   {found.through or 'none'}")
     click.echo(f"resources  {found.resources}")
     click.echo(f"versions   {len(found.versions)} earlier ones are kept")
-    click.echo(f"lock       {_held(found.lease)}")
+    tell(f"lock       {_held(found.lease)}")
 
 
 def _public(lease: Any) -> dict[str, Any] | None:
@@ -68,12 +72,15 @@ def listed(env: str, **given: Any) -> None:
 @click.argument("env")
 @shared
 def rebuild(env: str, **given: Any) -> None:
-    """Make the state of ENV anew from AWS alone, after its file was lost or damaged."""
+    """Make the state of ENV anew from AWS alone.
+
+    After its file was lost or damaged.
+    """
     found = states.rebuild(env, **site_settings(given))
     if given["as_json"]:
         show_json([vars(entry) for entry in found])
     else:
-        click.echo(f"{env}: {len(found)} resources found and recorded. Nothing in AWS was changed.")
+        tell(f"{env}: {len(found)} resources found and recorded. Nothing in AWS was changed.")
 
 
 @state.command()
@@ -81,9 +88,12 @@ def rebuild(env: str, **given: Any) -> None:
 @click.argument("address")
 @shared
 def forget(env: str, address: str, **given: Any) -> None:
-    """Take ADDRESS out of the state of ENV. AWS is not touched: what carries our tags is found again."""
+    """Take ADDRESS out of the state of ENV.
+
+    AWS is not touched: what carries our tags is found again.
+    """
     entry = states.forget(env, address, **site_settings(given))
-    click.echo(f"{address} ({entry.id}) is no longer recorded. Nothing in AWS was changed.")
+    tell(f"{address} ({entry.id}) is no longer recorded. Nothing in AWS was changed.")
 
 
 @state.command()
@@ -92,7 +102,9 @@ def forget(env: str, address: str, **given: Any) -> None:
 @click.argument("new_address")
 @shared
 def move(env: str, address: str, new_address: str, **given: Any) -> None:
-    """Give what is recorded at ADDRESS to NEW_ADDRESS, such as after a key of the configuration was renamed.
+    """Give what is recorded at ADDRESS to NEW_ADDRESS.
+
+    Such as after a key of the configuration was renamed.
 
     Only the record and the address tag change.
     """
@@ -100,7 +112,7 @@ def move(env: str, address: str, new_address: str, **given: Any) -> None:
     if given["as_json"]:
         show_json(vars(entry))
     else:
-        click.echo(f"{entry.id} is {new_address} now. Nothing else in AWS was changed.")
+        tell(f"{entry.id} is {new_address} now. Nothing else in AWS was changed.")
 
 
 @click.command()
@@ -108,16 +120,19 @@ def move(env: str, address: str, new_address: str, **given: Any) -> None:
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @shared
 def unlock(env: str, yes: bool, **given: Any) -> None:
-    """Show who holds ENV, and take the lock away from them. That run is then refused its next write."""
+    """Show who holds ENV, and take the lock away from them.
+
+    That run is then refused its next write.
+    """
     lease = states.holder(env, **site_settings(given))
     if lease is None:
         click.echo(f"Nobody holds {env}.")
         return
-    click.echo(f"{env} is held: {_held(lease)}")
+    tell(f"{env} is held: {_held(lease)}")
     if not yes:
         click.confirm("Take the lock away?", default=False, abort=True)
     if states.unlock(env, lease.token, **site_settings(given)):
-        click.echo("Unlocked. See `reptiops status` for what that run may have left in doubt.")
+        tell("Unlocked. See `reptiops status` for what that run may have left in doubt.")
     else:
-        click.echo("Somebody else holds it by now: nothing was done.")
+        tell("Somebody else holds it by now: nothing was done.")
         raise SystemExit(4)

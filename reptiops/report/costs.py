@@ -10,9 +10,11 @@ from rich.markup import escape
 
 from reptiops.app import Cost
 from reptiops.cost import Component, Estimate, Money
-from reptiops.report.plans import show_notes
+from reptiops.report.plans import say, show_notes
 
 SCHEMA = 1
+NAME = 23
+"""Columns of a component's name and its mark."""
 CLOSE = 0.05
 """A figure within this share of the guide's needs no reason."""
 
@@ -96,7 +98,7 @@ def show_cost(console: Console, done: Cost, actual: Mapping[str, Any] | None = N
     """The estimate by component with the guide's figure beside it, then what else is worth knowing."""
     guide = done.guide.monthly.get(done.env.name, {})
     console.print(f"[bold]{done.env.name}[/], US dollars a month\n", highlight=False)
-    console.print(f"{'':20}{'fixed':>9}{'low':>10}{'typical':>10}{'high':>10}{'guide':>9}", highlight=False)
+    console.print(f"{'':{NAME}}{'fixed':>9}{'low':>10}{'typical':>10}{'high':>10}{'guide':>9}", highlight=False)
     ours = done.estimate.components
     for c in ours:
         _row(console, c.name, c.fixed, c.total, guide.get(c.name), c.confidence)
@@ -107,16 +109,17 @@ def show_cost(console: Console, done: Cost, actual: Mapping[str, Any] | None = N
         _row(console, "at most tasks", done.scaled_out.fixed, done.scaled_out.total, None, "")
     console.print()
     for name, reason in reasons(done):
-        console.print(f"  [bold]{name}[/]: {escape(reason)}", highlight=False)
+        say(console, f"[bold]{name}[/]: {escape(reason)}", 2, hang=2)
     _show_variants(console, done)
     _show_year(console, done)
     if actual is not None:
         _show_actual(console, actual)
     uncertain = [c.name for c in ours if c.confidence == "C"]
-    console.print(
-        f"\nList prices of {done.prices.region}, compiled {done.prices.compiled}, on demand and without tax. "
+    console.print()
+    say(
+        console,
+        f"List prices of {done.prices.region}, compiled {done.prices.compiled}, on demand and without tax. "
         "low, typical and high are assumptions about traffic.",
-        highlight=False,
     )
     if uncertain:
         console.print(f"? not confirmed in {', '.join(uncertain)}", highlight=False)
@@ -130,7 +133,7 @@ def _row(
 ) -> None:
     said = f"{guide:,.0f}" if guide is not None else "–"
     mark = " ?" if confidence == "C" else ""
-    line = f"{name + mark:20}{fixed:>9,.2f}{total.low:>10,.2f}{total.typical:>10,.2f}{total.high:>10,.2f}{said:>9}"
+    line = f"{name + mark:{NAME}}{fixed:>9,.2f}{total.low:>10,.2f}{total.typical:>10,.2f}{total.high:>10,.2f}{said:>9}"
     console.print(line, highlight=False, style=style or None)
 
 
@@ -140,10 +143,8 @@ def _show_variants(console: Console, done: Cost) -> None:
     base = done.estimate
     for v in done.variants:
         fixed, typical = v.estimate.fixed - base.fixed, v.estimate.total.typical - base.total.typical
-        console.print(
-            f"  {v.question}: {_signed(fixed)} fixed, {_signed(typical)} typical → {v.estimate.total.typical:,.2f}",
-            highlight=False,
-        )
+        text = f"{_signed(fixed)} fixed, {_signed(typical)} typical → {v.estimate.total.typical:,.2f}"
+        say(console, f"{escape(v.question)}: {text}", 2, hang=2)
 
 
 def _signed(amount: float) -> str:
@@ -155,7 +156,7 @@ def _show_year(console: Console, done: Cost) -> None:
         console.print(f"\nNo first year: {', '.join(done.year_lacks)} is not configured.", highlight=False)
         return
     names = " and ".join(done.guide.year.environments)
-    console.print(f"\n[bold]The first year[/] of {names}, beside the guide's plan", highlight=False)
+    console.print(f"\n[bold]{f'The first year of {names}':49}[/]{'estimate':>12}{'guide':>9}", highlight=False)
     for m in done.year:
         how = f"{m.period.traffic} traffic{', Savings Plan' if m.period.savings_plan else ''}"
         text = f"{m.period.months} months  {m.period.said}"

@@ -14,7 +14,7 @@ from reptiops.app.upkeep import Reconciled
 from reptiops.engine.drift import Drift, Finding
 from reptiops.operations.who import Deed
 from reptiops.report.fields import differences, words
-from reptiops.report.plans import duration
+from reptiops.report.plans import brief, duration, say
 
 SCHEMA = 1
 SHOWN = 3
@@ -67,11 +67,15 @@ def line(one: Finding) -> str:
     """One finding for a person."""
     risk = f"[{COLOURS[one.risk]}]{one.risk}[/]"
     where = f"{escape(one.address)} [dim]{escape(one.id)}[/]"
+    return f"{risk}  {where}  {_what(one)}"
+
+
+def _what(one: Finding) -> str:
     if one.what == "missing":
-        return f"{risk}  {where}  is missing"
+        return "is missing"
     if one.what == "extra":
-        return f"{risk}  {where}  nobody declared this {escape(_in_words(one))}"
-    return f"{risk}  {where}  {escape(_changed(one))}"
+        return f"nobody declared this {escape(_in_words(one))}"
+    return escape(_changed(one))
 
 
 def _changed(one: Finding) -> str:
@@ -106,19 +110,30 @@ def _short(value: Any) -> str:
     return text if len(text) <= 100 else f"{text[:97]}…"
 
 
-def show_drift(console: Console, found: Drift, deeds: Mapping[str, Deed | str] | None = None) -> None:
-    """The findings, what is pending, what is in the middle of a change."""
+def show_drift(console: Console, found: Drift, deeds: Mapping[str, Deed | str] | None = None, env: str = "ENV") -> None:
+    """The findings, what is pending, what is in the middle of a change. In a log a line each; on a terminal what was
+    found at an address stands under it.
+    """
+    before = ""
     for one in found.findings:
-        console.print(line(one), highlight=False, soft_wrap=True)
+        if not console.is_terminal:
+            say(console, line(one))
+        else:
+            if before != (head := f"[bold]{escape(one.address)}[/]  [dim]{escape(brief(one.id))}[/]"):
+                say(console, head)
+            before = head
+            say(console, f"[{COLOURS[one.risk]}]{one.risk}[/]  {_what(one)}", 2, hang=4)
         deed = (deeds or {}).get(one.key)
         if deed is not None:
-            console.print(f"    [dim]{escape(_told(deed))}[/]", highlight=False, soft_wrap=True)
+            say(console, f"[dim]{escape(_told(deed))}[/]", 4)
     _counted(console, found.findings)
+    if found.findings and console.is_terminal:
+        say(console, f"[dim]reptiops reconcile {env} puts it back, reptiops accept {env} ADDRESS keeps it[/]")
     if found.pending:
         fields = counted(len(found.pending), "field")
-        console.print(f"[dim]pending, not drift: {fields} of the configuration that nobody has provisioned yet[/]")
+        say(console, f"[dim]pending, not drift: {fields} of the configuration that nobody has provisioned yet[/]")
     for busy in found.busy:
-        console.print(f"[yellow]in the middle of a change:[/] {escape(busy)}", highlight=False, soft_wrap=True)
+        say(console, f"[yellow]in the middle of a change:[/] {escape(busy)}")
 
 
 def _told(deed: Deed | str) -> str:
@@ -142,11 +157,11 @@ def _counted(console: Console, findings: Iterable[Finding]) -> None:
 def show_reconciled(console: Console, done: Reconciled) -> None:
     """What was mended, what was left and why."""
     for one in done.mended:
-        console.print(f"[green]mended[/]  {line(one)}", highlight=False, soft_wrap=True)
+        say(console, f"[green]mended[/]  {line(one)}", hang=4)
     for address in done.followed:
-        console.print(f"[green]followed[/]  {escape(address)}", highlight=False, soft_wrap=True)
+        say(console, f"[green]followed[/]  {escape(address)}", hang=4)
     for one, why in done.left:
-        console.print(f"[yellow]left[/]  {line(one)}  ({escape(why)})", highlight=False, soft_wrap=True)
+        say(console, f"[yellow]left[/]  {line(one)}  ({escape(why)})", hang=4)
     if done.braked:
-        console.print(f"[red]braked:[/] {escape(done.braked)}", highlight=False, soft_wrap=True)
+        say(console, f"[red]braked:[/] {escape(done.braked)}", hang=4)
     console.print(f"{len(done.mended)} mended, {len(done.left)} left in {duration(done.seconds)}")

@@ -47,13 +47,26 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def say(console: Console, markup: str, indent: int = 0) -> None:
-    """One line. On a terminal it is wrapped under its own beginning; in a log it stays one line, to be searched."""
+def say(console: Console, markup: str, indent: int = 0, hang: int = 0) -> None:
+    """One line. On a terminal it is wrapped under its own beginning, `hang` columns further in; in a log it stays one
+    line, to be searched.
+    """
     text = Text.from_markup(markup)
-    if console.is_terminal:
+    if console.is_terminal and hang and text.cell_len > console.width - indent:
+        first, rest = _parted(text, console.width - indent, console)
+        console.print(Padding(first, (0, 0, 0, indent)), highlight=False, soft_wrap=True)
+        say(console, rest.markup, indent + hang)
+    elif console.is_terminal:
         console.print(Padding(text, (0, 0, 0, indent)), highlight=False)
     else:
         console.print(Text(" " * indent).append(text), highlight=False, soft_wrap=True)
+
+
+def _parted(text: Text, width: int, console: Console) -> tuple[Text, Text]:
+    """What fits on a line, and the rest; a word that is too long for any line goes on the next."""
+    first = text.wrap(console, width)[0]
+    at = len(first.plain.rstrip())
+    return text[:at], text[at:][len(text.plain[at:]) - len(text.plain[at:].lstrip()) :]
 
 
 def show_plan(console: Console, plan: Plan, verbose: bool = False, cost: Difference | None = None) -> None:

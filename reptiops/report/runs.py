@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from reptiops.app import Explained, Run
 from reptiops.app.history import Deed
-from reptiops.report.plans import MARKS, duration
+from reptiops.report.plans import MARKS, duration, say
 
 COLOURS = {"ended": "green", "undone": "yellow", "failed": "red", "did not end": "red"}
 
@@ -44,28 +44,22 @@ def show_history(console: Console, runs: Iterable[Run]) -> None:
         changes = ", ".join(f"{n} {verb}" for verb, n in sorted(one.changes.items())) or "no change"
         ending = f"[{COLOURS[one.ending]}]{one.ending:12}[/]"
         took = duration(one.seconds)
-        console.print(
-            f"{one.id:24} {one.operation:10} {ending} {took:>12}  {changes}  [dim]{escape(one.user)} {one.git}[/]".rstrip(),
-            highlight=False,
-            soft_wrap=True,
-        )
+        text = f"{one.id:24} {one.operation:10} {ending} {took:>12}  {changes}  [dim]{escape(one.user)} {one.git}[/]"
+        say(console, text.rstrip(), hang=4)
         for failure in one.failures:
-            console.print(f"    [red]failed[/] {escape(failure)}", highlight=False, soft_wrap=True)
+            say(console, f"[red]failed[/] {escape(failure)}", 4)
 
 
 def show_explained(console: Console, found: Explained) -> None:
     """Who, when, what was done, what failed and why, what was undone, and what can be done now."""
 
-    def say(text: str) -> None:
-        console.print(text, highlight=False, soft_wrap=True)
-
     one = found.run
-    say(f"[bold]{one.operation}[/] {one.id}: [{COLOURS[one.ending]}]{one.ending}[/]")
-    say(f"  by       {escape(one.who or 'somebody')}, {escape(one.user)}")
-    say(f"  began    {one.at}, took {duration(one.seconds)}")
-    say(f"  with     reptiops {one.version}{f', commit {one.git}' if one.git else ''}")
+    say(console, f"[bold]{one.operation}[/] {one.id}: [{COLOURS[one.ending]}]{one.ending}[/]")
+    say(console, f"  by       {escape(one.who or 'somebody')}, {escape(one.user)}")
+    say(console, f"  began    {one.at}, took {duration(one.seconds)}")
+    say(console, f"  with     reptiops {one.version}{f', commit {one.git}' if one.git else ''}")
     if found.undone_by:
-        say(f"  undone   by the run {found.undone_by}")
+        say(console, f"  undone   by the run {found.undone_by}")
     for title, deeds in (
         ("Done", found.done),
         ("Failed", found.failed),
@@ -73,23 +67,23 @@ def show_explained(console: Console, found: Explained) -> None:
         ("Undone", found.undone),
     ):
         if deeds:
-            say(f"[bold]{title}[/]")
+            say(console, f"[bold]{title}[/]")
         for deed in deeds:
             _show_deed(console, deed)
     if one.why:
-        say(f"[bold]Why it stopped[/]\n  {escape(one.why)}")
+        say(console, f"[bold]Why it stopped[/]\n  {escape(one.why)}")
     if found.ways_out:
-        say("[bold]Two ways out[/]")
+        say(console, "[bold]Two ways out[/]")
         for way in found.ways_out:
-            say(f"  {way}")
+            say(console, f"  {way}")
 
 
 def _show_deed(console: Console, deed: Deed) -> None:
     fields = f" ({', '.join(deed.fields)})" if deed.fields else ""
     parts = [deed.verb + escape(fields), escape(deed.id), duration(deed.seconds) if deed.seconds >= 0.1 else ""]
     line = f"  {MARKS.get(deed.verb, '·')} {escape(deed.address)}  {'  '.join(p for p in parts if p)}"
-    console.print(line, highlight=False, soft_wrap=True)
+    say(console, line, hang=6)
     if deed.why:
-        console.print(f"      {escape(deed.why)}", highlight=False, soft_wrap=True)
+        say(console, escape(deed.why), 6)
     if deed.requests:
-        console.print(f"      [dim]{escape(', '.join(deed.requests))}[/]", highlight=False, soft_wrap=True)
+        say(console, f"[dim]{escape(', '.join(deed.requests))}[/]", 6)

@@ -1,0 +1,35 @@
+"""Text for a person on a terminal that may be narrow: long lines go on under their own beginning.
+
+In a pipe, a file or a CI log every line stays one line, so that it can be searched.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+
+import click
+
+HANG = 2
+"""Columns by which what does not fit is indented further than its beginning."""
+
+
+def tell(text: str, *, err: bool = False, hang: int = HANG) -> None:
+    """Print lines of text as they fit. `hang`: where their continuation begins, counted from their own indent."""
+    stream = sys.stderr if err else sys.stdout
+    click.echo(fitted(text, shutil.get_terminal_size().columns, hang) if stream.isatty() else text, err=err)
+
+
+def fitted(text: str, width: int, hang: int = HANG) -> str:
+    """The same lines, none wider than `width` columns unless one word is; nothing is cut."""
+    return "\n".join(part for line in text.splitlines() for part in _folded(line, width, hang))
+
+
+def _folded(line: str, width: int, hang: int) -> list[str]:
+    if len(line) <= width:
+        return [line]
+    indent = line[: len(line) - len(line.lstrip())]
+    return textwrap.wrap(
+        line, max(width, 20), subsequent_indent=indent + " " * hang, break_long_words=False, break_on_hyphens=False
+    )
