@@ -19,7 +19,7 @@ lint: $(BIN)/.installed
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not proof and not browser"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not proof and not browser"
 
 # The report in headless Chromium (Debian: apt-get install chromium); skips without it.
 report-check: $(BIN)/.installed

@@ -17,11 +17,14 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 import boto3
+import botocore.session
 import pytest
+from botocore.loaders import Loader, create_loader
 from moto import mock_aws
 
 from reptiops import app
@@ -78,9 +81,23 @@ def mocked_aws(
     """
     gaps.apply()
     with rules.enforced(clock, quotas) if strict else nullcontext(), mock_aws():
-        session = boto3.Session("testing", "testing", "testing", region_name=REGION)
+        session = boto3.Session("testing", "testing", "testing", region_name=REGION, botocore_session=_botocore())
         session.client("route53").create_hosted_zone(Name=f"{domain}.", CallerReference="testing")
         yield session
+
+
+@cache
+def _models() -> Loader:
+    return create_loader()
+
+
+def _botocore() -> botocore.session.Session:
+    """A session that reads no description of a service that an earlier one has read: EC2's alone is megabytes."""
+    session = botocore.session.Session()
+    session.register_component("data_loader", _models())
+    # Each boto3 session appends the directory of its own data to the loader.
+    _models().search_paths[:] = dict.fromkeys(_models().search_paths)
+    return session
 
 
 def provision(

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import secrets
@@ -36,6 +37,9 @@ def main() -> None:
     from reptiops.sandbox import gaps, rules
 
     gaps.apply()
+    gc.set_threshold(
+        100_000, 20, 20
+    )  # moto's descriptions of services stay; to go through them again and again is a third
     strictness = ExitStack()  # held as long as the server runs
     if not given.lenient:
         quotas = {name: int(number) for name, _, number in (one.partition("=") for one in given.quota)}

@@ -1,0 +1,35 @@
+"""How the suite runs: with little garbage collection, the longest files first, and no test that fails by the clock."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+from hypothesis import settings
+
+# boto3's models and moto's worlds are a million objects that live as long as a test. Python's collector, left to
+# itself, goes through all of them again and again: a third of the suite's time.
+gc.set_threshold(500_000, 20, 20)
+
+settings.register_profile("suite", deadline=None)  # a loaded machine is no mistake in the code
+settings.load_profile("suite")
+
+LONGEST = (
+    "test_lifecycle.py",
+    "test_drift.py",
+    "test_crashes.py",
+    "test_failures.py",
+    "test_recovery.py",
+    "test_contract.py",
+    "test_keeping.py",
+    "test_states.py",
+    "test_aws_truth.py",
+    "test_any_order.py",
+    "test_environment.py",
+)
+"""Files that take long, the longest first: begun last, one of them would keep one worker busy and the other waiting."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; xdist hands files out in this order."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
