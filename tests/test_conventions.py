@@ -15,6 +15,7 @@ import yaml
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
 
+from reptiops import app
 from reptiops.cli import cli
 from reptiops.cli.completion import PLACES, VARIABLE
 from reptiops.cli.examples import EXAMPLES
@@ -103,6 +104,24 @@ def test_what_the_state_records_completes_without_reading_the_configuration(tmp_
     words = ["state", "forget", "--state-dir", str(tmp_path), "dev"]
     found = ShellComplete(cli, {}, "reptiops", VARIABLE).get_completions(words, "network/o")
     assert [one.value for one in found] == ["network/old"]
+
+
+def test_runs_complete_with_and_without_their_environment(tmp_path: Path) -> None:
+    for name, run_id in (("dev", "20260102T000000.000000"), ("prod", "20260101T000000.000000")):
+        (tmp_path / name / "journal").mkdir(parents=True)
+        (tmp_path / name / "journal" / f"{run_id}.jsonl").write_text("")
+    shell = ShellComplete(cli, {}, "reptiops", VARIABLE)
+    alone = shell.get_completions(["explain", "--state-dir", str(tmp_path)], "2")
+    assert [one.value for one in alone] == ["20260102T000000.000000", "20260101T000000.000000"]
+    named = shell.get_completions(["explain", "--state-dir", str(tmp_path), "dev"], "")
+    assert [one.value for one in named] == ["20260102T000000.000000"]
+
+
+def test_a_run_alone_finds_its_environment(tmp_path: Path) -> None:
+    with pytest.raises(app.Refused, match="2026: no environment has a run of that name"):
+        run("explain", "2026", "--state-dir", str(tmp_path))
+    with pytest.raises(click.UsageError, match="2026 is a run"):
+        CliRunner().invoke(cli, ["explain", "2026", "2027"], standalone_mode=False, catch_exceptions=False)
 
 
 def test_json_and_yaml_say_the_same() -> None:

@@ -14,11 +14,17 @@ from botocore.exceptions import ClientError
 
 from reptiops import app
 from reptiops.aws import is_read
+from reptiops.errors import ReptiopsError
 from reptiops.testing import REGION, mocked_aws, provision
+from tests.enumeration import enumerate_points
+from tests.forks import in_fork
 from tests.inventory import inventory
+from tests.scenarios import SCENARIOS, Undisturbed, begun, compared, prepared, unconverged, undisturbed
 from tests.test_failures import SEED
 
 PHASES = ("network", "security")
+OPTIONAL = frozenset[str]()
+"""Reads that a run can do without, for it only warns or explains by them."""
 
 
 class Gate:
@@ -84,12 +90,54 @@ def test_a_denied_read_is_not_taken_for_missing(world: Path) -> None:
         _denied(operation, world)
 
 
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with prepared(tmp_path_factory.mktemp("denied")) as place:
+        yield place
+
+
 @pytest.mark.proof
-def test_any_denied_read(world: Path) -> None:
-    reads = _reads(world)
-    for operation in reads:
-        _denied(operation, world)
-    print(f"{len(reads)} reads denied, none taken for missing")
+@pytest.mark.parametrize("name", ["provision", "update", "reconcile", "teardown"])
+def test_any_denied_read(name: str, root: Path) -> None:
+    """Whatever a run reads, denied from its beginning: it ends before it writes, or leaves what the ways out settle."""
+    quiet = undisturbed(name, root)
+    enumerated = enumerate_points(
+        f"reads-denied-{name}", _reads_of(name, root), lambda read: _without(read, name, root, quiet)
+    )
+    assert not enumerated.wrong
+
+
+def _reads_of(name: str, root: Path) -> list[str]:
+    def work() -> list[str]:
+        with begun(name, root) as place:
+            watched = _fresh()
+            gate = Gate(watched)
+            SCENARIOS[name].command(place, session=watched)
+            return sorted(gate.reads)
+
+    return list(in_fork(work))
+
+
+def _without(read: str, name: str, root: Path, quiet: Undisturbed) -> list[str]:
+    scenario = SCENARIOS[name]
+    with begun(name, root) as place:
+        broken = _fresh()
+        gate = Gate(broken, denied=read)
+        told = ""
+        try:
+            scenario.command(place, session=broken)
+        except (ReptiopsError, ClientError) as error:
+            told = str(error)
+        if not told:
+            print(f"{name} does without {read}", flush=True)
+            wrong = [] if read in OPTIONAL else [f"it went on without {read}"]
+            return wrong + compared(quiet.after) + unconverged(name, place)
+        wrong = [] if read.split(":")[1] in told else [f"it is not said: {told[:300]}"]
+        if not gate.writes:
+            return wrong + compared(quiet.before)
+        print(f"{name} wrote {len(gate.writes)} times before {read} was denied", flush=True)
+        scenario.command(place)
+        return wrong + compared(quiet.after) + unconverged(name, place)
 
 
 def test_expired_credentials_end_a_run_in_order(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from reptiops.engine.backend import LocalBackend
 from reptiops.engine.calls import Work
 from reptiops.engine.events import silent
 from reptiops.engine.graph import Graph, GraphError, Result, Step, step
-from reptiops.engine.plan import Matcher, Plan, make, wanted
+from reptiops.engine.plan import Matcher, Plan, PlanError, make, wanted
 from reptiops.engine.recover import Unfinished
 from reptiops.engine.remove import Doomed, Remove
 from reptiops.engine.resource import Identity, Live, Resource, fixed
@@ -110,6 +110,14 @@ class Run:
 
 
 ENV = {"first": "1", "second": "b c"}
+
+
+def test_two_addresses_of_one_name_are_refused(aws: Aws, tmp_path: Path) -> None:
+    Run(aws, tmp_path, ENV).apply.run()
+    with pytest.raises(
+        PlanError, match=r"network/first and network/second/first have one name and are both /notes/first"
+    ):
+        Run(aws, tmp_path / "again", {"first": "1", "second": "first"})
 
 
 def test_provision_then_nothing_to_do(aws: Aws, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """A permanent failure at a write: rolled back, the world as before, the state empty, exit code 1.
 
 `make test` takes a few writes of each environment, other ones each run (the seed is printed; set REPTIOPS_SEED to
-repeat one). `make proof` takes every write; it goes on where it stopped, and REPTIOPS_SHARD=1/4 takes a part.
+repeat one). `make proof` takes every write, see tests/enumeration.py.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from reptiops import app
 from reptiops.engine.backend import LocalBackend
 from reptiops.engine.state import Records
 from reptiops.testing import mocked_aws, provision
+from tests.enumeration import enumerate_points, spread
 from tests.faults import Faults, Point
 from tests.inventory import inventory
 
@@ -59,15 +60,10 @@ def test_a_failure_at_some_writes_is_rolled_back(environment: str, tmp_path: Pat
 @pytest.mark.proof
 @pytest.mark.parametrize("environment", ["dev", "prod"])
 def test_a_failure_at_every_write_is_rolled_back(environment: str, tmp_path: Path) -> None:
-    shard, shards = (int(n) for n in os.environ.get("REPTIOPS_SHARD", "1/1").split("/"))
-    done = Path(os.environ.get("REPTIOPS_PROOF_DIR", ".proof")) / f"failures-{environment}.txt"
-    done.parent.mkdir(parents=True, exist_ok=True)
-    seen = set(done.read_text().splitlines()) if done.exists() else set()
-    points = _points(environment, tmp_path / "clean")
-    for number, point in enumerate(points):
-        name = f"{point[0]} {point[1]}"
-        if number % shards == shard - 1 and name not in seen:
-            _trial(environment, point, tmp_path / str(number))
-            with done.open("a") as file:
-                file.write(f"{name}\n")
-    print(f"{environment}: {len(points)} writes, each failed once")
+    points = {f"{name} {n}": (name, n) for name, n in _points(environment, tmp_path / "clean")}
+
+    def trial(point: str) -> list[str]:
+        _trial(environment, points[point], tmp_path / point.replace(":", "-").replace(" ", "-"))
+        return []
+
+    assert not enumerate_points(f"failures-{environment}", spread(points), trial).wrong

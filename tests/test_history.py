@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from collections.abc import Iterator
 from getpass import getuser
@@ -56,6 +57,12 @@ def test_a_run_tells_who_and_what(where: dict[str, Any]) -> None:
     gone = next(d for d in app.explain("dev", **where).done if d.address == "network/vpc")
     assert [gone.verb, *(r.split()[0] for r in gone.requests)] == ["delete", "DeleteVpc"]
     assert app.explain("dev", run.id[:20], **where).run.id == run.id
+    assert app.environment_of(run.id[:20], **where) == "dev"
+    shutil.copytree(where["state_dir"] / "dev", where["state_dir"] / "prod")
+    with pytest.raises(app.Refused, match=r"dev, prod have runs that begin so.*reptiops history ENV"):
+        app.environment_of(run.id, **where)
+    with pytest.raises(app.Refused, match="no environment has a run"):
+        app.environment_of("1999", **where)
 
 
 def test_a_failed_run_tells_why_and_what_was_undone(where: dict[str, Any]) -> None:

@@ -1,9 +1,14 @@
-"""Lost answers, resets, 500s and throttling at every write and many reads: ridden out, and never a twin."""
+"""Lost answers, resets, 500s and throttling at every call: ridden out, and never a twin.
+
+`make test` disturbs some calls of a first provision and a teardown; `make proof` every call of the whole of dev made and
+removed, and of each scenario over a small environment with every kind, with each kind of trouble.
+"""
 
 from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +16,9 @@ import pytest
 from reptiops import app
 from reptiops.config import environment_file
 from reptiops.testing import mocked_aws, provision
+from tests.enumeration import enumerate_points, spread
 from tests.network import KINDS, Network
-from tests.test_crashes import named
+from tests.scenarios import SCENARIOS, begun, compared, named, prepared, session, unconverged, undisturbed
 from tests.test_failures import SEED
 
 SAMPLED = 0.15
@@ -20,7 +26,7 @@ SAMPLED = 0.15
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Counter[tuple[str, str]]:
+def usual(tmp_path_factory: pytest.TempPathFactory) -> Counter[tuple[str, str]]:
     place = tmp_path_factory.mktemp("quiet")
     with mocked_aws() as session:
         provision(session, place, "dev", config_dir=_config(place / "config"))
@@ -37,7 +43,7 @@ def _config(directory: Path) -> Path:
     ):
         assert old in text
         text = text.replace(old, new, 1)
-    directory.mkdir()
+    directory.mkdir(parents=True)
     (directory / "dev.yaml").write_text(text)
     return directory
 
@@ -59,14 +65,44 @@ def _through(kind: str, writes: float, reads: float, directory: Path, expected: 
         return network.hit.total()
 
 
-def test_some_trouble(tmp_path: Path, undisturbed: Counter[tuple[str, str]]) -> None:
+def test_some_trouble(tmp_path: Path, usual: Counter[tuple[str, str]]) -> None:
     kind = random.Random(SEED).choice(KINDS)
     print(f"REPTIOPS_SEED={SEED}, {kind}")
-    _through(kind, SAMPLED, SAMPLED, tmp_path, undisturbed)
+    _through(kind, SAMPLED, SAMPLED, tmp_path, usual)
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("kind", KINDS)
-def test_trouble_at_every_write(kind: str, tmp_path: Path, undisturbed: Counter[tuple[str, str]]) -> None:
-    hit = _through(kind, 1.0, 0.3, tmp_path, undisturbed)
-    print(f"{kind}: {hit} calls disturbed")
+def test_trouble_over_the_whole_of_dev(tmp_path: Path, usual: Counter[tuple[str, str]]) -> None:
+    """Comes before `root` is made, whose world would be in the way."""
+
+    def trial(kind: str) -> list[str]:
+        print(f"{kind}: {_through(kind, 1.0, 0.3, tmp_path / kind.replace(' ', '-'), usual)} calls disturbed")
+        return []
+
+    assert not enumerate_points("trouble-dev", KINDS, trial).wrong
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with prepared(tmp_path_factory.mktemp("troubled")) as place:
+        yield place
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("name", sorted(SCENARIOS))
+def test_trouble_at_every_call(name: str, root: Path) -> None:
+    """A kind of trouble at each call of one run, and at a part of them, other ones with each number."""
+    quiet = undisturbed(name, root)
+
+    def trial(point: str) -> list[str]:
+        kind, part = point.split(":")
+        share, seed = (1.0, 0) if part == "every" else (0.2, int(part))
+        with begun(name, root) as place:
+            broken = session()
+            network = Network(broken, kind, random.Random(seed), share, share)
+            SCENARIOS[name].command(place, session=broken)
+            print(f"{kind}: {network.hit.total()} calls, {len(network.hit)} operations disturbed", flush=True)
+            return compared(quiet.after) + unconverged(name, place)
+
+    points = [f"{kind}:{part}" for part in ("every", "1", "2", "3") for kind in KINDS]
+    assert not enumerate_points(f"trouble-{name}", points[: len(KINDS)] + spread(points[len(KINDS) :]), trial).wrong

@@ -11,9 +11,11 @@ import boto3
 import pytest
 
 from reptiops import app
+from reptiops.app import states
 from reptiops.engine import lock as locks
+from reptiops.engine.resource import ADDRESS_TAG
 from reptiops.testing import mocked_aws, provision
-from tests.faults import Faults
+from tests.faults import Faults, Killed
 from tests.inventory import inventory
 
 ONLY = ("network/vpc", "network/public_subnet", "network/internet_gateway")
@@ -49,6 +51,42 @@ def test_an_update_that_was_kept_is_set_back(tmp_path: Path) -> None:
         assert {g["retentionInDays"] for g in groups} == {30}
         assert inventory(session) == before
         assert not app.plan("dev", session=session, state_dir=tmp_path).changes
+
+
+def _address_of(session: Any, bucket: str) -> str:
+    tags = session.client("s3").get_bucket_tagging(Bucket=bucket)["TagSet"]
+    return next(t["Value"] for t in tags if t["Key"] == ADDRESS_TAG)
+
+
+def test_a_renamed_address_gets_its_tag_and_gives_it_back(tmp_path: Path) -> None:
+    bucket, old, new = "reptidex-dev-uploads", "storage/bucket/uploads", "storage/bucket/pictures"
+    text = Path("config/dev.yaml").read_text().replace("    uploads:\n", f"    pictures:\n      name: {bucket}\n")
+    (tmp_path / "dev.yaml").write_text(text.replace("[uploads]", "[pictures]"))
+    with mocked_aws() as session:
+        where: dict[str, Any] = {"state_dir": tmp_path, "only": ("storage/bucket",)}
+        provision(session, tmp_path, "dev", only=("storage/bucket",))
+        before = inventory(session)
+        where |= {"config_dir": tmp_path, "session": session}
+        (action,) = app.plan("dev", **where).changes
+        assert (action.address, action.verb, action.undoing.undo) == (new, "update", "reversible")
+        assert [(c.path, c.has, c.want) for c in action.changes] == [(ADDRESS_TAG, old, new)]
+        fault = Faults(session, ("s3:PutBucketTagging", 1), "kill after")
+        with pytest.raises(Killed):
+            app.provision("dev", **where)
+        assert fault.fired
+        assert _address_of(session, bucket) == new
+        app.roll_back("dev", session=session, state_dir=tmp_path, config_dir=tmp_path)
+        assert _address_of(session, bucket) == old
+        recorded = {e.address for e in states.entries("dev", session=session, state_dir=tmp_path)}
+        assert old in recorded
+        assert new not in recorded
+        assert not app.plan("dev", session=session, state_dir=tmp_path, only=("storage/bucket",)).changes
+        app.provision("dev", **where)
+        assert _address_of(session, bucket) == new
+        assert not app.plan("dev", **where).changes
+        recorded = {e.address for e in states.entries("dev", session=session, state_dir=tmp_path)}
+        assert (old in recorded, new in recorded) == (False, True)
+        assert inventory(session) == before
 
 
 @pytest.mark.parametrize("rounds", [2, pytest.param(10, marks=pytest.mark.proof)])

@@ -8,7 +8,7 @@ from reptiops.app.acceptance import accept
 from reptiops.app.adoption import adopt, candidates
 from reptiops.app.costs import Cost, cost, cost_of_plan, estimate
 from reptiops.app.failure import Choose, OnFailure, ProvisionFailed, doubt_text, undone_text
-from reptiops.app.history import Explained, Run, explain, history
+from reptiops.app.history import Explained, Run, environment_of, explain, history
 from reptiops.app.leaving import export_cloudformation, export_terraform, write_templates
 from reptiops.app.office_hours import Parked, start, stop
 from reptiops.app.overview import Overview, overview
@@ -76,6 +76,7 @@ __all__ = [
     "doubt_text",
     "drift",
     "drift_site",
+    "environment_of",
     "estimate",
     "explain",
     "export_cloudformation",

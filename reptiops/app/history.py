@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from reptiops.app.site import Refused, Settings, Site, open_site
+from reptiops.app.site import Refused, Settings, Site, open_site, records_of
+from reptiops.config import environments
+from reptiops.errors import ReptiopsError
 
 Ending = Literal["ended", "undone", "failed", "did not end"]
 Record = Mapping[str, Any]
@@ -96,6 +98,24 @@ def explain(environment: str, name: str = "last", **settings: Any) -> Explained:
     later = [(one, list(site.records.records(one, strict=False))) for one in names if one > fitting[0]]
     undone_by = next((one for one, some in later if any(fitting[0] in r.get("runs", ()) for r in some)), "")
     return _explained(environment, _run(fitting[0], records), records, undone_by, newest=fitting[0] == names[-1])
+
+
+def environment_of(run: str, **settings: Any) -> str:
+    """The environment that a run was of, by its id or how it begins. Raises Refused where none has it, or several.
+
+    Only journals are listed: of states in S3 that takes a call each, of those in directories none.
+    """
+    found, unread = [], []
+    for name in environments(settings.get("config_dir")):
+        try:
+            if any(one.startswith(run) for one in records_of(Settings(name, **settings)).runs()):
+                found.append(name)
+        except ReptiopsError as error:
+            unread.append(f"\n  {name} could not be asked: {error}")
+    if len(found) == 1:
+        return found[0]
+    told = f"{', '.join(found)} have runs that begin so" if found else "no environment has a run of that name"
+    raise Refused(f"{run}: {told}. `reptiops history ENV` lists those of one.{''.join(unread)}")
 
 
 def _run(name: str, records: Sequence[Record]) -> Run:

@@ -152,6 +152,13 @@ def _backend(env: Environment, aws: Aws, root: Path) -> Backend:
     return s3_backend(aws, env.state.bucket, env.state.prefix, env.name)
 
 
+def records_of(settings: Settings) -> Records:
+    """What is kept of an environment, without asking whose account it is: for those who only tell of the past."""
+    env = load_environment(settings.environment, settings.config_dir)
+    session, _, root = session_of(settings)
+    return Records(_backend(env, Aws(session, settings.region or env.region, read_only=True), root))
+
+
 def _overridden(env: Environment, overrides: Mapping[str, Any]) -> Environment:
     for path, value in overrides.items():
         section, name = path.split(".")

@@ -78,19 +78,35 @@ def _recorded(params: Mapping[str, Any], name: str) -> list[str]:
         return []
 
 
+def _runs(ctx: click.Context) -> Iterable[str]:
+    """The runs of an environment whose state is a directory, newest first; of all of them before one is named."""
+    from reptiops import app
+
+    root: Path = ctx.params.get("state_dir") or app.state_root(bool(ctx.params.get("sandbox")))
+    name = ctx.params.get("env") or next(iter(ctx.args), None) or "*"
+    return sorted({path.stem for path in root.glob(f"{name}/journal/*.jsonl")}, reverse=True)
+
+
+def _environments_or_runs(ctx: click.Context) -> Iterable[str]:
+    return (*_environments(ctx), *_runs(ctx))
+
+
 _TYPES: Mapping[str, Names] = {
     "env": Names("env", _environments),
     "playbook": Names("playbook", _playbooks),
     "phases": Names("phase", _phases),
     "address": Names("address", _addresses),
     "only": Names("address", _addresses),
+    "run": Names("run", _runs),
+    "env or run": Names("env", _environments_or_runs),
 }
 
 
 def completing(command: click.Command) -> None:
     """Give a command's arguments and options their completion, by their names."""
     for parameter in command.params:
-        label = "playbook" if parameter.metavar == "PLAYBOOK" else str(parameter.name)
+        shown = {"PLAYBOOK": "playbook", "[ENV]": "env or run"}
+        label = shown.get(parameter.metavar or "", str(parameter.name))
         if parameter.type is click.STRING and label in _TYPES:
             parameter.type = _TYPES[label]
 

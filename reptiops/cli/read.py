@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from reptiops import app, plandocument
-from reptiops.cli.options import paged, selectable, shared, show_json, site_settings
+from reptiops.cli.options import ENVIRONMENT, paged, selectable, shared, show_json, site_settings
 from reptiops.config import load_environment
 from reptiops.report import describe, plans, runs, terminal
 
@@ -98,14 +98,19 @@ def history(env: str, **given: Any) -> None:
 
 
 @click.command()
-@click.argument("env")
+@click.argument("env", metavar="[ENV]")
 @click.argument("run", default="last")
 @shared
 def explain(env: str, run: str, **given: Any) -> None:
     """Show one run of ENV in full: what it did, what failed, why.
 
-    RUN is an id from `history`, or how it begins; without one it is the last.
+    RUN is an id from `history`, or how it begins; without one it is the last. A RUN alone finds its environment.
     """
+    if env[:1].isdigit():  # runs are named by their time, and no environment's name begins with a digit
+        if run != "last":
+            raise click.UsageError(f"{env} is a run: give one, or an environment and one of its runs")
+        run, env = env, app.environment_of(env, **site_settings(given))
+        ENVIRONMENT.set(env)
     found = app.explain(env, run, **site_settings(given))
     if given["as_json"]:
         show_json(runs.explained(found))

@@ -16,7 +16,7 @@ from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step, results
 from reptiops.engine.plan import EVERYTHING, Action, Matcher, Plan, Selection, decide, nobody
 from reptiops.engine.recheck import Moved, recheck
-from reptiops.engine.resource import Doing, Live, Resource, diff, is_unknown, plain
+from reptiops.engine.resource import Doing, Live, Resource, diff, is_unknown, plain, retagged
 from reptiops.errors import ReptiopsError
 
 UNSEEN = 90.0
@@ -341,7 +341,8 @@ class Apply:
 
     def _as_wanted(self, task: Task, live: Live[Any], waited: float) -> bool:
         """AWS says ready, yet is it what was asked for? A circuit breaker's rollback is "stable" on the old revision."""
-        differing = ", ".join(c.path for c in diff(task.want, live.has)) if task.action.verb != "none" else ""
+        changes = (*diff(task.want, live.has), *retagged(task.address, live)) if task.action.verb != "none" else ()
+        differing = ", ".join(c.path for c in changes)
         if not differing:
             return True
         if waited > max(CONVERGED, 2 * type(task.want).typical):

@@ -19,7 +19,19 @@ from reptiops.engine.clock import Clock, Monotonic
 from reptiops.engine.eta import Timings
 from reptiops.engine.events import Event, Sink
 from reptiops.engine.lock import LeaseLost
-from reptiops.engine.resource import ADDRESS_TAG, Identity, Kept, Live, Made, NotYet, Resource, carry, diff, plain
+from reptiops.engine.resource import (
+    ADDRESS_TAG,
+    Identity,
+    Kept,
+    Live,
+    Made,
+    NotYet,
+    Resource,
+    carry,
+    diff,
+    plain,
+    retagged,
+)
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Entry, Journal, State, now
 from reptiops.errors import ReptiopsError
@@ -157,21 +169,30 @@ class Work:
     def update(
         self, address: str, want: Resource, live: Live[Any], needs: tuple[str, ...], declared: Resource | None = None
     ) -> Entry:
-        """Set what differs; fields that somebody else owns keep their live value.
+        """Set what differs; fields that somebody else owns keep their live value. One that another address had gets the
+        tag of this one first.
 
         `declared` is what is recorded as applied: what the configuration gives away for a time is drift again when
         that time is over.
         """
         target = carry(want, live.has)
         changed = frozenset(c.field for c in diff(want, live.has))
-        live = replace(live, identity=self.identity(address))
+        identity = self.identity(address)
+        live, renamed = replace(live, identity=identity), bool(retagged(address, live))
 
         def attempt() -> str:
+            if renamed:
+                type(target).tag(self.aws, live, identity)
+                if not changed:
+                    return live.id
             return target.update(self.aws, live, changed) or live.id
 
         # Of what is never changed, only made anew, the record is what was made: it may be read in place of AWS.
         applied = target if declared is None or type(target).renewed else carry(declared, live.has)
-        return self._journalled(address, target, "update", live, needs, attempt, applied=applied)
+        entry = self._journalled(address, target, "update", live, needs, attempt, applied=applied)
+        if renamed and live.address in self.state.entries:
+            self.gone(live.address)
+        return entry
 
     def delete(self, address: str, instance: Resource, live: Live[Any]) -> None:
         """Ask AWS to remove it; what is already gone is success. Whether it has gone is for the next look to tell.
@@ -296,12 +317,12 @@ class Work:
         kind = type(target)
         started = self.clock.now()
         pre, wanted = live and plain(live.has), plain(target) if live is None else None
-        known = self.state.entries.get(address)
+        known = self.state.entries.get(address) or (self.state.entries.get(live.address or "") if live else None)
         was = vars(known) if known else None
         if verb in ("create", "update") and kind.displaces is not Resource.displaces:
             for other in target.displaces(self.scope.since(kind, self.began).values()):
                 self._displaced(kind, other)
-        names = {"id": live.id, "arn": live.out.get("arn", "")} if live else {"id": None}
+        names = {"id": live.id, "arn": live.out.get("arn", ""), "tagged": live.address} if live else {"id": None}
         self.journal.write(
             "begin", address=address, verb=verb, kind=kind.kind(), pre=pre, target=wanted, was=was, **names
         )

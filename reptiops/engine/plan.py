@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from reptiops.engine.codec import restore
 from reptiops.engine.graph import Graph, Step, results
-from reptiops.engine.resource import REVERSIBLE, UNDO, Change, Live, Resource, Undoing, diff, yielded
+from reptiops.engine.resource import (
+    ADDRESS_TAG,
+    REVERSIBLE,
+    UNDO,
+    Change,
+    Live,
+    Resource,
+    Undoing,
+    diff,
+    retagged,
+    yielded,
+)
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import State
 from reptiops.errors import ReptiopsError
@@ -54,8 +65,11 @@ class Action:
         if self.verb == "create" and self.kind.existing:
             return Undoing("one-way", "it is shared with the account and is never removed")
         if self.verb == "update":
-            return max((self.kind.undoing(c) for c in self.changes), key=_badness, default=REVERSIBLE)
+            return max(self._each(), key=_badness, default=REVERSIBLE)
         return self._removal() if self.verb in ("delete", "replace") else REVERSIBLE
+
+    def _each(self) -> Iterator[Undoing]:
+        return (REVERSIBLE if c.path == ADDRESS_TAG else self.kind.undoing(c) for c in self.changes)
 
     def _removal(self) -> Undoing:
         remains = self.want.leaves(self.live) if self.want is not None and self.live is not None else ""
@@ -68,13 +82,13 @@ class Action:
     @property
     def waits(self) -> bool:
         """Whether it is a one-way update that can come last; see `mixed` for when it may not."""
-        ways = [u for c in self.changes if (u := self.kind.undoing(c)).undo == "one-way"]
+        ways = [u for u in self._each() if u.undo == "one-way"]
         return self.verb == "update" and not self.kind.renewed and bool(ways) and all(u.waits for u in ways)
 
     @property
     def mixed(self) -> bool:
         """Whether it changes something beside what is one-way, which others may be waiting for."""
-        return any(self.kind.undoing(c).undo != "one-way" for c in self.changes)
+        return any(u.undo != "one-way" for u in self._each())
 
 
 def _badness(one: Undoing) -> int:
@@ -179,7 +193,7 @@ def decide(
     }
     if live is None:
         return Action(verb="create", **base)  # type: ignore[arg-type]
-    changes = () if live.status.partial else diff(want, live.has)
+    changes = () if live.status.partial else (*diff(want, live.has), *retagged(address, live))
     if foreign:
         return Action(verb="foreign", changes=changes, **base)  # type: ignore[arg-type]
     if live.status.phase == "failed" and not live.out.get("repairable"):
@@ -267,6 +281,7 @@ def make(graph: Graph, given: Mapping[str, Any], scope: Scope, state: State, sel
     actions: list[Action] = []
     for _, some in walk(graph, given, matcher, selection):
         actions += some
+    _refuse_twice(actions)
     declared = {a.address for a in wanted_actions(graph, given)} | {a.address for a in actions}
     # One that another address takes over by its natural key is no longer the old address's to delete.
     taken = {(a.kind, a.live.id) for a in actions if a.live is not None and a.verb != "foreign"}
@@ -278,6 +293,17 @@ def make(graph: Graph, given: Mapping[str, Any], scope: Scope, state: State, sel
     live = {a.address: a.live for a in actions if a.live is not None}
     facts = given.get("facts")
     return Plan(tuple(actions + removed), tuple(getattr(facts, "notes", ())), live)
+
+
+def _refuse_twice(actions: Iterable[Action]) -> None:
+    """Raise PlanError where two addresses are one thing: each run would give it to the other one."""
+    owners: dict[tuple[type[Resource], str], str] = {}
+    for a in actions:
+        if a.live is None or a.kind.existing or a.kind.key is Resource.key:
+            continue
+        other = owners.setdefault((a.kind, a.live.id), a.address)
+        if other != a.address:
+            raise PlanError(f"{other} and {a.address} have one name and are both {a.live.id}: give one another name.")
 
 
 def undeclared(graph: Graph, matcher: Matcher, state: State) -> list[Action]:

@@ -27,6 +27,8 @@ class Was:
     kind: str
     id: str
     pre: Plain
+    tagged: str = ""
+    """The address that it carried, where that was another one."""
 
 
 @dataclass
@@ -84,7 +86,10 @@ class Unfinished:
         if address in self.created or address in self.deleted:
             return
         self._keep_entry(address, record.get("was"))
-        was = self.updated.get(address) or Was(kind, record.get("id") or "", record["pre"])
+        tagged = record.get("tagged") or ""
+        was = self.updated.get(address) or Was(
+            kind, record.get("id") or "", record["pre"], tagged if tagged != address else ""
+        )
         if verb == "delete":
             self.updated.pop(address, None)
             self.deleted[address] = was

@@ -407,6 +407,14 @@ def _diff_value(want: Any, has: Any, path: str, is_fixed: bool) -> Iterator[Chan
         yield Change(path, plain(has), plain(want), is_fixed)
 
 
+def retagged(address: str, live: Live[Any]) -> tuple[Change, ...]:
+    """The change of the address tag of one that was found by its name and carries another address of ours."""
+    kind = type(live.has)
+    if live.address in (None, address) or kind.existing or not kind.taggable:
+        return ()
+    return (Change(ADDRESS_TAG, live.address, address),)
+
+
 def carry(want: R, has: R) -> R:
     """`want` with the live value of every field that somebody else owns or that AWS moved on by itself."""
     return _carry(want, has)  # type: ignore[no-any-return]

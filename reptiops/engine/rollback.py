@@ -20,6 +20,7 @@ from reptiops.engine.recover import Inventory, Unfinished, Was
 from reptiops.engine.remove import Doomed, Remove, look_after
 from reptiops.engine.resource import Change, Live, Plain, Resource, diff
 from reptiops.engine.scope import Scope
+from reptiops.engine.state import Entry
 
 
 @dataclass(frozen=True)
@@ -132,8 +133,19 @@ class _Undo:
             work.update(address, target, current, entry.needs if entry else ())
             self._converge(address, target, current.id)
             work.tell(Event("done", address, "restore", current.id))
-        if not stuck and (known := self.what.entries.get(address)) is not None:
+        known = self.what.entries.get(address)
+        if was.tagged:
+            self._give_back(address, was.tagged, current, known)
+        elif not stuck and known is not None:
             work.recorded_as(address, known)
+
+    def _give_back(self, address: str, before: str, current: Live[Any], known: Entry | None) -> None:
+        """To the address whose tag it carried before another one took it over by its name."""
+        work, s = self.work, self.graph.step_of(before)
+        work.take(before, current, tuple(self.graph.steps[n].path for n in s.needs) if s else ())
+        if known is not None:
+            work.recorded_as(before, replace(known, address=before))
+        work.gone(address)
 
     def _converge(self, address: str, target: Resource, name: str) -> None:
         """Wait until AWS shows it as it was and has finished with it."""
@@ -241,6 +253,8 @@ class _Undo:
             current = self._find(address, kind, restore(kind, was.pre).key(), was.id)
             before = restore(kind, self._now(was.pre))
             differing = ", ".join(c.path for c in diff(before, current.has)) if current else "gone"
+            if current is not None and was.tagged and current.address not in (None, was.tagged):
+                differing = f"{differing} it carries the address {current.address}".strip()
             if differing and not any(one.startswith(address) for one in self.errors):
                 self.errors.append(f"{address} is not as it was: {differing}")
         return Undone(left, missing, tuple(self.errors), tuple(self.kept), tuple(self.anew))

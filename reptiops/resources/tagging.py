@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from reptiops.engine.resource import Resource
+from reptiops.engine.resource import ADDRESS_TAG, Resource
 from reptiops.engine.scope import Scope
 from reptiops.rights import read
 
@@ -44,9 +44,16 @@ def tags_of(
     read: Callable[[Iterable[str]], Mapping[str, Tags]],
     asked: Collection[str],
 ) -> dict[str, Tags]:
-    """Tags by ARN. `arns` maps ARNs to ids; `read` gets those of the ids `asked` that neither bulk nor state know."""
+    """Tags by ARN. `arns` maps ARNs to ids; `read` gets those of the ids `asked` that neither bulk nor state know, and
+    those whose address bulk and state know differently: one of the two lags behind.
+    """
     known, recorded = bulk(scope), scope.recorded(kind)
     missing = [arn for arn, name in arns.items() if arn not in known and name in asked and name not in recorded]
+    missing += [
+        arn
+        for arn, name in arns.items()
+        if arn in known and recorded.address(name) not in (None, known[arn].get(ADDRESS_TAG))
+    ]
     return {arn: known[arn] for arn in arns if arn in known} | (dict(read(missing)) if missing else {})
 
 
