@@ -16,7 +16,8 @@ from moto import mock_aws
 from reptiops import app
 from reptiops.aws import Aws
 from reptiops.config import load_environment
-from reptiops.engine.calls import Work, passes
+from reptiops.engine.calls import Work
+from reptiops.engine.passing import passes
 from reptiops.engine.resource import Live, NotYet
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Belongs, Entry, State
@@ -287,7 +288,7 @@ def test_15_a_refused_deletion_says_what_holds_it(slow: Any, tmp_path: Path) -> 
     slow.pass_time(10)
     client = slow.session.client("ec2")
     client.create_network_interface(SubnetId=slow.subnets[0], Groups=[group], Description="by hand")
-    from reptiops.engine.calls import held
+    from reptiops.engine.passing import held
 
     live = Live(group, ec2_access.SecurityGroup(slow.vpc, "sample", "sample"))
     error = ClientError({"Error": {"Code": "DependencyViolation", "Message": "has a dependent object"}}, "X")

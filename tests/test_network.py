@@ -71,6 +71,28 @@ def test_some_trouble(tmp_path: Path, usual: Counter[tuple[str, str]]) -> None:
     _through(kind, SAMPLED, SAMPLED, tmp_path, usual)
 
 
+def test_an_update_whose_answers_are_lost_is_not_repeated_blindly(tmp_path: Path) -> None:
+    """A second DeleteRoute or CreateRoute would be refused."""
+    only = ("network/vpc", "network/internet_gateway", "network/public_subnet", "network/public_route_table")
+    with mocked_aws() as quiet:
+        app.provision("dev", session=quiet, state_dir=tmp_path, only=only)
+        ec2 = quiet.client("ec2")
+        (table,) = ec2.describe_route_tables(Filters=[{"Name": "tag:reptiops:address", "Values": [only[-1]]}])[
+            "RouteTables"
+        ]
+        gateway = next(r["GatewayId"] for r in table["Routes"] if r.get("GatewayId", "").startswith("igw-"))
+        route = {"RouteTableId": table["RouteTableId"], "GatewayId": gateway}
+        ec2.create_route(**route, DestinationCidrBlock="192.168.0.0/16")
+        ec2.delete_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock="0.0.0.0/0")
+        broken = session()
+        network = Network(broken, "lost", random.Random(SEED), 1.0, 0.0)
+        app.provision("dev", session=broken, state_dir=tmp_path, only=only)
+        assert network.hit == {"ec2:CreateRoute": 1, "ec2:DeleteRoute": 1}
+        (after,) = ec2.describe_route_tables(RouteTableIds=[table["RouteTableId"]])["RouteTables"]
+        assert {r["DestinationCidrBlock"] for r in after["Routes"]} == {"10.1.0.0/16", "0.0.0.0/0"}
+        assert not app.plan("dev", session=quiet, state_dir=tmp_path, only=only).changes
+
+
 @pytest.mark.proof
 def test_trouble_over_the_whole_of_dev(tmp_path: Path, usual: Counter[tuple[str, str]]) -> None:
     """Comes before `root` is made, whose world would be in the way."""
@@ -100,7 +122,12 @@ def test_trouble_at_every_call(name: str, root: Path) -> None:
         with begun(name, root) as place:
             broken = session()
             network = Network(broken, kind, random.Random(seed), share, share)
-            SCENARIOS[name].command(place, session=broken)
+            try:
+                SCENARIOS[name].command(place, session=broken)
+            except app.Refused as refused:  # what is in the middle of a change is not repaired, and nothing was written
+                if kind != "slow states" or "in the middle of a change" not in str(refused):
+                    raise
+                SCENARIOS[name].command(place, session=broken)
             print(f"{kind}: {network.hit.total()} calls, {len(network.hit)} operations disturbed", flush=True)
             return compared(quiet.after) + unconverged(name, place)
 

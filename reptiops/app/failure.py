@@ -7,8 +7,9 @@ from typing import Literal
 
 from reptiops.app.runs import Interrupted
 from reptiops.app.site import Site
-from reptiops.engine.calls import Work, hopeless
+from reptiops.engine.calls import Work
 from reptiops.engine.events import Event
+from reptiops.engine.passing import hopeless
 from reptiops.engine.recover import Unfinished
 from reptiops.engine.rollback import Undone, undo
 from reptiops.errors import ReptiopsError

@@ -14,11 +14,11 @@ from typing import Any
 import tenacity
 from botocore.exceptions import ClientError
 
-from reptiops.aws import DENIED, EXPIRED, THROTTLED, Aws, code, lost, message, operation, request_id
+from reptiops.aws import DENIED, Aws, code, lost, message, operation, request_id
 from reptiops.engine.clock import Clock, Monotonic
 from reptiops.engine.eta import Timings
 from reptiops.engine.events import Event, Sink
-from reptiops.engine.lock import LeaseLost
+from reptiops.engine.passing import GivenUp, held, passes
 from reptiops.engine.resource import (
     ADDRESS_TAG,
     Identity,
@@ -48,11 +48,6 @@ UNSEEN_LOOKS = (*LOOKS, 5.0, 10.0, 20.0, 20.0)
 HELD = 20.0
 """Seconds of refused deletion after which a person is told what holds the thing."""
 
-LOST_FOR = 120.0
-"""Seconds for which lost answers and AWS's internal errors are ridden out."""
-PROPAGATION = 300.0
-"""Seconds that roles and policies may take to spread (aws-facts 3: about two minutes, log bucket policies five)."""
-
 
 class CallFailed(ReptiopsError):
     """A write that AWS refused for good, or that did not succeed within its limit."""
@@ -65,15 +60,14 @@ class CallFailed(ReptiopsError):
         self.denied = self.code in DENIED
 
 
-def hopeless(error: BaseException) -> str:
-    """Why nothing more can be written after an error, be it to undo; empty where it can."""
-    chain = [error, *getattr(error, "errors", ())]
-    chain += [one.__cause__ for one in list(chain) if one.__cause__ is not None]
-    if any(code(one) in EXPIRED for one in chain):
-        return "the credentials are no longer valid"
-    if any(isinstance(one, LeaseLost) for one in chain):
-        return "another run may hold the environment by now"
-    return ""
+@dataclass
+class Doing:
+    """An update on its way: of what, to what, which fields; doubtful after an answer was lost."""
+
+    live: Live[Any]
+    target: Resource
+    changed: frozenset[str]
+    doubtful: bool = False
 
 
 @dataclass
@@ -176,16 +170,25 @@ class Work:
         that time is over.
         """
         target = carry(want, live.has)
-        changed = frozenset(c.field for c in diff(want, live.has))
-        identity = self.identity(address)
-        live, renamed = replace(live, identity=identity), bool(retagged(address, live))
+        identity, renamed = self.identity(address), bool(retagged(address, live))
+        doing = Doing(replace(live, identity=identity), target, frozenset(c.field for c in diff(want, live.has)))
 
         def attempt() -> str:
+            if doing.doubtful:
+                self._again(doing, want)
+            was = doing.doubtful
             if renamed:
-                type(target).tag(self.aws, live, identity)
-                if not changed:
-                    return live.id
-            return target.update(self.aws, live, changed) or live.id
+                type(target).tag(self.aws, doing.live, identity)
+            if not doing.changed and (renamed or was):
+                return doing.live.id
+            try:
+                return doing.target.update(self.aws, doing.live, doing.changed) or live.id
+            except Exception as error:
+                doing.doubtful = was or lost(error)
+                # AWS may have by now what its reads did not show: "there already" or "not there" then is as wanted.
+                if was and not passes(type(target), error) and self._shown(doing, want):
+                    return doing.live.id
+                raise
 
         # Of what is never changed, only made anew, the record is what was made: it may be read in place of AWS.
         applied = target if declared is None or type(target).renewed else carry(declared, live.has)
@@ -193,6 +196,24 @@ class Work:
         if renamed and live.address in self.state.entries:
             self.gone(live.address)
         return entry
+
+    def _again(self, doing: Doing, want: Resource) -> None:
+        """After a lost answer: what is there now, and what of the change is left to do."""
+        kind = type(want)
+        self.scope.forget(kind)
+        found = next((one for one in self.scope.live(kind) if one.id == doing.live.id), None)
+        if found is not None and not kind.renewed:
+            doing.live = replace(found, identity=doing.live.identity)
+            doing.target, doing.changed = carry(want, found.has), frozenset(c.field for c in diff(want, found.has))
+
+    def _shown(self, doing: Doing, want: Resource) -> bool:
+        """Whether AWS shows, if not at once, that nothing of a change is left to do."""
+        for pause in self.looks:
+            self.stop.wait(pause)
+            self._again(doing, want)
+            if not doing.changed:
+                return True
+        return False
 
     def delete(self, address: str, instance: Resource, live: Live[Any]) -> None:
         """Ask AWS to remove it; what is already gone is success. Whether it has gone is for the next look to tell.
@@ -377,42 +398,3 @@ class Work:
             before_sleep=tell,
             reraise=True,
         )
-
-
-def held(instance: Resource, aws: Aws, live: Live[Any], error: Exception) -> Exception:
-    """The same error with what holds the resource in its words, where that can be found out."""
-    try:
-        by = instance.blockers(aws, live)
-    except Exception as unread:
-        by = f"what holds it cannot be read: {code(unread)}"
-    if not by or not isinstance(error, ClientError):
-        return error
-    said = {**error.response, "Error": {**error.response.get("Error", {}), "Message": f"{message(error)} {by}"}}
-    known: Exception = ClientError(said, error.operation_name)
-    return known
-
-
-class GivenUp(tenacity.stop.stop_base):
-    """Stops what will not pass any more: AWS's own failures after minutes, and what a propagation would explain."""
-
-    def __init__(self, kind: type[Resource]):
-        self._kind = kind
-
-    def __call__(self, retry: tenacity.RetryCallState) -> bool:
-        """Asked after each attempt."""
-        error = retry.outcome.exception() if retry.outcome else None
-        if error is None:
-            return False
-        seconds = retry.seconds_since_start or 0
-        spreading = any(code(error) == c and part in message(error) for c, part in self._kind.propagating)
-        return (lost(error) and seconds > LOST_FOR) or (spreading and seconds > PROPAGATION)
-
-
-def passes(kind: type[Resource], error: BaseException) -> bool:
-    """Whether an error passes by itself: throttling, a lost answer, or what the kind says AWS still has to sort out."""
-    if isinstance(error, NotYet) or lost(error):
-        return True
-    name = code(error)
-    if name in THROTTLED or name in kind.not_yet:
-        return True
-    return any(name == c and part in message(error) for c, part in kind.propagating)

@@ -1,0 +1,67 @@
+"""Which errors pass by themselves, for how long they are waited out, and what is said of those that do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tenacity
+from botocore.exceptions import ClientError
+
+from reptiops.aws import EXPIRED, THROTTLED, Aws, code, lost, message
+from reptiops.engine.lock import LeaseLost
+from reptiops.engine.resource import Live, NotYet, Resource
+
+LOST_FOR = 120.0
+"""Seconds for which lost answers and AWS's internal errors are ridden out."""
+PROPAGATION = 300.0
+"""Seconds that roles and policies may take to spread (aws-facts 3: about two minutes, log bucket policies five)."""
+
+
+def held(instance: Resource, aws: Aws, live: Live[Any], error: Exception) -> Exception:
+    """The same error with what holds the resource in its words, where that can be found out."""
+    try:
+        by = instance.blockers(aws, live)
+    except Exception as unread:
+        by = f"what holds it cannot be read: {code(unread)}"
+    if not by or not isinstance(error, ClientError):
+        return error
+    said = {**error.response, "Error": {**error.response.get("Error", {}), "Message": f"{message(error)} {by}"}}
+    known: Exception = ClientError(said, error.operation_name)
+    return known
+
+
+class GivenUp(tenacity.stop.stop_base):
+    """Stops what will not pass any more: AWS's own failures after minutes, and what a propagation would explain."""
+
+    def __init__(self, kind: type[Resource]):
+        self._kind = kind
+
+    def __call__(self, retry: tenacity.RetryCallState) -> bool:
+        """Asked after each attempt."""
+        error = retry.outcome.exception() if retry.outcome else None
+        if error is None:
+            return False
+        seconds = retry.seconds_since_start or 0
+        spreading = any(code(error) == c and part in message(error) for c, part in self._kind.propagating)
+        return (lost(error) and seconds > LOST_FOR) or (spreading and seconds > PROPAGATION)
+
+
+def passes(kind: type[Resource], error: BaseException) -> bool:
+    """Whether an error passes by itself: throttling, a lost answer, or what the kind says AWS still has to sort out."""
+    if isinstance(error, NotYet) or lost(error):
+        return True
+    name = code(error)
+    if name in THROTTLED or name in kind.not_yet:
+        return True
+    return any(name == c and part in message(error) for c, part in kind.propagating)
+
+
+def hopeless(error: BaseException) -> str:
+    """Why nothing more can be written after an error, be it to undo; empty where it can."""
+    chain = [error, *getattr(error, "errors", ())]
+    chain += [one.__cause__ for one in list(chain) if one.__cause__ is not None]
+    if any(code(one) in EXPIRED for one in chain):
+        return "the credentials are no longer valid"
+    if any(isinstance(one, LeaseLost) for one in chain):
+        return "another run may hold the environment by now"
+    return ""
