@@ -47,7 +47,9 @@ THROTTLED = frozenset(
         "RequestThrottled",
         "PriorRequestNotComplete",
         "ThrottledException",
+        "RequestThrottledException",
         "EC2ThrottledException",
+        "BandwidthLimitExceeded",
     ]
 )
 DENIED = frozenset(
@@ -129,6 +131,15 @@ def lost(error: BaseException) -> bool:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return int(status) >= 500 and code(error) not in THROTTLED
     return isinstance(error, LOST)
+
+
+def settled(call: Callable[..., Any], *codes: str, **parameters: Any) -> None:
+    """Make a call whose effect may be there already, as when AWS's answer was lost: these codes say so, and are success."""
+    try:
+        call(**parameters)
+    except ClientError as error:
+        if code(error) not in codes:
+            raise
 
 
 def is_read(method: str) -> bool:

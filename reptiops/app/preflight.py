@@ -11,11 +11,16 @@ from reptiops.engine.plan import Action, Plan
 from reptiops.engine.resource import is_unknown
 from reptiops.operations.preflight import Needs, Note, check
 from reptiops.operations.simulation import simulate
+from reptiops.resources.acm import Certificate
+from reptiops.resources.cloudtrail import Trail
 from reptiops.resources.ec2 import ElasticIp, Subnet, Vpc
 from reptiops.resources.ecs import Service
 from reptiops.resources.ecs_tasks import TaskDefinition
 from reptiops.resources.elasticache import ReplicationGroup
+from reptiops.resources.elbv2 import LoadBalancer
+from reptiops.resources.iam import ServiceLinkedRole
 from reptiops.resources.rds import Instance
+from reptiops.resources.route53 import ValidationRecord
 from reptiops.resources.s3 import Bucket
 
 CPU_UNITS = 1024
@@ -59,6 +64,9 @@ def needs_of(made: Plan) -> Needs | None:
     creates = [a for a in made.actions if a.verb in ("create", "replace") and a.want is not None]
     if not creates:
         return None
+    log_bucket = _log_bucket(creates)
+    certificate = next((w for w in _wanted(creates, Certificate)), None)
+    zone = next((w.zone for w in _wanted(creates, ValidationRecord) if not is_unknown(w.zone)), None)
     database = next((w for w in _wanted(creates, Instance)), None)
     cache = next((w for w in _wanted(creates, ReplicationGroup)), None)
     return Needs(
@@ -69,8 +77,19 @@ def needs_of(made: Plan) -> Needs | None:
         zones=frozenset(subnet.zone for subnet in _wanted(creates, Subnet)),
         database=database and (database.engine, database.version, database.instance_class, database.storage_type),
         cache=cache and (cache.engine, cache.version),
+        log_bucket=log_bucket,
+        linked=tuple(sorted(one.service for one in _wanted(creates, ServiceLinkedRole))),
+        certificate=(zone, certificate.names) if certificate and zone else None,
         buckets={a.address: a.want.name for a in creates if isinstance(a.want, Bucket) and not is_unknown(a.want.name)},
     )
+
+
+def _log_bucket(creates: Iterable[Action]) -> str:
+    """Where a new load balancer or trail will write, unless the plan makes that bucket itself."""
+    made = {w.name for w in _wanted(creates, Bucket)}
+    names = {w.attributes.get("access_logs.s3.bucket", "") for w in _wanted(creates, LoadBalancer)}
+    names |= {w.bucket for w in _wanted(creates, Trail)}
+    return next((name for name in sorted(n for n in names if not is_unknown(n)) if name and name not in made), "")
 
 
 def _wanted(creates: Iterable[Action], kind: type[Any]) -> Iterable[Any]:

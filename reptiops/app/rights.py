@@ -45,7 +45,14 @@ KINDS: Mapping[Task, frozenset[Purpose]] = {
 LOOKS = facts.RIGHTS
 OPERATIONS: Mapping[Task, tuple[Right, ...]] = {
     "plan": LOOKS,
-    "provision": (*LOOKS, *preflight.RIGHTS, *parking.RIGHTS, *notify.MESSAGE, *deployments.RIGHTS),
+    "provision": (
+        *LOOKS,
+        *preflight.RIGHTS,
+        *preflight.SIMULATE,
+        *parking.RIGHTS,
+        *notify.MESSAGE,
+        *deployments.RIGHTS,
+    ),
     "drift": (*LOOKS, *strays.RIGHTS, *who.RIGHTS, *notify.MESSAGE, *notify.METRICS),
     "job": (*LOOKS, *notify.MESSAGE, *notify.METRICS),
     "reconcile": (*LOOKS, *strays.RIGHTS, *who.RIGHTS, *notify.MESSAGE, *notify.METRICS),

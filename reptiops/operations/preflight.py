@@ -25,10 +25,18 @@ ADDRESSES, VPCS, FARGATE = ("ec2", "L-0263D0A3"), ("vpc", "L-F678F1CE"), ("farga
 """Service and code of the quotas: Elastic IPs and VPCs in a region, vCPUs of Fargate on demand."""
 MARGIN = 1.5
 """Credentials should live so much longer than a run is expected to take."""
+AMAZON = frozenset({"amazon.com", "amazontrust.com", "awstrust.com", "amazonaws.com"})
+"""What a CAA record may name so that ACM's certificates are issued; any of them."""
+DESCRIBED_AT_ONCE = 100
+"""DescribeTasks takes so many."""
+UNITS = 1024
+"""ECS's units in one vCPU."""
 RIGHTS = (
     read("servicequotas:GetServiceQuota", "ec2:DescribeAddresses", "ec2:DescribeVpcs", "ec2:DescribeAvailabilityZones"),
     read("rds:DescribeOrderableDBInstanceOptions", "elasticache:DescribeCacheEngineVersions"),
     read("s3:ListBucket", on=("arn:{partition}:s3:::{s3.Bucket.name}",)),
+    read("ecs:ListClusters", "ecs:ListTasks", "ecs:DescribeTasks"),
+    read("route53:ListResourceRecordSets", on=("arn:{partition}:route53:::hostedzone/{zone}",)),
 )
 SIMULATE = (
     read(
@@ -66,10 +74,16 @@ class Needs:
     """Engine and version."""
     buckets: Mapping[str, str] = field(default_factory=dict)
     """Address → name."""
+    log_bucket: str = ""
+    """Where a new load balancer or trail will write, if it is there already: AWS tries it at once."""
+    linked: tuple[str, ...] = ()
+    """Principals of the services whose own roles have to be made."""
+    certificate: tuple[str, frozenset[str]] | None = None
+    """The zone and the names of a certificate that is to be issued."""
 
 
 def check(aws: Aws, needs: Needs) -> tuple[Note, ...]:
-    """All notes at once, errors first. At most nine calls, none for what the plan does not make."""
+    """All notes at once, errors first. A dozen calls, none for what the plan does not make."""
     checks: list[tuple[str, Callable[[], Iterable[Note]]]] = [("credentials", lambda: _credentials(aws, needs))]
     if needs.addresses:
         checks.append(("Elastic IPs", lambda: _addresses(aws, needs.addresses)))
@@ -83,6 +97,12 @@ def check(aws: Aws, needs: Needs) -> tuple[Note, ...]:
         checks.append(("database", lambda: _database(aws, *needs.database)))  # type: ignore[misc]
     if needs.cache:
         checks.append(("cache", lambda: _cache(aws, *needs.cache)))  # type: ignore[misc]
+    if needs.log_bucket:
+        checks.append(("log bucket", lambda: _log_bucket(aws, needs.log_bucket)))
+    if needs.linked:
+        checks.append(("service-linked roles", lambda: _linked(aws, needs.linked)))
+    if needs.certificate:
+        checks.append(("certificate", lambda: _certificate(aws, *needs.certificate)))  # type: ignore[misc]
     checks += [(address, lambda a=address, n=name: _bucket(aws, a, n)) for address, name in needs.buckets.items()]  # type: ignore[misc]
     with ThreadPoolExecutor(8, thread_name_prefix="preflight") as pool:
         found = list(pool.map(lambda one: _asked(*one), checks))
@@ -113,7 +133,9 @@ def _credentials(aws: Aws, needs: Needs) -> Iterable[Note]:
     """Temporary ones that nothing renews must outlive the run: half an environment is what is left otherwise."""
     credentials = aws.session.get_credentials()
     ends = getattr(credentials, "_expiry_time", None)
-    renewing = getattr(credentials, "_refresh_using", None) is not None
+    renew = getattr(credentials, "_refresh_using", None)
+    # After a second factor was typed in, botocore renews once and never again (aws-facts 11.4).
+    renewing = renew is not None and not getattr(renew, "_has_been_called", False)
     if not isinstance(ends, datetime) or renewing:
         return
     left = (ends - datetime.now(UTC)).total_seconds()
@@ -154,12 +176,24 @@ def _vpcs(aws: Aws, more: int) -> Iterable[Note]:
 
 
 def _fargate(aws: Aws, more: float) -> Iterable[Note]:
-    """What runs already is not counted: AWS tells that only as a metric, minutes late. An update takes up to twice as much."""
-    limit = _quota(aws, FARGATE)
-    if limit is not None and more <= limit < 2 * more:
-        text = f"{more:g} of {limit:g} will be used; an update of every service at once takes up to twice as much"
+    """The quota is the region's, so what other environments run counts. An update takes up to twice as much for a while."""
+    limit, used = _quota(aws, FARGATE), _running(aws)
+    if limit is not None and used + more <= limit < used + 2 * more:
+        text = f"{used + more:g} of {limit:g} will be used; an update of every service at once takes {more:g} more for a while"
         return [Note("warning", "Fargate vCPUs", text, f"ask for more in Service Quotas: {FARGATE[0]} {FARGATE[1]}")]
-    return _short("Fargate vCPUs", FARGATE, limit, 0, more)
+    return _short("Fargate vCPUs", FARGATE, limit, used, more)
+
+
+def _running(aws: Aws) -> float:
+    """The vCPUs of all tasks of the region that count against the quota of Fargate on demand."""
+    units = 0
+    for cluster in aws.ecs.pages("list_clusters", "clusterArns"):
+        tasks = aws.ecs.pages("list_tasks", "taskArns", cluster=cluster, launchType="FARGATE")
+        for start in range(0, len(tasks), DESCRIBED_AT_ONCE):
+            answer = aws.ecs.describe_tasks(cluster=cluster, tasks=tasks[start : start + DESCRIBED_AT_ONCE])
+            spot = [one for one in answer["tasks"] if one.get("capacityProviderName") == "FARGATE_SPOT"]
+            units += sum(int(one.get("cpu") or 0) for one in answer["tasks"] if one not in spot)
+    return units / UNITS
 
 
 def _zones(aws: Aws, wanted: Iterable[str]) -> Iterable[Note]:
@@ -206,3 +240,80 @@ def _bucket(aws: Aws, address: str, name: str) -> Iterable[Note]:
             yield Note("error", address, text, "set storage.suffix or the bucket's name")
         elif code(error) not in ("404", "NoSuchBucket"):
             raise
+
+
+def _log_bucket(aws: Aws, name: str) -> Iterable[Note]:
+    """It is in this region and this account's; a load balancer takes no other."""
+    try:
+        answer = aws.s3.head_bucket(Bucket=name)
+    except ClientError as error:
+        if code(error) not in ("403", "AccessDenied", "404", "NoSuchBucket", "301"):
+            raise
+        why = {"301": "lies in another region", "404": "is not there", "NoSuchBucket": "is not there"}
+        text = (
+            f"the bucket {name} {why.get(code(error), 'belongs to another account')}: AWS refuses to write logs to it"
+        )
+        yield Note("error", "log bucket", text, "provision the phase storage too, or set another name")
+        return
+    region = answer.get("BucketRegion") or aws.region
+    if region != aws.region:
+        text = f"the bucket {name} lies in {region}: a load balancer writes its logs in its own region only"
+        yield Note("error", "log bucket", text, "set another name for storage.buckets.logs")
+
+
+def _linked(aws: Aws, services: Iterable[str]) -> Iterable[Note]:
+    """Without their own roles ECS, RDS and others refuse their first call; making one is a right of its own."""
+    caller = principal(aws.caller())
+    for service in services if caller else ():
+        results = aws.iam.simulate_principal_policy(
+            PolicySourceArn=caller,
+            ActionNames=["iam:CreateServiceLinkedRole"],
+            ResourceArns=[aws.arn("iam", f"role/aws-service-role/{service}/*", regional=False)],
+            ContextEntries=[
+                {
+                    "ContextKeyName": "iam:AWSServiceName",
+                    "ContextKeyValues": [service],
+                    "ContextKeyType": "string",
+                }
+            ],
+        )["EvaluationResults"]
+        if any(one["EvalDecision"] != "allowed" for one in results):
+            text = f"the account has no role of {service}'s own yet, and these credentials may not make it"
+            do = f"have it made once: aws iam create-service-linked-role --aws-service-name {service}"
+            yield Note("error", "service-linked roles", text, do)
+
+
+def principal(arn: str) -> str | None:
+    """The role or user that IAM knows, for the caller's ARN; None for whom IAM knows no policy of, such as root.
+
+    A session's ARN lacks the role's path, which IAM tells nobody who has only the session: such a role is asked for
+    without one.
+    """
+    head, _, name = arn.rpartition(":")
+    if name.startswith("assumed-role/"):
+        return f"{head.replace(':sts:', ':iam:')}:role/{name.split('/')[1]}"
+    return arn if ":iam:" in arn and name != "root" else None
+
+
+def _certificate(aws: Aws, zone: str, names: Iterable[str]) -> Iterable[Note]:
+    """A domain's CAA record says who may issue for it; the one nearest above a name counts. ACM asks only minutes later."""
+    asked: dict[str, list[dict[str, str]]] = {}
+
+    def record(name: str) -> list[dict[str, str]]:
+        if name not in asked:
+            answer = aws.route53.list_resource_record_sets(
+                HostedZoneId=zone, StartRecordName=name, StartRecordType="CAA", MaxItems="1"
+            )["ResourceRecordSets"]
+            here = [one for one in answer if one["Type"] == "CAA" and one["Name"].rstrip(".") == name]
+            asked[name] = here[0]["ResourceRecords"] if here else []
+        return asked[name]
+
+    for name in sorted({name.removeprefix("*.") for name in names}):
+        parts = name.split(".")
+        above = [".".join(parts[start:]) for start in range(len(parts) - 1)]
+        found = next((values for one in above if (values := record(one))), [])
+        words = [one["Value"].split(None, 2) for one in found]
+        issuers = {word[2].strip('"').split(";")[0].strip() for word in words if word[1] in ("issue", "issuewild")}
+        if issuers and not issuers & AMAZON:
+            text = f"the CAA record above {name} lets only {', '.join(sorted(issuers - {''})) or 'nobody'} issue certificates"
+            yield Note("error", "certificate", text, 'add 0 issue "amazon.com" to it')

@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code, message
-from reptiops.operations.preflight import Note
+from reptiops.operations.preflight import Note, principal
 from reptiops.rights import Right
 
 AT_ONCE = 50
@@ -25,7 +25,11 @@ def simulate(aws: Aws, rights: Iterable[Right]) -> tuple[Note, ...]:
     caller = principal(str(aws.sts.get_caller_identity()["Arn"]))
     if caller is None:
         return (
-            Note("warning", "rights", "not checked: the account's root user needs no policy, and should not be used"),
+            Note(
+                "warning",
+                "rights",
+                "not checked: IAM knows no policy of this caller; the root user needs none, and should not be used",
+            ),
         )
     refused: dict[str, str] = {}
     for on, context, actions in _questions(rights):
@@ -47,20 +51,6 @@ def simulate(aws: Aws, rights: Iterable[Right]) -> tuple[Note, ...]:
                     refused[one["EvalActionName"]] = f"{one['EvalDecision']} on {one.get('EvalResourceName', '*')}"
     by = "print what is needed with `reptiops policy`"
     return tuple(Note("error", action, f"not allowed: {why}", by) for action, why in sorted(refused.items()))
-
-
-def principal(arn: str) -> str | None:
-    """The role or user that IAM knows, for the caller's ARN; None for the root user.
-
-    A session's ARN lacks the role's path, which IAM tells nobody who has only the session: such a role is asked for
-    without one.
-    """
-    head, _, name = arn.rpartition(":")
-    if name == "root":
-        return None
-    if name.startswith("assumed-role/"):
-        return f"{head.replace(':sts:', ':iam:')}:role/{name.split('/')[1]}"
-    return arn
 
 
 def _questions(rights: Iterable[Right]) -> Iterable[tuple[list[str], list[dict[str, Any]], list[str]]]:

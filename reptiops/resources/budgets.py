@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 from botocore.exceptions import ClientError
 
-from reptiops.aws import Aws, code
+from reptiops.aws import Aws, code, settled
 from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, fixed
 from reptiops.engine.scope import Scope
 from reptiops.rights import Right, arn_of, create, delete, read, update
@@ -110,14 +110,18 @@ class Budget(Resource):
         for threshold, who in self.notifications.items():
             one = _notification(threshold)
             if threshold not in has:
-                aws.budgets.create_notification(**whose, Notification=one, Subscribers=_subscribers(who))
+                whole = {**whose, "Notification": one, "Subscribers": _subscribers(who)}
+                settled(aws.budgets.create_notification, "DuplicateRecordException", **whole)
                 continue
             for added in _subscribers(who - has[threshold]):
-                aws.budgets.create_subscriber(**whose, Notification=one, Subscriber=added)
+                told = {**whose, "Notification": one, "Subscriber": added}
+                settled(aws.budgets.create_subscriber, "DuplicateRecordException", **told)
             for dropped in _subscribers(has[threshold] - who):
-                aws.budgets.delete_subscriber(**whose, Notification=one, Subscriber=dropped)
+                told = {**whose, "Notification": one, "Subscriber": dropped}
+                settled(aws.budgets.delete_subscriber, "NotFoundException", **told)
         for threshold in has.keys() - self.notifications.keys():
-            aws.budgets.delete_notification(**whose, Notification=_notification(threshold))
+            one = _notification(threshold)
+            settled(aws.budgets.delete_notification, "NotFoundException", **whose, Notification=one)
 
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """At once."""

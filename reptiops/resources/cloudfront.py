@@ -286,7 +286,7 @@ class Distribution(Resource):
 
     def create(self, aws: Aws, identity: Identity) -> Made:
         """CloudFront remembers a caller reference for ever, also of a deleted distribution: each create has its own."""
-        config = {"CallerReference": f"{identity.token}-{uuid.uuid4().hex[:8]}", **self._ours()}
+        config = {"CallerReference": f"{identity.token}-{uuid.uuid4().hex[:8]}", **_over({}, self._ours())}
         tags = {"Items": identity.tag_list()}
         answer = aws.cloudfront.create_distribution_with_tags(
             DistributionConfigWithTags={"DistributionConfig": config, "Tags": tags}
@@ -335,8 +335,33 @@ def _summaries(aws: Aws) -> list[dict[str, Any]]:
 
 def _replace(aws: Aws, identifier: str, changes: Mapping[str, Any]) -> None:
     answer = aws.cloudfront.get_distribution_config(Id=identifier)
-    config = {**answer["DistributionConfig"], **changes}
+    config = dict(answer["DistributionConfig"])
+    config |= {name: _over(config.get(name), value) if name in KEPT else value for name, value in changes.items()}
     aws.cloudfront.update_distribution(Id=identifier, IfMatch=answer["ETag"], DistributionConfig=config)
+
+
+KEPT = ("Origins", "DefaultCacheBehavior", "CacheBehaviors")
+"""Where members that we never set are kept. A certificate is set as a whole: AWS mirrors it into members of its own."""
+NAMED = ("PathPattern", "Id")
+"""Members by which the things in a list are told apart: behaviours and origins."""
+
+
+def _over(has: Any, ours: Any) -> Any:
+    """What AWS has with what is ours set in it; None takes a member out. UpdateDistribution resets what is left out: a
+    member that we never set, such as a header that somebody sends to the origin, is sent again as it is.
+    """
+    if not isinstance(ours, Mapping):
+        return ours
+    held: Mapping[str, Any] = has if isinstance(has, Mapping) else {}
+    items = ours.get("Items", [])
+    name = next((n for n in NAMED if items and isinstance(items[0], Mapping) and n in items[0]), "")
+    if name:
+        known = {one[name]: one for one in held.get("Items") or []}
+        return {**ours, "Items": [_over(known.get(one[name]), one) for one in items]}
+    if "Quantity" in ours:
+        return ours
+    merged = {**held, **{member: _over(held.get(member), value) for member, value in ours.items()}}
+    return {member: value for member, value in merged.items() if value is not None}
 
 
 def _items(items: list[Any]) -> dict[str, Any]:
@@ -348,7 +373,6 @@ def _origin(origin: Origin) -> dict[str, Any]:
         "Id": ORIGIN,
         "DomainName": origin.domain,
         "OriginPath": origin.path,
-        "CustomHeaders": {"Quantity": 0},
         "CustomOriginConfig": {
             "HTTPPort": 80,
             "HTTPSPort": 443,
@@ -378,7 +402,6 @@ def _behaviour(one: Mapping[str, Any]) -> dict[str, Any]:
 
 def _sent(b: Behaviour) -> dict[str, Any]:
     methods = ALL_METHODS if b.methods == "all" else READ_METHODS
-    policy = {"ResponseHeadersPolicyId": b.headers_policy} if b.headers_policy else {}
     return {
         "TargetOriginId": ORIGIN,
         "ViewerProtocolPolicy": b.viewer_protocol,
@@ -399,5 +422,7 @@ def _sent(b: Behaviour) -> dict[str, Any]:
             "Headers": _items(sorted(b.headers)),
             "QueryStringCacheKeys": {"Quantity": 0},
         },
-        **policy,
+        "ResponseHeadersPolicyId": b.headers_policy or None,
+        "CachePolicyId": None,
+        "OriginRequestPolicyId": None,
     }

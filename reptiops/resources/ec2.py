@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from reptiops.aws import Aws
+from reptiops.aws import Aws, settled
 from reptiops.engine.resource import Drawn, Identity, Live, Made, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
@@ -203,6 +203,7 @@ class InternetGateway(Ec2Resource):
         *write("ec2:AttachInternetGateway", on=at("internet-gateway", "vpc"), when=OURS),
         update("ec2:DetachInternetGateway", on=at("internet-gateway", "vpc"), when=OURS),
         update(TAGS, on=at("internet-gateway"), when=OURS),
+        update("ec2:DescribeInternetGateways"),
         delete("ec2:DescribeInternetGateways"),
         delete("ec2:DetachInternetGateway", on=at("internet-gateway", "vpc"), when=OURS),
         delete(ec2_held.INTERFACES),
@@ -246,20 +247,32 @@ class InternetGateway(Ec2Resource):
         if "name" in changed:
             rename(aws, live.id, self.name)
         if "vpc" in changed:
-            if live.has.vpc:
-                aws.ec2.detach_internet_gateway(InternetGatewayId=live.id, VpcId=live.has.vpc)
-            aws.ec2.attach_internet_gateway(InternetGatewayId=live.id, VpcId=self.vpc)
+            there = _attached(aws, live.id)
+            for vpc in there - {self.vpc}:
+                _detach(aws, live.id, vpc)
+            if self.vpc not in there:
+                aws.ec2.attach_internet_gateway(InternetGatewayId=live.id, VpcId=self.vpc)
 
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """Detaching answers DependencyViolation while any public address in the VPC is mapped."""
-        current = aws.ec2.describe_internet_gateways(InternetGatewayIds=[live.id])["InternetGateways"]
-        for attachment in current[0].get("Attachments", []):
-            aws.ec2.detach_internet_gateway(InternetGatewayId=live.id, VpcId=attachment["VpcId"])
+        for vpc in _attached(aws, live.id):
+            _detach(aws, live.id, vpc)
         aws.ec2.delete_internet_gateway(InternetGatewayId=live.id)
 
     def blockers(self, aws: Aws, live: Live[Any]) -> str:
         """The interfaces of its VPC that have a public address."""
         return ec2_held.interfaces(aws, "vpc-id", live.has.vpc, public=True) if live.has.vpc else ""
+
+
+def _attached(aws: Aws, gateway: str) -> set[str]:
+    """The VPC that a gateway is attached to, if any."""
+    answer = aws.ec2.describe_internet_gateways(InternetGatewayIds=[gateway])["InternetGateways"]
+    return {one["VpcId"] for one in answer[0].get("Attachments", [])}
+
+
+def _detach(aws: Aws, gateway: str, vpc: str) -> None:
+    """AWS's reads lag: what they show as attached may be detached by now."""
+    settled(aws.ec2.detach_internet_gateway, "Gateway.NotAttached", InternetGatewayId=gateway, VpcId=vpc)
 
 
 @dataclass(frozen=True)
@@ -331,7 +344,7 @@ class NatGateway(Ec2Resource):
 
     drawn: ClassVar[Drawn] = "gate"
     absent: ClassVar[frozenset[str]] = frozenset({"NatGatewayNotFound", "InvalidNatGatewayID.NotFound"})
-    not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidSubnetID.NotFound", "InvalidAllocationID.NotFound"})
+    not_yet: ClassVar[frozenset[str]] = Subnet.absent | {"InvalidAllocationID.NotFound"}
     typical: ClassVar[float] = 105
     nine_in_ten: ClassVar[float | None] = 126
     typical_delete: ClassVar[float] = 60

@@ -8,12 +8,13 @@ from typing import Any, ClassVar, Literal, Self
 
 from botocore.exceptions import ClientError
 
-from reptiops.aws import Aws
+from reptiops.aws import Aws, settled
 from reptiops.engine.resource import Doing, Identity, Live, Made, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.resources import ec2_held
-from reptiops.resources.ec2 import Vpc
+from reptiops.resources.ec2 import Subnet, Vpc
+from reptiops.resources.ec2_routes import RouteTable
 from reptiops.resources.ec2_tags import (
     TAGS,
     WITH_CREATE,
@@ -96,7 +97,8 @@ class SecurityGroup(Ec2Resource):
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Only the open outbound rule can differ in place."""
-        aws.ec2.revoke_security_group_egress(GroupId=live.id, IpPermissions=[EVERYTHING])
+        revoke = aws.ec2.revoke_security_group_egress
+        settled(revoke, "InvalidPermission.NotFound", GroupId=live.id, IpPermissions=[EVERYTHING])
 
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """Refused while an interface uses it or another group's rule names it."""
@@ -134,9 +136,9 @@ class SecurityGroupRule(Ec2Resource):
     free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset(
-        {"InvalidPermission.NotFound", "InvalidSecurityGroupRuleId.NotFound", "InvalidGroup.NotFound"}
+        {"InvalidPermission.NotFound", "InvalidSecurityGroupRuleId.NotFound", *SecurityGroup.absent}
     )
-    not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidGroup.NotFound"})
+    not_yet: ClassVar[frozenset[str]] = SecurityGroup.absent
     within: ClassVar[bool] = True
     removable: ClassVar[bool] = True
     rights: ClassVar[tuple[Right, ...]] = (
@@ -231,9 +233,7 @@ class VpcEndpoint(Ec2Resource):
 
     within: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidVpcEndpointId.NotFound", "InvalidVpcEndpoint.NotFound"})
-    not_yet: ClassVar[frozenset[str]] = frozenset(
-        {"InvalidVpcID.NotFound", "InvalidSubnetID.NotFound", "InvalidRouteTableId.NotFound", "InvalidGroup.NotFound"}
-    )
+    not_yet: ClassVar[frozenset[str]] = Vpc.absent | Subnet.absent | RouteTable.absent | SecurityGroup.absent
     propagating: ClassVar[tuple[tuple[str, str], ...]] = (("InvalidParameter", "conflicting DNS domain"),)
     typical: ClassVar[float] = 90
     typical_delete: ClassVar[float] = 90

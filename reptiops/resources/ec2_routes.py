@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
-from reptiops.aws import Aws
+from botocore.exceptions import ClientError
+
+from reptiops.aws import Aws, code, settled
 from reptiops.engine.resource import Identity, Live, Made, Risk, fixed
 from reptiops.engine.scope import Scope
-from reptiops.resources.ec2 import Vpc
+from reptiops.resources.ec2 import InternetGateway, NatGateway, Subnet, Vpc
 from reptiops.resources.ec2_tags import TAGS, Ec2Resource, at, made, named, rename, tags_of
 from reptiops.rights import OURS, Right, delete, read, update, write
 
@@ -29,11 +31,10 @@ class RouteTable(Ec2Resource):
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidRouteTableID.NotFound", "InvalidRouteTableId.NotFound"})
     unseen: ClassVar[frozenset[str]] = absent
     not_yet: ClassVar[frozenset[str]] = absent | {
-        "InvalidNatGatewayID.NotFound",
-        "NatGatewayNotFound",
-        "InvalidInternetGatewayID.NotFound",
-        "InvalidSubnetID.NotFound",
-        "InvalidVpcID.NotFound",
+        *NatGateway.absent,
+        *InternetGateway.absent,
+        *Subnet.absent,
+        *Vpc.absent,
         "DependencyViolation",
     }
     rights: ClassVar[tuple[Right, ...]] = (
@@ -97,12 +98,17 @@ class RouteTable(Ec2Resource):
 
     def _set_routes(self, aws: Aws, live: Live[Any]) -> None:
         for destination in live.has.routes.keys() - self.routes.keys():
-            aws.ec2.delete_route(RouteTableId=live.id, **_destination(destination))
+            settled(aws.ec2.delete_route, "InvalidRoute.NotFound", RouteTableId=live.id, **_destination(destination))
         for destination, target in self.routes.items():
-            if destination not in live.has.routes:
-                aws.ec2.create_route(RouteTableId=live.id, **_destination(destination), **_target(target))
-            elif live.has.routes[destination] != target:
-                aws.ec2.replace_route(RouteTableId=live.id, **_destination(destination), **_target(target))
+            if live.has.routes.get(destination) == target:
+                continue
+            route = {"RouteTableId": live.id, **_destination(destination), **_target(target)}
+            try:
+                (aws.ec2.replace_route if destination in live.has.routes else aws.ec2.create_route)(**route)
+            except ClientError as error:
+                if code(error) != "RouteAlreadyExists":  # somebody was faster, or the answer was lost
+                    raise
+                aws.ec2.replace_route(**route)
 
     def _set_subnets(self, aws: Aws, live: Live[Any]) -> None:
         wanted = sorted(self.subnets | live.has.subnets)
@@ -110,8 +116,8 @@ class RouteTable(Ec2Resource):
             "describe_route_tables", "RouteTables", Filters=[{"Name": "association.subnet-id", "Values": wanted}]
         )
         held = {a["SubnetId"]: a for t in tables for a in t["Associations"] if "SubnetId" in a}
-        for subnet in live.has.subnets - self.subnets:
-            aws.ec2.disassociate_route_table(AssociationId=held[subnet]["RouteTableAssociationId"])
+        for subnet in (live.has.subnets - self.subnets) & held.keys():
+            _disassociate(aws, held[subnet])
         for subnet in self.subnets - live.has.subnets:
             if subnet in held:
                 association = held[subnet]["RouteTableAssociationId"]
@@ -123,8 +129,14 @@ class RouteTable(Ec2Resource):
         """Associations first."""
         tables = aws.ec2.describe_route_tables(RouteTableIds=[live.id])["RouteTables"]
         for association in tables[0].get("Associations", []):
-            aws.ec2.disassociate_route_table(AssociationId=association["RouteTableAssociationId"])
+            _disassociate(aws, association)
         aws.ec2.delete_route_table(RouteTableId=live.id)
+
+
+def _disassociate(aws: Aws, association: Mapping[str, Any]) -> None:
+    """AWS's reads lag: what they show as associated may be free by now."""
+    identifier = association["RouteTableAssociationId"]
+    settled(aws.ec2.disassociate_route_table, "InvalidAssociationID.NotFound", AssociationId=identifier)
 
 
 def _routes(routes: Iterable[Mapping[str, Any]]) -> dict[str, str]:

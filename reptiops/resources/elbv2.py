@@ -82,6 +82,8 @@ class LoadBalancer(BalancingResource):
     propagating: ClassVar[tuple[tuple[str, str], ...]] = (
         ("InvalidConfigurationRequest", "Access Denied for bucket"),
         ("InvalidSubnet", "has no internet gateway"),
+        ("InvalidSubnet", "does not exist"),
+        ("InvalidSecurityGroup", "does not exist"),
     )
     typical: ClassVar[float] = 170
     nine_in_ten: ClassVar[float | None] = 187

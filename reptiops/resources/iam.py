@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 from botocore.exceptions import ClientError
 
-from reptiops.aws import Aws, code, message
+from reptiops.aws import Aws, code, message, settled
 from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, fixed
 from reptiops.engine.scope import Scope
 from reptiops.policy import Policy
@@ -125,21 +125,21 @@ class Role(Resource):
             for arn in sorted(self.managed - live.has.managed):
                 aws.iam.attach_role_policy(RoleName=self.name, PolicyArn=arn)
             for arn in sorted(live.has.managed - self.managed):
-                aws.iam.detach_role_policy(RoleName=self.name, PolicyArn=arn)
+                settled(aws.iam.detach_role_policy, "NoSuchEntity", RoleName=self.name, PolicyArn=arn)
 
     def _set_policies(self, aws: Aws, has: Mapping[str, Policy]) -> None:
         for name, policy in self.policies.items():
             if has.get(name) != policy:
                 aws.iam.put_role_policy(RoleName=self.name, PolicyName=name, PolicyDocument=policy.json())
         for name in has.keys() - self.policies.keys():
-            aws.iam.delete_role_policy(RoleName=self.name, PolicyName=name)
+            settled(aws.iam.delete_role_policy, "NoSuchEntity", RoleName=self.name, PolicyName=name)
 
     def delete(self, aws: Aws, live: Live[Any]) -> None:
-        """Whatever hangs on it goes first, also what a person attached."""
+        """Whatever hangs on it goes first, also what a person attached. Lists lag: what they show may be gone, the role not."""
         for name in aws.iam.pages("list_role_policies", "PolicyNames", RoleName=self.name):
-            aws.iam.delete_role_policy(RoleName=self.name, PolicyName=name)
+            settled(aws.iam.delete_role_policy, "NoSuchEntity", RoleName=self.name, PolicyName=name)
         for one in aws.iam.pages("list_attached_role_policies", "AttachedPolicies", RoleName=self.name):
-            aws.iam.detach_role_policy(RoleName=self.name, PolicyArn=one["PolicyArn"])
+            settled(aws.iam.detach_role_policy, "NoSuchEntity", RoleName=self.name, PolicyArn=one["PolicyArn"])
         aws.iam.delete_role(RoleName=self.name)
 
 

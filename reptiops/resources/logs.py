@@ -47,7 +47,8 @@ class LogsResource(Resource):
     risk: ClassVar[Risk] = "cost"
     holds_data: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})
-    not_yet: ClassVar[frozenset[str]] = frozenset({"OperationAbortedException", "ServiceUnavailableException"})
+    unseen: ClassVar[frozenset[str]] = absent
+    not_yet: ClassVar[frozenset[str]] = absent | {"OperationAbortedException", "ServiceUnavailableException"}
     rights: ClassVar[tuple[Right, ...]] = (
         BULK,
         read("logs:DescribeLogGroups"),

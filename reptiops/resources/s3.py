@@ -249,7 +249,7 @@ def _encryption(answer: Mapping[str, Any] | None) -> str:
     if answer is None:
         return ""
     rules = answer["ServerSideEncryptionConfiguration"]["Rules"]
-    return str(rules[0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"]) if rules else ""
+    return str(rules[0].get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm", "")) if rules else ""
 
 
 def _rule(rule: Mapping[str, Any]) -> LifecycleRule:

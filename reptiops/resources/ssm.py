@@ -24,7 +24,7 @@ class Parameter(Resource):
 
     free: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"ParameterNotFound", "InvalidResourceId"})
-    not_yet: ClassVar[frozenset[str]] = frozenset({"TooManyUpdates"})
+    not_yet: ClassVar[frozenset[str]] = frozenset({"TooManyUpdates", "ParameterAlreadyExists"})
     limit: ClassVar[float] = 180
     rights: ClassVar[tuple[Right, ...]] = (
         BULK,

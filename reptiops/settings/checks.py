@@ -192,6 +192,14 @@ def _redis(env: Environment) -> Findings:
         yield Finding(
             ("redis", "auth_token"), "AWS takes a token only with TLS", "encryption_in_transit: true", also=also
         )
+    major, patched = int(redis.version[0]), redis.version.count(".") == 2
+    if patched is (major >= 6):
+        message = (
+            "from 6 on AWS takes versions without a patch" if patched else "before 6 AWS takes versions with a patch"
+        )
+        yield Finding(
+            ("redis", "version"), f"{redis.version}: {message}", redis.version[:3] if patched else "such as 5.0.6"
+        )
     if redis.snapshot_days and redis.node_type.startswith("cache.t1."):
         yield Finding(
             ("redis", "snapshot_days"), f"{redis.node_type} has no snapshots", "0", also=(("redis", "node_type"),)

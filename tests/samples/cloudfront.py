@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from reptiops.engine.resource import Live
 from reptiops.resources.cloudfront import Behaviour, Distribution, HeadersPolicy, Origin, PathBehaviour
 from tests.samples import Sample, World
 
@@ -32,6 +33,20 @@ def _distribution(world: World) -> Distribution:
     )
 
 
+def _by_hand(world: World, want: Distribution, live: Live[Distribution]) -> None:
+    """A header that somebody sends to the origin is no setting of ours: it outlives an update of something else."""
+    client = world.session.client("cloudfront")
+    held = client.get_distribution_config(Id=live.id)
+    config = held["DistributionConfig"]
+    secret = {"Quantity": 1, "Items": [{"HeaderName": "X-Origin-Secret", "HeaderValue": "s"}]}
+    config["Origins"]["Items"][0]["CustomHeaders"] = secret
+    client.update_distribution(Id=live.id, IfMatch=held["ETag"], DistributionConfig=config)
+    replace(want, comment="two").update(world.aws, live, frozenset({"comment"}))
+    (origin,) = client.get_distribution_config(Id=live.id)["DistributionConfig"]["Origins"]["Items"]
+    assert origin["CustomHeaders"] == secret
+    want.update(world.aws, live, frozenset({"comment"}))
+
+
 SAMPLES = [
     Sample(
         HeadersPolicy,
@@ -57,6 +72,8 @@ SAMPLES = [
             lambda d: replace(d, minimum_tls="TLSv1.2_2019"),
             lambda d: replace(d, enabled=False),
             lambda d: replace(d, enabled=True),
+            lambda d: replace(d, default=replace(d.default, headers_policy="")),
         ],
+        beyond=_by_hand,
     ),
 ]

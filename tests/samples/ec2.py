@@ -43,7 +43,8 @@ def _public(world: World, want: Subnet, live: Live[Subnet]) -> None:
 
 def _moved(world: World, want: InternetGateway, live: Live[InternetGateway]) -> None:
     elsewhere = replace(want, vpc=_another_vpc(world))
-    elsewhere.update(world.aws, live, frozenset({"vpc"}))
+    for _ in ("done", "and asked for again, for the answer was lost"):
+        elsewhere.update(world.aws, live, frozenset({"vpc"}))
 
 
 def _rerouted(world: World, want: RouteTable, live: Live[RouteTable]) -> None:

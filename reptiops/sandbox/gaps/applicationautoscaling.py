@@ -1,4 +1,4 @@
-"""Application Auto Scaling: registering moves the count, deregistering takes everything along, missing targets are told."""
+"""Application Auto Scaling: registering moves the count, deregistering takes everything along."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ RUNNING = dict.fromkeys(("DynamicScalingInSuspended", "DynamicScalingOutSuspende
 
 def fill() -> None:
     """Targets, policies and scheduled actions."""
-    from moto.applicationautoscaling.exceptions import AWSValidationException
     from moto.applicationautoscaling.models import ApplicationAutoscalingBackend
     from moto.core.exceptions import JsonRESTError
 
@@ -21,10 +20,7 @@ def fill() -> None:
 
     @replace(ApplicationAutoscalingBackend, "register_scalable_target")
     def register(original: Any, self: Any, namespace: str, resource: str, dimension: str, **more: Any) -> Any:
-        least, most = more["min_capacity"], more["max_capacity"]
         before = {one.resource_id: one.suspended_state for one in self.targets.get(dimension, {}).values()}
-        if least is not None and most is not None and least > most:
-            raise AWSValidationException("Maximum capacity cannot be less than minimum capacity")
         target = original(self, namespace, resource, dimension, **more)
         suspended = before.get(target.resource_id, RUNNING) | (more["suspended_state"] or {})
         target.suspended_state = suspended
@@ -43,15 +39,3 @@ def fill() -> None:
         original(self, namespace, resource, dimension)
         self.policies = {k: p for k, p in self.policies.items() if p.resource_id != resource}
         self.scheduled_actions = [a for a in self.scheduled_actions if a.resource_id != resource]
-
-    @replace(ApplicationAutoscalingBackend, "put_scaling_policy")
-    def put_policy(original: Any, self: Any, **given: Any) -> Any:
-        if not self._scalable_target_exists(given["resource_id"], given["scalable_dimension"]):
-            raise missing(given["resource_id"])
-        return original(self, **given)
-
-    @replace(ApplicationAutoscalingBackend, "put_scheduled_action")
-    def put_action(original: Any, self: Any, **given: Any) -> Any:
-        if not self._scalable_target_exists(given["resource_id"], given["scalable_dimension"]):
-            raise missing(given["resource_id"])
-        return original(self, **given)

@@ -1,4 +1,4 @@
-"""ECS: a service keeps all its settings, its tasks run, and clusters, services and task definitions are refused as on AWS."""
+"""ECS: a service keeps all its settings, its tasks run, and task definitions come back filled and in another order."""
 
 from __future__ import annotations
 
@@ -16,15 +16,56 @@ KEPT = {
     "availabilityZoneRebalancing": "availability_zone_rebalancing",
 }
 """What moto's create_service drops and its update_service keeps."""
-PAIRS = {256: (512, 2048), 512: (1024, 4096), 1024: (2048, 8192), 2048: (4096, 16384), 4096: (8192, 30720)}
-"""CPU units → least and most MiB on Fargate."""
 
 
 def fill() -> None:
     """Everything about ECS."""
     _services()
-    _clusters()
+    _tasks()
     _task_definitions()
+
+
+class _Task:
+    """A task that a service runs, as far as reads show it."""
+
+    def __init__(self, service: Any, definition: Any, number: int):
+        base = str(service.arn).replace(":service/", ":task/")
+        self.task_arn = f"{base.rsplit('/', 1)[0]}/{uuid.uuid5(uuid.NAMESPACE_URL, f'{service.arn}/{number}').hex}"
+        self.cluster_arn, self.task_definition_arn = service.cluster_arn, service.task_definition
+        self.group, self.launch_type = f"service:{service.name}", service.launch_type
+        self.last_status = self.desired_status = "RUNNING"
+        self.cpu, self.memory = str(definition.cpu), str(definition.memory)
+        self.tags: list[Any] = []
+
+
+def _of_services(backend: Any, cluster: str) -> list[_Task]:
+    definitions = {d.arn: d for held in backend.task_definitions.values() for d in held.values()}
+    return [
+        _Task(service, definitions[service.task_definition], number)
+        for service in backend.services.values()
+        if service.status == "ACTIVE" and service.cluster_arn.endswith(f"/{cluster}")
+        for number in range(service.running_count if service.task_definition in definitions else 0)
+    ]
+
+
+def _tasks() -> None:
+    """A service's tasks are listed and described; moto starts none for it."""
+    from moto.ecs.models import EC2ContainerServiceBackend
+
+    def short(cluster: str | None) -> str:
+        return str(cluster or "default").rsplit("/", 1)[-1]
+
+    @replace(EC2ContainerServiceBackend, "list_tasks")
+    def listed(original: Any, self: Any, cluster_str: str | None = None, *more: Any) -> Any:
+        found = original(self, cluster_str, *more)
+        _, _, _, name, status = (*more, None, None, None, None, None)[:5]
+        running = _of_services(self, short(cluster_str)) if status in (None, "", "RUNNING") else []
+        return [*found, *(one for one in running if not name or one.group == f"service:{short(name)}")]
+
+    @replace(EC2ContainerServiceBackend, "describe_tasks")
+    def described(original: Any, self: Any, cluster_str: str, tasks: list[str]) -> Any:
+        running = [one for one in _of_services(self, short(cluster_str)) if one.task_arn in tasks]
+        return [*original(self, cluster_str, tasks), *running]
 
 
 def deploy(service: Any) -> None:
@@ -56,25 +97,11 @@ def deploy(service: Any) -> None:
 
 
 def _services() -> None:
-    from moto.ecs.exceptions import InvalidParameterException
     from moto.ecs.models import EC2ContainerServiceBackend
     from moto.ecs.responses import EC2ContainerServiceResponse
-    from moto.elbv2.models import elbv2_backends
-
-    def check(self: Any) -> None:
-        backend, cluster = self.ecs_backend, self._get_param("cluster", "default").rsplit("/", 1)[-1]
-        existing = backend.services.get(f"{cluster}:{self._get_param('serviceName')}")
-        if existing is not None and existing.status != "INACTIVE":
-            raise InvalidParameterException("Creation of service was not idempotent.")
-        groups = elbv2_backends[backend.account_id][backend.region_name].target_groups
-        for one in self._get_param("loadBalancers") or []:
-            arn = one.get("targetGroupArn")
-            if arn not in groups:
-                raise InvalidParameterException(f"Unable to assume role or unknown target group {arn}.")
 
     @replace(EC2ContainerServiceResponse, "create_service")
     def create(original: Any, self: Any) -> Any:
-        check(self)
         answer = original(self)
         cluster = self._get_param("cluster", "default").rsplit("/", 1)[-1]
         service = self.ecs_backend.services[f"{cluster}:{self._get_param('serviceName')}"]
@@ -94,12 +121,6 @@ def _services() -> None:
         deploy(service)
         return service
 
-    @replace(EC2ContainerServiceBackend, "describe_services")
-    def describe(original: Any, self: Any, cluster_str: str, service_names_or_arns: Any) -> Any:
-        if len(service_names_or_arns or []) > 10:
-            raise InvalidParameterException("Services size must be between 1 and 10.")
-        return original(self, cluster_str, service_names_or_arns)
-
     @replace(EC2ContainerServiceBackend, "list_services")
     def listed(original: Any, self: Any, cluster_str: str, *args: Any, **kwargs: Any) -> Any:
         arns = original(self, cluster_str, *args, **kwargs)
@@ -107,23 +128,7 @@ def _services() -> None:
         return [arn for arn in arns if arn not in inactive]
 
 
-def _clusters() -> None:
-    from moto.ecs.exceptions import ECSException
-    from moto.ecs.models import EC2ContainerServiceBackend
-
-    class ContainsServices(ECSException):  # type: ignore[misc]
-        code = "ClusterContainsServicesException"
-
-    @replace(EC2ContainerServiceBackend, "delete_cluster")
-    def delete(original: Any, self: Any, cluster_str: str) -> Any:
-        cluster = self._get_cluster(cluster_str)
-        if any(s.cluster_arn == cluster.arn and s.status != "INACTIVE" for s in self.services.values()):
-            raise ContainsServices("The Cluster cannot be deleted while Services are active.")
-        return original(self, cluster_str)
-
-
 def _task_definitions() -> None:
-    from moto.ecs.exceptions import EcsClientException
     from moto.ecs.models import EC2ContainerServiceBackend
 
     def filled(container: dict[str, Any]) -> dict[str, Any]:
@@ -140,9 +145,4 @@ def _task_definitions() -> None:
 
     @replace(EC2ContainerServiceBackend, "register_task_definition")
     def register(original: Any, self: Any, family: str, container_definitions: Any, *args: Any, **kwargs: Any) -> Any:
-        if "FARGATE" in (kwargs.get("requires_compatibilities") or []):
-            cpu, memory = int(kwargs.get("cpu") or 0), int(kwargs.get("memory") or 0)
-            least, most = PAIRS.get(cpu, (1, 0))
-            if not least <= memory <= most:
-                raise EcsClientException("No Fargate configuration exists for given values.")
         return original(self, family, [filled(one) for one in container_definitions], *args, **kwargs)

@@ -31,12 +31,9 @@ def _versions() -> None:
 
 def _subnet_groups() -> None:
     from moto.core.responses import ActionResult, EmptyResult
-    from moto.elasticache.exceptions import CacheSubnetGroupNotFound, ElastiCacheException
+    from moto.elasticache.exceptions import CacheSubnetGroupNotFound
     from moto.elasticache.models import CacheSubnetGroup
     from moto.elasticache.responses import ElastiCacheResponse
-
-    class InUse(ElastiCacheException):  # type: ignore[misc]
-        code = "CacheSubnetGroupInUse"
 
     def held(self: Any) -> Any:
         name = self._get_param("CacheSubnetGroupName").lower()
@@ -62,25 +59,18 @@ def _subnet_groups() -> None:
     @add(ElastiCacheResponse, "delete_cache_subnet_group")
     def delete(self: Any) -> ActionResult:
         name, backend = held(self).cache_subnet_group_name, self.elasticache_backend
-        if any(group.cache_subnet_group_name == name for group in backend.replication_groups.values()):
-            raise InUse(f"Cache subnet group {name} is currently in use by a cache cluster.")
         del backend.cache_subnet_groups[name]
         return EmptyResult()
 
 
 def _replication_groups() -> None:
-    from moto.elasticache.exceptions import (
-        CacheSubnetGroupNotFound,
-        ReplicationGroupAlreadyExists,
-    )
+    from moto.elasticache.exceptions import CacheSubnetGroupNotFound
     from moto.elasticache.models import ElastiCacheBackend
 
     @replace(ElastiCacheBackend, "create_replication_group")
     def create(original: Any, self: Any, **given: Any) -> Any:
         given["replication_group_id"] = given["replication_group_id"].lower()
         nodes = given.get("num_cache_clusters") or 1
-        if given["replication_group_id"] in self.replication_groups:
-            raise ReplicationGroupAlreadyExists(given["replication_group_id"])
         if given.get("cache_subnet_group_name") not in (None, *self.cache_subnet_groups):
             raise CacheSubnetGroupNotFound(given["cache_subnet_group_name"])
         given["replicas_per_node_group"] = given.get("replicas_per_node_group") or nodes - 1
@@ -95,7 +85,7 @@ def _replication_groups() -> None:
 
 def _changes() -> None:
     from moto.core.responses import ActionResult
-    from moto.elasticache.exceptions import InvalidParameterCombinationException, ReplicationGroupNotFound
+    from moto.elasticache.exceptions import ReplicationGroupNotFound
     from moto.elasticache.responses import ElastiCacheResponse
 
     def held(self: Any) -> Any:
@@ -107,8 +97,6 @@ def _changes() -> None:
     @replace(ElastiCacheResponse, "modify_replication_group")
     def modify(original: Any, self: Any) -> Any:
         group, params = held(self), self._get_params()
-        if not set(params) - {"Action", "Version", "ReplicationGroupId", "ApplyImmediately"}:
-            raise InvalidParameterCombinationException("No modifications were requested")
         answer = original(self)
         for parameter, name in (
             ("SnapshotWindow", "snapshot_window"),

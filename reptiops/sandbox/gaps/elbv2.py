@@ -1,4 +1,4 @@
-"""ELBv2: defaults of attributes, deletion protection, duplicates, rules as AWS answers."""
+"""ELBv2: defaults of attributes, the same load balancer again, rules as AWS answers."""
 
 from __future__ import annotations
 
@@ -22,12 +22,10 @@ DEFAULTS = {
 def fill() -> None:
     """Everything about ELBv2."""
     _load_balancers()
-    _listeners()
     _rules()
 
 
 def _load_balancers() -> None:
-    from moto.elbv2.exceptions import DuplicateLoadBalancerName, ELBClientError
     from moto.elbv2.models import ELBv2Backend, FakeLoadBalancer
 
     @replace(FakeLoadBalancer, "__init__")
@@ -40,43 +38,18 @@ def _load_balancers() -> None:
     @replace(ELBv2Backend, "create_load_balancer")
     def create(original: Any, self: Any, **given: Any) -> Any:
         name, subnets = given["name"], given["subnet_ids"] or []
-        if len({self.ec2_backend.get_subnet(s).availability_zone for s in subnets}) < 2:
-            message = "At least two subnets in two different Availability Zones must be specified"
-            raise ELBClientError("ValidationError", message)
         for other in self.load_balancers.values():
             if other.name == name:
                 same = {s.id for s in other.subnets} == set(subnets)
                 if same and set(other.security_groups or []) == set(given["security_groups"] or []):
                     return other
-                raise DuplicateLoadBalancerName()
         return original(self, **given)
 
     @replace(ELBv2Backend, "delete_load_balancer")
     def delete(original: Any, self: Any, arn: str) -> None:
-        balancer = self.load_balancers.get(arn)
-        if balancer is not None and balancer.attrs.get("deletion_protection.enabled") == "true":
-            message = f"Load balancer '{arn}' cannot be deleted because deletion protection is enabled"
-            raise ELBClientError("OperationNotPermitted", message)
         for group in self.target_groups.values():
             group.load_balancer_arns = [a for a in group.load_balancer_arns if a != arn]
         original(self, arn)
-
-
-def _listeners() -> None:
-    from moto.elbv2.exceptions import DuplicateListenerError, ELBClientError
-    from moto.elbv2.models import ELBv2Backend
-
-    def check(protocol: str, certificate: str | None) -> None:
-        if protocol == "HTTPS" and not certificate:
-            raise ELBClientError("ValidationError", "A certificate must be specified for HTTPS listeners")
-
-    @replace(ELBv2Backend, "create_listener")
-    def create(original: Any, self: Any, **given: Any) -> Any:
-        check(given["protocol"], given["certificate"])
-        balancer = self.load_balancers.get(given["load_balancer_arn"])
-        if balancer is not None and any(str(one.port) == str(given["port"]) for one in balancer.listeners.values()):
-            raise DuplicateListenerError()
-        return original(self, **given)
 
 
 def _rules() -> None:

@@ -1,26 +1,18 @@
-"""IAM: the simulator, and what AWS says to a second service-linked role for one service."""
+"""IAM: the simulator."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from reptiops.sandbox.evaluation import evaluate
-from reptiops.sandbox.gaps import add, replace
+from reptiops.sandbox.gaps import add
 
 
 def fill() -> None:
-    """The simulator and service-linked roles."""
+    """The simulator."""
     from moto.core.responses import ActionResult
     from moto.iam.exceptions import NotFoundException
-    from moto.iam.models import IAMBackend
     from moto.iam.responses import IamResponse
-
-    @replace(IAMBackend, "create_service_linked_role")
-    def linked(original: Any, self: Any, service_name: str, description: str, suffix: str) -> Any:
-        path = f"/aws-service-role/{service_name}/"
-        if not suffix and any(role.path == path for role in self.roles.values()):
-            raise _taken(service_name)
-        return original(self, service_name, description, suffix)
 
     @add(IamResponse, "simulate_principal_policy")
     def simulate(self: Any) -> Any:
@@ -46,11 +38,3 @@ def fill() -> None:
 
 def _document(policy: Any) -> str:
     return str(next(version.document for version in policy.versions if version.is_default))
-
-
-def _taken(service: str) -> Exception:
-    from moto.iam.exceptions import IAMException
-
-    text = f"Service role name for {service} has been taken in this account, please try a different suffix."
-    error: Exception = IAMException("InvalidInput", text)
-    return error

@@ -1,4 +1,4 @@
-"""SNS: e-mail subscriptions wait for their addressee; a topic made again with other tags is refused."""
+"""SNS: e-mail subscriptions wait for their addressee."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ PENDING = "PendingConfirmation"
 
 
 def fill() -> None:
-    """Subscriptions and topics."""
-    from moto.sns.exceptions import SNSInvalidParameter
+    """Subscriptions."""
     from moto.sns.models import SNSBackend
     from moto.sns.responses import SNSResponse
 
@@ -35,13 +34,6 @@ def fill() -> None:
         shown.__dict__.update(subscription.__dict__)
         shown.arn = PENDING
         return shown
-
-    @replace(SNSBackend, "create_topic")
-    def create(original: Any, self: Any, name: str, attributes: Any = None, tags: Any = None) -> Any:
-        arn = f"arn:aws:sns:{self.region_name}:{self.account_id}:{name}"
-        if arn in self.topics and tags is not None and (self.topics[arn]._tags or []) != tags:
-            raise SNSInvalidParameter("Invalid parameter: Tags Reason: Topic already exists with different tags")
-        return original(self, name, attributes, tags)
 
 
 class _Shown:

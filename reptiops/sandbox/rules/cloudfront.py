@@ -12,9 +12,11 @@ DEPLOYED = 180.0
 
 
 def rules() -> None:
-    """Everything about distributions."""
+    """Everything about distributions and headers policies."""
     _values()
     _changes()
+    _neighbours()
+    _etags()
 
 
 def _config(call: Call) -> dict[str, Any]:
@@ -120,3 +122,65 @@ def _changes() -> None:
         yield
         if arn:
             call.world.clock.note(f"released {arn}")
+
+
+HEADERS = ("CreateResponseHeadersPolicy", "UpdateResponseHeadersPolicy")
+
+
+def _policies(call: Call) -> dict[str, dict[str, Any]]:
+    """The response headers policies of the account, by id."""
+    held: dict[str, dict[str, Any]] = getattr(call.backend(), "response_headers_policies", {})
+    return held
+
+
+def _neighbours() -> None:
+    @rule("7.2 id", "cloudfront", *WRITES)
+    def an_alias_once(call: Call) -> None:
+        """An alias belongs to one distribution."""
+        aliases = set((_config(call).get("Aliases") or {}).get("Items") or [])
+        for one in call.backend().distributions.values():
+            theirs = set(one.distribution_config.Aliases.get("Items") or [])
+            if one.distribution_id != call.get("Id") and theirs & aliases:
+                message = "One or more of the CNAMEs you provided are already associated with a resource."
+                raise Refused("CNAMEAlreadyExists", message)
+
+    @rule("7.2", "cloudfront", *WRITES)
+    def headers_policy_exists(call: Call) -> None:
+        """A behaviour names a response headers policy that is there."""
+        for one in _behaviours(_config(call)):
+            if one.get("ResponseHeadersPolicyId") not in (None, "", *_policies(call)):
+                message = "The specified response headers policy does not exist."
+                raise Refused("NoSuchResponseHeadersPolicy", message)
+
+    @rule("7.2", "cloudfront", *HEADERS)
+    def headers_policy_names(call: Call) -> None:
+        """The name of a response headers policy is taken once."""
+        name = call.get("ResponseHeadersPolicyConfig", {}).get("Name")
+        if any(one["config"]["Name"] == name and one["id"] != call.get("Id") for one in _policies(call).values()):
+            message = "A response headers policy with this name already exists."
+            raise Refused("ResponseHeadersPolicyAlreadyExists", message)
+
+    @rule("7.2", "cloudfront", "DeleteResponseHeadersPolicy")
+    def headers_policy_in_use(call: Call) -> None:
+        """A response headers policy that a behaviour names stays."""
+        for one in call.backend().distributions.values():
+            config = one.distribution_config
+            behaviours = [config.DefaultCacheBehavior, *(config.CacheBehaviors.get("Items") or [])]
+            if any(b.response_headers_policy_id == call.get("Id") for b in behaviours):
+                message = "Cannot delete the response headers policy: it is attached."
+                raise Refused("ResponseHeadersPolicyInUse", message)
+
+
+def _etags() -> None:
+    changes = ("UpdateDistribution", "DeleteDistribution", "UpdateResponseHeadersPolicy", "DeleteResponseHeadersPolicy")
+
+    @rule("7.2 chg", "cloudfront", *changes)
+    def etag_of_the_last_read(call: Call) -> None:
+        """A change names the ETag of what it changes, the newest one."""
+        policy, held = _policies(call).get(call.get("Id")), call.backend().distributions.get(call.get("Id"))
+        newest = policy["etag"] if policy else held.etag if held else None
+        if not call.get("IfMatch"):
+            raise Refused("InvalidIfMatchVersion", "The If-Match version is missing or not valid for the resource.")
+        if newest and call.get("IfMatch") != newest:
+            message = "The precondition given in one or more of the request-header fields evaluated to false."
+            raise Refused("PreconditionFailed", message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reptiops.sandbox.rules import Call, Refused, rule
@@ -14,11 +14,22 @@ DEPLOYED = 150.0
 DRAINED = 60.0
 FAILED = 200.0
 """Seconds until the circuit breaker has seen enough tasks fail."""
+PAIRS: Mapping[int, frozenset[int]] = {
+    256: frozenset({512, 1024, 2048}),
+    512: frozenset(range(1024, 4097, 1024)),
+    1024: frozenset(range(2048, 8193, 1024)),
+    2048: frozenset(range(4096, 16385, 1024)),
+    4096: frozenset(range(8192, 30721, 1024)),
+    8192: frozenset(range(16384, 61441, 4096)),
+    16384: frozenset(range(32768, 122881, 8192)),
+}
+"""CPU units → the MiB that Fargate takes with them."""
 
 
 def rules() -> None:
     """Everything about ECS."""
     _creating()
+    _values()
     _deploying()
     _deleting()
 
@@ -38,11 +49,13 @@ def _creating() -> None:
             raise Refused("InvalidParameterException", message)
 
     @rule("6.4 id", "ecs", "CreateService")
-    def draining_names_are_taken(call: Call) -> None:
-        """A name is taken as long as its service drains."""
+    def names_are_taken(call: Call) -> None:
+        """A name is taken by its service, and as long as that drains."""
         held = _service(call)
         if held is not None and held.status == "DRAINING":
             raise Refused("InvalidParameterException", "Unable to Start a service that is still Draining.")
+        if held is not None and held.status == "ACTIVE":
+            raise Refused("InvalidParameterException", "Creation of service was not idempotent.")
 
     @rule("6.4 ord, 9.1", "ecs", "CreateService", "UpdateService")
     def target_group_behind_a_listener(call: Call) -> None:
@@ -50,7 +63,9 @@ def _creating() -> None:
         groups = call.backend("elbv2").target_groups
         for one in call.get("loadBalancers", []):
             arn = one.get("targetGroupArn")
-            if arn in groups and not groups[arn].load_balancer_arns:
+            if arn not in groups:
+                raise Refused("InvalidParameterException", f"Unable to assume role or unknown target group {arn}.")
+            if not groups[arn].load_balancer_arns:
                 message = f"The target group with targetGroupArn {arn} does not have an associated load balancer."
                 raise Refused("InvalidParameterException", message)
 
@@ -62,6 +77,41 @@ def _creating() -> None:
         current = _service(call)
         if held is not None and held.status == "INACTIVE" and (current is None or current.task_definition != held.arn):
             raise Refused("ClientException", "TaskDefinition is inactive")
+
+
+def _values() -> None:
+    @rule("6.3", "ecs", "RegisterTaskDefinition")
+    def cpu_and_memory_in_pairs(call: Call) -> None:
+        """On Fargate only certain amounts of memory go with a CPU."""
+        if "FARGATE" in (call.get("requiresCompatibilities") or []):
+            cpu, memory = int(call.get("cpu") or 0), int(call.get("memory") or 0)
+            if memory not in PAIRS.get(cpu, ()):
+                raise Refused("ClientException", "No Fargate configuration exists for given values.")
+
+    @rule("6.3", "ecs", "RegisterTaskDefinition")
+    def logs_of_fargate(call: Call) -> None:
+        """On Fargate a log needs its stream prefix, and one of three drivers; a definition has ten containers at most."""
+        containers = call.get("containerDefinitions", [])
+        if len(containers) > 10:
+            raise Refused("ClientException", "Too many containers: a task definition has 10 at most.")
+        for one in containers if "FARGATE" in (call.get("requiresCompatibilities") or []) else ():
+            log = one.get("logConfiguration") or {"logDriver": "awslogs", "options": {"awslogs-stream-prefix": "-"}}
+            if log["logDriver"] not in ("awslogs", "splunk", "awsfirelens"):
+                raise Refused("ClientException", f"Log driver {log['logDriver']} is not supported on Fargate.")
+            if log["logDriver"] == "awslogs" and not log.get("options", {}).get("awslogs-stream-prefix"):
+                raise Refused("ClientException", "awslogs-stream-prefix is required on Fargate.")
+
+    @rule("1.2", "ecs", "CreateService")
+    def client_tokens(call: Call) -> None:
+        """A token of 36 characters at most."""
+        if len(call.get("clientToken") or "") > 36:
+            raise Refused("InvalidParameterException", "clientToken must be 36 characters or less.")
+
+    @rule("1.5", "ecs", "DescribeServices")
+    def ten_services_a_call(call: Call) -> None:
+        """Ten services a call."""
+        if len(call.get("services") or []) > 10:
+            raise Refused("InvalidParameterException", "Services size must be between 1 and 10.")
 
 
 def _definitions(call: Call) -> list[Any]:
@@ -161,6 +211,15 @@ def _fail(held: Any, deployment: dict[str, Any], image: str, earlier: str) -> No
 
 
 def _deleting() -> None:
+    @rule("6.2 del", "ecs", "DeleteCluster")
+    def cluster_with_services(call: Call) -> None:
+        """A cluster stays while services are in it, draining ones too."""
+        name = str(call.get("cluster")).rsplit("/", 1)[-1]
+        for one in call.backend().services.values():
+            if one.cluster_arn.endswith(f"/{name}") and one.status != "INACTIVE":
+                message = "The Cluster cannot be deleted while Services are active."
+                raise Refused("ClusterContainsServicesException", message)
+
     @rule("6.4 del", "ecs", "DeleteService")
     def service_drains(call: Call) -> Iterator[None]:
         """Draining for a minute or so, and in its cluster as long."""

@@ -41,6 +41,26 @@ def _values() -> None:
         if call.get("Engine", "redis") == "redis" and version not in (None, *VERSIONS):
             raise Refused("InvalidParameterCombination", f"Cannot find version {version} for redis")
 
+    @rule("5.3 id", "elasticache", "CreateReplicationGroup")
+    def id_is_free(call: Call) -> None:
+        """An id is taken, whatever its case, as long as its group is there."""
+        name = str(call.get("ReplicationGroupId")).lower()
+        if name in call.backend().replication_groups:
+            raise Refused("ReplicationGroupAlreadyExists", f"Replication group {name} already exists.")
+
+    @rule("5.3 id", "elasticache", "CreateCacheSubnetGroup")
+    def subnet_group_names(call: Call) -> None:
+        """255 letters, digits and hyphens."""
+        name = str(call.get("CacheSubnetGroupName"))
+        if not re.fullmatch(r"[a-zA-Z0-9-]{1,255}", name):
+            raise Refused("InvalidParameterValue", f"The parameter CacheSubnetGroupName is not valid: {name}")
+
+    @rule("5.3 chg", "elasticache", "ModifyReplicationGroup")
+    def something_to_modify(call: Call) -> None:
+        """A modification that changes nothing is refused."""
+        if not set(call.params) - {"ReplicationGroupId", "ApplyImmediately"}:
+            raise Refused("InvalidParameterCombination", "No modifications were requested")
+
     @rule("5.3", "elasticache", "CreateReplicationGroup", "ModifyReplicationGroup")
     def auth_tokens(call: Call) -> None:
         """A token of 16 to 128 characters of a small set, and only with encryption in transit and a subnet group."""
@@ -147,9 +167,10 @@ def _during(call: Call, held: Any, word: str, seconds: float) -> None:
 
 def _groups() -> None:
     @rule("5.3 del", "elasticache", "DeleteCacheSubnetGroup")
-    def subnet_group_is_released_late(call: Call) -> None:
-        """A subnet group is in use for a while after its last group has gone."""
+    def subnet_group_in_use(call: Call) -> None:
+        """A subnet group is in use by its groups, and for a while after the last has gone."""
         name = str(call.get("CacheSubnetGroupName")).lower()
-        if call.world.clock.younger(f"released {name}", RELEASED):
+        used = any(one.cache_subnet_group_name == name for one in call.backend().replication_groups.values())
+        if used or call.world.clock.younger(f"released {name}", RELEASED):
             message = f"Cache subnet group {name} is currently in use by a cache cluster."
             raise Refused("CacheSubnetGroupInUse", message)

@@ -45,6 +45,34 @@ def _balancers() -> None:
         if call.get("Scheme", "internet-facing") == "internet-facing" and not vpcs <= attached:
             raise Refused("InvalidSubnet", f"VPC {', '.join(sorted(vpcs))} has no internet gateway")
 
+    @rule("6.6 ord", "elbv2", "CreateLoadBalancer", "SetSubnets")
+    def two_zones(call: Call) -> None:
+        """Subnets of two zones at least, one of each."""
+        zones = [call.backend("ec2").get_subnet(name).availability_zone for name in call.get("Subnets", [])]
+        if len(set(zones)) < 2 or len(set(zones)) != len(zones):
+            message = "At least two subnets in two different Availability Zones must be specified"
+            raise Refused("ValidationError", message)
+
+    @rule("6.6 id", "elbv2", "CreateLoadBalancer")
+    def name_of_another(call: Call) -> None:
+        """A name that is taken by a load balancer with other settings."""
+        for one in call.backend().load_balancers.values():
+            same = ({s.id for s in one.subnets}, set(one.security_groups or [])) == (
+                set(call.get("Subnets", [])),
+                set(call.get("SecurityGroups", [])),
+            )
+            if one.name == call.get("Name") and not same:
+                message = f"A load balancer with the same name '{one.name}' exists, but with different settings"
+                raise Refused("DuplicateLoadBalancerName", message)
+
+    @rule("6.6 del", "elbv2", "DeleteLoadBalancer")
+    def deletion_protection(call: Call) -> None:
+        """Protection is switched off before a load balancer is deleted."""
+        held = call.backend().load_balancers.get(call.get("LoadBalancerArn"))
+        if held is not None and held.attrs.get("deletion_protection.enabled") == "true":
+            message = f"Load balancer '{held.arn}' cannot be deleted because deletion protection is enabled"
+            raise Refused("OperationNotPermitted", message)
+
     @rule("6.6 ready, 2.8, 3.1", "elbv2", "CreateLoadBalancer")
     def load_balancer_takes_minutes(call: Call) -> Iterator[None]:
         """Provisioning for minutes, with interfaces of its own in each subnet."""
@@ -117,6 +145,15 @@ def _groups() -> None:
 
 
 def _listeners() -> None:
+    @rule("6.7", "elbv2", "CreateListener")
+    def one_listener_a_port(call: Call) -> None:
+        """A port has one listener, and one of HTTPS a certificate."""
+        held = call.backend().load_balancers.get(call.get("LoadBalancerArn"))
+        if held is not None and any(str(one.port) == str(call.get("Port")) for one in held.listeners.values()):
+            raise Refused("DuplicateListener", "A listener with the specified port already exists.")
+        if call.get("Protocol") == "HTTPS" and not call.get("Certificates"):
+            raise Refused("ValidationError", "A certificate must be specified for HTTPS listeners")
+
     @rule("6.7, 4.1", "elbv2", "CreateListener", "ModifyListener")
     def tls_policies(call: Call) -> None:
         """A TLS policy by one of AWS's names."""

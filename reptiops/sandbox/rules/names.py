@@ -13,6 +13,10 @@ RETENTIONS = (
 )
 FORCED = 60.0
 """Seconds for which the name of a secret deleted without recovery is still taken."""
+SEEN = 2.0
+"""Seconds for which a new log group or scalable target may not be found."""
+RESTS = 30.0
+"""Seconds for which the name of a deleted parameter or topic is taken."""
 CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
 
 
@@ -22,6 +26,52 @@ def rules() -> None:
     _logs()
     _records()
     _scaling()
+    _topics()
+    _parameters()
+    _budgets()
+
+
+def _topics() -> None:
+    @rule("8.4", "sns", "CreateTopic")
+    def topic_of_other_tags(call: Call) -> None:
+        """A topic made again with other tags is refused, with the same ones answered."""
+        held = call.backend().topics.get(f"arn:aws:sns:{call.region}:{call.account}:{call.get('Name')}")
+        if held is not None and call.get("Tags") is not None and (held._tags or []) != call.get("Tags"):
+            message = "Invalid parameter: Tags Reason: Topic already exists with different tags"
+            raise Refused("InvalidParameter", message)
+
+
+def _parameters() -> None:
+    @rule("5.5", "ssm", "PutParameter")
+    def parameter_names(call: Call) -> None:
+        """Names of fifteen levels at most, which do not begin with aws or ssm, and four kilobytes of value."""
+        name = str(call.get("Name")).lstrip("/")
+        if name.lower().startswith(("aws", "ssm")) or name.count("/") >= 15:
+            raise Refused("ValidationException", f"Parameter name: {name} is reserved, or has too many levels.")
+        if len(str(call.get("Value", "")).encode()) > 4096:
+            raise Refused("ValidationException", "Standard tier parameters support a maximum value of 4096 characters.")
+
+    @rule("5.5 del", "ssm", "PutParameter", "DeleteParameter")
+    def name_rests_after_deletion(call: Call) -> Iterator[None]:
+        """The name of a deleted parameter is taken for half a minute."""
+        name = call.get("Name")
+        if call.operation == "PutParameter" and call.world.clock.younger(f"deleted parameter {name}", RESTS):
+            raise Refused("ParameterAlreadyExists", "The parameter already exists.")
+        yield
+        if call.operation == "DeleteParameter":
+            call.world.clock.note(f"deleted parameter {name}")
+
+
+def _budgets() -> None:
+    @rule("8.6", "budgets", "CreateNotification", "CreateSubscriber")
+    def told_once(call: Call) -> None:
+        """A threshold or a subscriber that is there already."""
+        held = call.backend().budgets[call.account].get(call.get("BudgetName"))
+        wanted = call.get("Notification", {})
+        for one in held.notifications if held is not None else ():
+            same = all(one.details.get(k) == v for k, v in wanted.items())
+            if same and (call.operation == "CreateNotification" or call.get("Subscriber") in one.subscribers):
+                raise Refused("DuplicateRecordException", "Unable to create it: the record already exists.")
 
 
 def _secrets() -> None:
@@ -58,6 +108,18 @@ def _logs() -> None:
         if call.get("retentionInDays") not in RETENTIONS:
             message = f"1 validation error detected: retentionInDays is {call.get('retentionInDays')}"
             raise Refused("InvalidParameterException", message)
+
+    @rule("8.1 lag", "logs", "CreateLogGroup")
+    def new_group_is_seen_late(call: Call) -> Iterator[None]:
+        """For a moment a new group is not found by other calls."""
+        yield
+        call.world.clock.note(f"log group {call.get('logGroupName')}")
+
+    @rule("8.1 lag", "logs", "PutRetentionPolicy", "DeleteRetentionPolicy")
+    def a_group_that_is_seen(call: Call) -> None:
+        """A retention is set once the group is found."""
+        if call.world.clock.younger(f"log group {call.get('logGroupName')}", SEEN):
+            raise Refused("ResourceNotFoundException", "The specified log group does not exist.")
 
     @rule("8.1", "logs", "CreateLogGroup")
     def reserved_names(call: Call) -> None:
@@ -100,6 +162,30 @@ def _scaling() -> None:
         """Registering makes the service-linked role; a young one cannot be assumed."""
         if not linked(call, "ecs.application-autoscaling.amazonaws.com"):
             raise Refused("ValidationException", "Unable to assume IAM role")
+
+    @rule("6.5 lag", "application-autoscaling", "PutScalingPolicy", "PutScheduledAction")
+    def a_target_first(call: Call) -> None:
+        """A policy or action needs its target to be registered, and to be seen."""
+        held = call.backend("applicationautoscaling").targets.get(call.get("ScalableDimension"), {})
+        name = call.get("ResourceId")
+        if name not in held or call.world.clock.younger(f"target {name}", SEEN):
+            raise Refused("ObjectNotFoundException", f"No scalable target found for resource ID: {name}")
+
+    @rule("6.5 lag", "application-autoscaling", "RegisterScalableTarget")
+    def new_target_is_seen_late(call: Call) -> Iterator[None]:
+        """A new target is not known to other calls for some seconds."""
+        held = call.backend("applicationautoscaling").targets.get(call.get("ScalableDimension"), {})
+        known = call.get("ResourceId") in held
+        yield
+        if not known:
+            call.world.clock.note(f"target {call.get('ResourceId')}")
+
+    @rule("6.5", "application-autoscaling", "RegisterScalableTarget")
+    def ends_in_order(call: Call) -> None:
+        """The least count is not above the most."""
+        least, most = call.get("MinCapacity"), call.get("MaxCapacity")
+        if least is not None and most is not None and least > most:
+            raise Refused("ValidationException", "Maximum capacity cannot be less than minimum capacity")
 
     @rule("6.5", "application-autoscaling", "PutScheduledAction")
     def cron_of_six_fields(call: Call) -> None:

@@ -25,6 +25,13 @@ SLOW = {
     "StorageType": "storage_type",
 }
 """What is pending first: at once with ApplyImmediately, else until the maintenance window."""
+DEFAULTS = {
+    "rds.force_ssl": ("1", "dynamic"),
+    "log_min_duration_statement": ("-1", "dynamic"),
+    "max_connections": ("LEAST({DBInstanceClassMemory/9531392},5000)", "static"),
+    "shared_preload_libraries": ("pg_stat_statements", "static"),
+}
+"""A few of the engine's own parameters: value and how a change of it is applied."""
 IDENTIFIER = re.compile(r"[a-zA-Z](?!.*--)[a-zA-Z0-9-]{0,62}(?<!-)")
 PASSWORD = re.compile(r"[!#-.0-?A-~]{8,128}")
 RESERVED = {"admin", "rdsadmin", "postgres_admin"}
@@ -39,6 +46,7 @@ OFFERED = {
 def rules() -> None:
     """Everything about RDS."""
     _values()
+    _groups()
     _storage()
     _creating()
     _modifying()
@@ -58,7 +66,7 @@ def _values() -> None:
             raise Refused(
                 "InvalidParameterValue", f"The parameter DBInstanceIdentifier is not a valid identifier: {name}"
             )
-        if user is not None and (user in RESERVED or not re.fullmatch(r"[a-zA-Z]\w{0,62}", user)):
+        if user is not None and (user in RESERVED or not re.fullmatch(r"[a-zA-Z]\w{0,15}", user)):
             message = f"MasterUsername {user} cannot be used as it is a reserved word used by the engine"
             raise Refused("InvalidParameterValue", message)
         if word is not None and not PASSWORD.fullmatch(word):
@@ -90,6 +98,45 @@ def _values() -> None:
         """At most twenty parameters a call."""
         if len(call.get("Parameters", [])) > 20:
             raise Refused("InvalidParameterValue", "You can modify 20 parameters at most in one request")
+
+
+def _groups() -> None:
+    @rule("5.1", "rds", "ModifyDBParameterGroup")
+    def static_parameters_wait(call: Call) -> None:
+        """A static parameter is applied at a reboot, never at once."""
+        for one in call.get("Parameters", []):
+            static = DEFAULTS.get(one["ParameterName"], ("", "dynamic"))[1] == "static"
+            if static and one.get("ApplyMethod") == "immediate":
+                message = "cannot use immediate apply method for static parameter"
+                raise Refused("InvalidParameterCombination", message)
+
+    @rule("5.1 id", "rds", "CreateDBSubnetGroup", "CreateDBParameterGroup")
+    def group_names(call: Call) -> None:
+        """Names of 255 letters, digits and hyphens, not `default`; a subnet group's is taken whatever its case."""
+        name = str(call.get("DBSubnetGroupName") or call.get("DBParameterGroupName"))
+        if not re.fullmatch(r"[a-zA-Z](?!.*--)[a-zA-Z0-9-]{0,254}(?<!-)", name) or name.lower() == "default":
+            raise Refused("InvalidParameterValue", f"The name {name} is not a valid identifier.")
+        if call.operation == "CreateDBSubnetGroup" and name.lower() in call.backend().subnet_groups:
+            raise Refused("DBSubnetGroupAlreadyExists", f"The DB subnet group '{name}' already exists.")
+
+    @rule("5.1", "rds", "CreateDBSubnetGroup", "ModifyDBSubnetGroup")
+    def subnets_of_two_zones(call: Call) -> None:
+        """Subnets of two zones at least, also for an instance in one."""
+        if len({call.backend("ec2").get_subnet(name).availability_zone for name in call.get("SubnetIds", [])}) < 2:
+            message = "The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement."
+            raise Refused("DBSubnetGroupDoesNotCoverEnoughAZs", message)
+
+    @rule("5.1 del", "rds", "DeleteDBSubnetGroup", "DeleteDBParameterGroup")
+    def groups_in_use(call: Call) -> None:
+        """A group stays while an instance, a vanishing one too, uses it."""
+        place, options = call.get("DBSubnetGroupName"), call.get("DBParameterGroupName")
+        for one in call.backend().databases.values():
+            if place and one.db_subnet_group and one.db_subnet_group.name == place:
+                message = f"Cannot delete the subnet group '{place}' because at least one database instance uses it."
+                raise Refused("InvalidDBSubnetGroupStateFault", message)
+            if options and one.db_parameter_group_name == options:
+                message = f"One or more database instances are still members of the parameter group {options}"
+                raise Refused("InvalidDBParameterGroupState", message)
 
 
 def _storage() -> None:
