@@ -97,6 +97,7 @@ ROWS = {
     "multi-az without failover": Row("  multi_az: false\n  encryption_at", "  multi_az: true\n  encryption_at", "multi_az: true", "redis.multi_az", "needs automatic_failover"),
     "token without tls": Row("auth_token: false", "auth_token: true", "auth_token: true", "redis.auth_token", "only with TLS", "encryption_in_transit: true"),
     "node type": Row("cache.t4g.micro", "db.t4g.micro ", "node_type: db", "redis.node_type", "not allowed here", "cache.t4g.micro"),
+    "redis version with a patch": Row('redis:\n  version: "7.0"', 'redis:\n  version: "7.0.7"', "7.0.7", "redis.version", "without a patch", "7.0"),
     "parameter group of another version": Row("default.redis7", "default.redis6.x", "default.redis6", "redis.parameter_group", "not for version 7.0", "default.redis7"),
     "recovery window": Row("recovery_days: 0", "recovery_days: 3", "recovery_days: 3", "secrets.recovery_days", "not a recovery window", "0, 7, 8"),
     "fargate pair": Row("    cpu: 256\n    memory: 512", "    cpu: 256\n    memory: 4096", "memory: 4096", "compute.frontend.memory", "does not pair 256", "512, 1024, 2048"),

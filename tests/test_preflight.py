@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSResponse
-from botocore.credentials import Credentials
+from botocore.credentials import Credentials, RefreshableCredentials, create_mfa_serial_refresher
 
 from reptiops import app
 from reptiops.app.preflight import needs_of
@@ -122,6 +122,118 @@ def test_credentials_must_outlive_the_run(session: Any, minutes: int, levels: li
     assert [note.level for note in check(Aws(session, "us-east-1"), Needs(seconds=600))] == levels
 
 
+@pytest.mark.parametrize("typed", [False, True])
+def test_a_second_factor_is_asked_for_once_so_such_credentials_end_too(session: Any, typed: bool) -> None:
+    """botocore renews what a second factor was typed in for once, at the start, and never again."""
+    renew = create_mfa_serial_refresher(lambda: {})
+    if typed:
+        renew()
+    credentials = RefreshableCredentials("a", "b", "c", datetime.now(UTC) + timedelta(minutes=20), renew, "assume-role")
+    session._session._credentials = credentials
+    found = {note.about: note for note in check(Aws(session, "us-east-1"), Needs(seconds=3600))}
+    assert ("credentials" in found) is typed
+    if typed:
+        assert "the credentials end in 20 minutes" in found["credentials"].text
+
+
+def answering(session: Any, operation: str, status: int, code: str) -> None:
+    """AWS refuses an operation."""
+    answer = (AWSResponse("", status, {}, None), {"Error": {"Code": code, "Message": ""}})
+    session._session.register(f"before-call.{operation}", lambda **_: answer)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(404, "is not there"), (403, "belongs to another account"), (301, "lies in another region")]
+)
+def test_the_log_bucket_must_be_one_that_aws_writes_to(session: Any, code: int, words: str) -> None:
+    answering(session, "s3.HeadBucket", code, str(code))
+    (note,) = told(session, Needs(log_bucket="reptidex-dev-logs")).values()
+    assert (note.level, note.about) == ("error", "log bucket")
+    assert f"the bucket reptidex-dev-logs {words}" in note.text
+
+
+def test_a_load_balancer_alone_asks_for_the_log_bucket(session: Any, tmp_path: Path) -> None:
+    """Made beside it, it is looked at under its own address; there before, it is tried at once."""
+    made, _ = app.preflight("dev", session=session, state_dir=tmp_path)
+    needs = needs_of(made)
+    assert needs is not None
+    assert needs.log_bucket == ""
+    action = next(a for a in made.actions if a.address == "compute/load_balancer")
+    known = replace(action.want, attributes={"access_logs.s3.bucket": "reptidex-dev-logs"})  # type: ignore[type-var]
+    needs = needs_of(replace(made, actions=(replace(action, want=known),)))
+    assert needs is not None
+    assert needs.log_bucket == "reptidex-dev-logs"
+
+
+def test_who_may_not_make_service_linked_roles_is_told_before(session: Any) -> None:
+    iam = session.client("iam")
+    iam.create_role(RoleName="ops", AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}')
+    aws = Aws(_As(session, f"arn:aws:iam::{ACCOUNT}:role/ops"), "us-east-1", read_only=True)
+    needs = Needs(linked=("ecs.amazonaws.com", "rds.amazonaws.com"))
+    notes = check(aws, needs)
+    assert {note.level for note in notes} == {"error"}
+    assert [note.text.split(" of ")[1].split("'")[0] for note in notes] == list(needs.linked)
+    assert "aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com" in notes[0].do
+    document = {"Effect": "Allow", "Action": "iam:CreateServiceLinkedRole", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [document]})
+    iam.put_role_policy(RoleName="ops", PolicyName="link", PolicyDocument=policy)
+    assert check(aws, needs) == ()
+
+
+@pytest.mark.parametrize(
+    ("issuer", "level"),
+    [("letsencrypt.org", "error"), ("amazon.com", ""), ("amazontrust.com; x=1", ""), (";", "error")],
+)
+def test_a_caa_record_that_lets_amazon_not_issue_is_told(session: Any, issuer: str, level: str) -> None:
+    client = session.client("route53")
+    zone = client.list_hosted_zones()["HostedZones"][0]["Id"]
+    values = [{"Value": f'0 issue "{issuer}"'}, {"Value": '0 iodef "mailto:a@example.com"'}]
+    record = {"Name": "reptidex.com.", "Type": "CAA", "TTL": 300, "ResourceRecords": values}
+    batch = {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]}
+    client.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+    needs = Needs(certificate=(zone.rsplit("/", 1)[-1], frozenset({"dev.reptidex.com", "*.dev.reptidex.com"})))
+    found = told(session, needs)
+    assert [note.level for note in found.values()] == ([level] if level else [])
+    if level:
+        assert "the CAA record above dev.reptidex.com lets only" in found["certificate"].text
+
+
+LIST = {
+    "compute/repository/repti-core": "nothing says that reptiops made it",
+    "storage/bucket/uploads": "belongs to another account",
+    "Elastic IPs": "2 more are needed and 0 of 1 are used",
+    "VPCs": "1 more are needed and 1 of 1 are used",
+    "credentials": "the credentials end in 1 minutes",
+    "cache": "AWS offers no redis 6.9",
+    "database": "AWS offers no db.z9.micro",
+    "zones": "us-east-1b is not available",
+    "facts": "there is no hosted zone reptidex.com",
+    "images": "no image yet for",
+}
+"""Each item that a whole preflight looks at, in the words of its finding."""
+
+
+def test_every_item_of_the_list_is_found_at_once(tmp_path: Path) -> None:
+    """A whole environment in an account that has nothing for it."""
+    with mocked_aws("other.example", quotas={"elastic-ips": 1, "vpcs": 1}) as session:
+        credentials = Credentials("testing", "testing", "testing")
+        credentials._expiry_time = datetime.now(UTC) + timedelta(seconds=80)
+        session._session._credentials = credentials
+        session.client("ecr").create_repository(repositoryName="reptidex/dev/repti-core")
+        answering(session, "s3.HeadBucket", 403, "403")
+
+        def zones(parsed: Any, **_: Any) -> None:
+            parsed["AvailabilityZones"] = [z for z in parsed["AvailabilityZones"] if z["ZoneName"] != "us-east-1b"]
+
+        session._session.register("after-call.ec2.DescribeAvailabilityZones", zones)
+        over = {"redis.version": "6.9", "database.instance_class": "db.z9.micro"}
+        _, notes = app.preflight("dev", session=session, state_dir=tmp_path, overrides=over)
+    found = {note.about: note for note in notes}
+    for about, words in LIST.items():
+        assert words in found[about].text, about
+        assert found[about].level == ("warning" if about == "images" else "error")
+
+
 def test_a_plan_that_makes_nothing_costs_no_call(session: Any, tmp_path: Path) -> None:
     where = {"session": session, "state_dir": tmp_path}
     made, notes = app.preflight("dev", **where)
@@ -171,6 +283,9 @@ class _As:
 
     def __init__(self, session: Any, arn: str):
         self._given, self._arn = session, arn.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/") + "/me"
+
+    def get_credentials(self) -> Any:
+        return self._given.get_credentials()
 
     def client(self, name: str, **more: Any) -> Any:
         client = self._given.client(name, **more)

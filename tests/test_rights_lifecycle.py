@@ -6,6 +6,7 @@ The second half is shown here for the operations, and for the kinds by the contr
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from botocore.exceptions import ClientError
 
 from reptiops import app
 from reptiops.app import states
@@ -61,10 +64,13 @@ def where(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
 def phases(where: dict[str, Any]) -> Phases:
     """A life of dev with all that is done to it, and a shorter one of prod, side by side in one account."""
     recorded = Phases(Recorder(where["session"]))
+    _elsewhere(where["session"])
     app.plan("dev", **where)
     recorded.over("plan")
     app.provision("dev", only=("compute/repository",), **where)
     push_images(where["session"], app.open_site(app.Settings("dev", **where)).env, ("repti-core", "web-public"))
+    app.provision("dev", **where)
+    _changed(where["config_dir"] / "dev.yaml")
     app.provision("dev", **where)
     app.stop("dev", **where)
     app.start("dev", **where)
@@ -91,9 +97,14 @@ def phases(where: dict[str, Any]) -> Phases:
 def prod(where: dict[str, Any], phases: Phases) -> Life:
     recorded = Phases(Recorder(where["session"]))
     app.provision("prod", **where)
+    _changed(where["config_dir"] / "prod.yaml")
+    app.provision("prod", **where)
     recorded.over("provision")
-    app.drift("prod", **where)
+    _by_hand(where["session"], "prod")
+    assert len(app.drift("prod", **where).findings) >= 3
     recorded.over("drift")
+    assert app.reconcile("prod", yes=True, **where).mended
+    recorded.over("reconcile")
     app.teardown("prod", allow_protected=True, **where)
     recorded.over("teardown")
     return recorded.life
@@ -101,19 +112,61 @@ def prod(where: dict[str, Any], phases: Phases) -> Life:
 
 def _kept_in_s3(directory: Path) -> None:
     file = directory / "dev.yaml"
-    file.write_text(file.read_text().replace("backend: local ", "backend: s3://reptidex-states/tool "))
+    settings = yaml.safe_load(file.read_text())
+    settings["state"]["backend"] = "s3://reptidex-states/tool"
+    file.write_text(yaml.safe_dump(settings, sort_keys=False))
 
 
-def _by_hand(session: Any) -> None:
+def _changed(file: Path) -> None:
+    """Settings of many kinds are changed, so that their updates are called too."""
+    changed = yaml.safe_load(file.read_text())
+    changed["database"] |= {"backup_days": 10, "log_exports": ["postgresql", "upgrade"], "copy_tags_to_snapshot": False}
+    changed["database"]["parameters"] = {"rds.force_ssl": "1", "log_min_duration_statement": "500"}
+    changed["redis"] |= {"snapshot_days": 5, "maintenance_window": "sun:07:00-sun:08:00"}
+    changed["compute"] |= {"log_retention_days": 60}
+    changed["ecr"] |= {"scan_on_push": False, "untagged_days": 10}
+    changed["monitoring"] |= {"emails": ["ops@example.com"]}
+    changed["monitoring"].setdefault("budget", {})["thresholds"] = [50, 100]
+    first = next(iter(changed["compute"]["services"].values()))
+    first["cpu"], first["memory"] = 1024, 4096
+    file.write_text(yaml.safe_dump(changed, sort_keys=False))
+
+
+def _elsewhere(session: Any) -> None:
+    """Another application of the account runs a task: it counts against the same quota."""
+    ecs, ec2 = session.client("ecs"), session.client("ec2")
+    with contextlib.suppress(ClientError):  # in a new account the first call comes before ECS's own role is usable
+        ecs.create_cluster(clusterName="elsewhere")
+    ecs.create_cluster(clusterName="elsewhere")
+    made = ecs.register_task_definition(
+        family="elsewhere",
+        cpu="256",
+        memory="512",
+        networkMode="awsvpc",
+        requiresCompatibilities=["FARGATE"],
+        containerDefinitions=[{"name": "one", "image": "public.ecr.aws/nginx/nginx:1"}],
+    )["taskDefinition"]["taskDefinitionArn"]
+    subnet = ec2.describe_subnets()["Subnets"][0]
+    network = {"awsvpcConfiguration": {"subnets": [subnet["SubnetId"]], "securityGroups": []}}
+    ecs.create_service(
+        cluster="elsewhere",
+        serviceName="one",
+        taskDefinition=made,
+        desiredCount=1,
+        launchType="FARGATE",
+        networkConfiguration=network,
+    )
+
+
+def _by_hand(session: Any, environment: str = "dev") -> None:
     ec2 = session.client("ec2")
-    (group,) = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["reptidex-dev-rds-sg"]}])[
-        "SecurityGroups"
-    ]
+    name = f"reptidex-{environment}-rds-sg"
+    (group,) = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": [name]}])["SecurityGroups"]
     ec2.authorize_security_group_ingress(
         GroupId=group["GroupId"], IpProtocol="tcp", FromPort=5432, ToPort=5432, CidrIp="0.0.0.0/0"
     )
-    session.client("logs").put_retention_policy(logGroupName="/ecs/dev/repti-core", retentionInDays=1)
-    session.client("ssm").delete_parameter(Name="/reptidex/dev/database/host")
+    session.client("logs").put_retention_policy(logGroupName=f"/ecs/{environment}/repti-core", retentionInDays=1)
+    session.client("ssm").delete_parameter(Name=f"/reptidex/{environment}/database/host")
 
 
 def check_granted(environment: str, task: Any, calls: list[Call], where: dict[str, Any]) -> None:
@@ -158,7 +211,7 @@ def test_dev_calls_nothing_that_is_not_granted(task: str, phases: Phases, where:
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("task", ["provision", "drift", "teardown"])
+@pytest.mark.parametrize("task", ["provision", "drift", "reconcile", "teardown"])
 def test_prod_calls_nothing_that_is_not_granted(task: str, prod: Life, where: dict[str, Any]) -> None:
     check_granted("prod", task, prod[task], where)
 

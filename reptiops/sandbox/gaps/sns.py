@@ -40,3 +40,6 @@ class _Shown:
     """A subscription as it is listed."""
 
     arn = ""
+
+    def publish(self, *message: Any, **more: Any) -> None:
+        """Nobody is told before the addressee has confirmed."""
