@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 $(BIN)/.installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python -m compileall -q reptiops
 	touch $@
 
 demo: $(BIN)/.installed
@@ -19,6 +20,7 @@ lint: $(BIN)/.installed
 	$(BIN)/mypy
 
 test: lint
+	$(BIN)/python -m compileall -q reptiops tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not proof and not browser"
 
 # The report in headless Chromium (Debian: apt-get install chromium); skips without it.

@@ -4,8 +4,6 @@ It knows the names of section "Names" of the specification and the order in whic
 Nothing here calls AWS or imports boto3.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from functools import cached_property
@@ -26,6 +24,7 @@ from reptiops.settings.base import (
     duration_seconds,
     frozen,
     port_range,
+    standing,
     text,
 )
 from reptiops.settings.checks import check
@@ -70,24 +69,24 @@ class Environment(Settings):
     domain: Host = "reptidex.com"
     protected: bool = False
     tags: Frozen[TagKey, TagValue] = Field(default_factory=dict, validate_default=True)
-    state: State = State()
+    state: State = standing()
     network: Network
-    security: Security = Security()
-    cloudtrail: Cloudtrail = Cloudtrail()
-    dns: Dns = Dns()
-    certificate: Certificate = Certificate()
-    database: Database = Database()
-    redis: Redis = Redis()
-    secrets: Secrets = Secrets()
-    compute: Compute = Compute()
-    ecr: Ecr = Ecr()
-    load_balancer: LoadBalancer = LoadBalancer()
-    security_headers: SecurityHeaders = SecurityHeaders()
-    office_hours: OfficeHours = OfficeHours()
-    storage: Storage = Storage()
-    monitoring: Monitoring = Monitoring()
-    schedule: Schedule = Schedule()
-    cost: Cost = Cost()
+    security: Security = standing()
+    cloudtrail: Cloudtrail = standing()
+    dns: Dns = standing()
+    certificate: Certificate = standing()
+    database: Database = standing()
+    redis: Redis = standing()
+    secrets: Secrets = standing()
+    compute: Compute = standing()
+    ecr: Ecr = standing()
+    load_balancer: LoadBalancer = standing()
+    security_headers: SecurityHeaders = standing()
+    office_hours: OfficeHours = standing()
+    storage: Storage = standing()
+    monitoring: Monitoring = standing()
+    schedule: Schedule = standing()
+    cost: Cost = standing()
     owners: Frozen[Address, Frozen[FieldName, Owned]] = Field(default_factory=dict, validate_default=True)
     overrides: Annotated[
         Mapping[Address, Mapping[FieldName, Any]], AfterValidator(frozen)

@@ -25,6 +25,7 @@ from reptiops.settings.base import (
     ServiceName,
     Settings,
     duration_seconds,
+    standing,
     text,
 )
 from reptiops.settings.findings import Finding, repeats
@@ -109,10 +110,10 @@ class Playbook(Settings):
     on_failure: Literal["rollback", "keep", "ask"] = "rollback"
     max_parallel: Positive = 16
     replace: tuple[Address, ...] = ()
-    repair: Repairs = Repairs()
-    brake: Brake = Brake()
+    repair: Repairs = standing()
+    brake: Brake = standing()
     services: tuple[ServiceName, ...] = ()
-    notifications: Notifications = Notifications()
+    notifications: Notifications = standing()
     timeouts: Frozen[AddressStart, Duration] = Field(default_factory=dict, validate_default=True)
 
     @model_validator(mode="before")

@@ -1,6 +1,8 @@
-"""What all settings share: frozen strict models, and the types whose values AWS restricts."""
+"""What all settings share: frozen strict models, and the types whose values AWS restricts.
 
-from __future__ import annotations
+Files of settings do without `from __future__ import annotations`: it would make pydantic compile each annotation anew
+at every start.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -21,6 +23,11 @@ class Settings(BaseModel):
     """A group of settings: cannot be changed, knows all its keys, and converts nothing ("1" is not 1)."""
 
     model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def standing() -> Any:
+    """The default of a group of settings: all of its own defaults. Built with the whole, so a start builds no model twice."""
+    return Field(default_factory=dict, validate_default=True)
 
 
 def refuse(message: str, valid: str = "") -> PydanticCustomError:

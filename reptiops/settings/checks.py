@@ -6,7 +6,6 @@ Each check yields what it found and changes nothing; `check` runs them all, so o
 from __future__ import annotations
 
 import itertools
-import zoneinfo
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
@@ -220,6 +219,8 @@ def _redis(env: Environment) -> Findings:
 
 def _timezone(env: Environment) -> Findings:
     hours = env.office_hours
+    import zoneinfo
+
     try:
         zoneinfo.ZoneInfo(hours.timezone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

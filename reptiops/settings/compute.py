@@ -1,7 +1,5 @@
 """Phase 4: the cluster, the services with what they share by kind, the load balancer, repositories, office hours."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -24,6 +22,7 @@ from reptiops.settings.base import (
     Settings,
     UrlPath,
     Variables,
+    standing,
 )
 
 Kind = Literal["frontend", "backend"]
@@ -104,8 +103,8 @@ class ServiceDefaults(Settings):
     port: Port = 80
     ports: Ports = "80"
     health_path: UrlPath = "/health"
-    health_check: HealthCheck = HealthCheck()
-    probe: Probe = Probe()
+    health_check: HealthCheck = standing()
+    probe: Probe = standing()
     grace_seconds: NotNegative = 60
     stop_seconds: Annotated[int, Field(ge=0, le=120)] = 30
     image_tag: ImageTag = "latest"
@@ -129,7 +128,7 @@ class BackendDefaults(ServiceDefaults):
     port: Port = 8000
     ports: Ports = "8000-8006"
     health_path: UrlPath = "/api/v1/health"
-    health_check: BackendHealthCheck = BackendHealthCheck()
+    health_check: BackendHealthCheck = standing()
 
 
 class ServiceSettings(Settings):
@@ -236,9 +235,9 @@ class Compute(Settings):
     architecture: Literal["ARM64", "X86_64"] = "ARM64"
     operating_system: Literal["LINUX"] = "LINUX"
     execute_command: bool = False
-    deployment: Deployment = Deployment()
-    frontend: ServiceDefaults = ServiceDefaults()
-    backend: BackendDefaults = BackendDefaults()
+    deployment: Deployment = standing()
+    frontend: ServiceDefaults = standing()
+    backend: BackendDefaults = standing()
     services: Frozen[ServiceName, ServiceSettings] = Field(default_factory=dict, validate_default=True)
 
     def defaults(self, kind: Kind) -> ServiceDefaults:
@@ -314,8 +313,8 @@ class LoadBalancer(Settings):
     drop_invalid_headers: bool = True
     http2: bool = True
     redirect_status: Literal[301, 302] = 301
-    access_logs: AccessLogs = AccessLogs()
-    default_answer: DefaultAnswer = DefaultAnswer()
+    access_logs: AccessLogs = standing()
+    default_answer: DefaultAnswer = standing()
     security_headers: bool = True
     deregistration_delay_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
 

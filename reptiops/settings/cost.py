@@ -1,7 +1,5 @@
 """What the tool itself reckons with: the price list, and what the environment carries in a month."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

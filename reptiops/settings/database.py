@@ -1,7 +1,5 @@
 """Phase 3: PostgreSQL on RDS, Redis on ElastiCache, and how long a deleted secret can be brought back."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

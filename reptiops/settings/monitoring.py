@@ -1,7 +1,5 @@
 """Phase 6, and the tool itself: alarms, budget, scheduled runs, where state lives, who owns which field."""
 
-from __future__ import annotations
-
 import datetime
 from typing import Annotated, Any, Literal
 
@@ -17,6 +15,7 @@ from reptiops.settings.base import (
     duration_seconds,
     refuse,
     shorthand,
+    standing,
     text,
 )
 from reptiops.settings.compute import FARGATE_MEMORY
@@ -94,8 +93,8 @@ class Monitoring(Settings):
         "ReptiDex"
     )
     dashboard: bool = True
-    alarms: Alarms = Alarms()
-    budget: Budget = Budget()
+    alarms: Alarms = standing()
+    budget: Budget = standing()
 
 
 class State(Settings):

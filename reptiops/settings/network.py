@@ -1,13 +1,21 @@
 """Phase 1: the VPC, its zones with one public and one private subnet each, and how private tasks reach AWS."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from reptiops.settings.base import Cidr, Frozen, FrozenMapping, LogRetention, Settings, refuse, shorthand, text
+from reptiops.settings.base import (
+    Cidr,
+    Frozen,
+    FrozenMapping,
+    LogRetention,
+    Settings,
+    refuse,
+    shorthand,
+    standing,
+    text,
+)
 
 
 class Zone(Settings):
@@ -57,7 +65,7 @@ class Network(Settings):
         "email",
     )
     gateway_endpoints: tuple[Literal["s3", "dynamodb"], ...] = ("s3",)
-    flow_logs: FlowLogs = FlowLogs()
+    flow_logs: FlowLogs = standing()
 
     @property
     def public(self) -> Mapping[str, str]:

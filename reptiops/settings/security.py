@@ -1,9 +1,7 @@
 """Phase 2: the security group matrix, who may assume what, the trail, the certificate and the zone."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -16,6 +14,7 @@ from reptiops.settings.base import (
     Settings,
     port_range,
     refuse,
+    standing,
     text,
 )
 
@@ -38,7 +37,7 @@ class Rule(Settings):
     group: GroupName | None = None
 
     @model_validator(mode="after")
-    def _one_far_side(self) -> Rule:
+    def _one_far_side(self) -> Self:
         if (self.cidr is None) == (self.group is None):
             raise refuse("a rule has exactly one far side", "either cidr or group")
         return self
@@ -110,8 +109,8 @@ class Security(Settings):
     """Security groups and roles. `backend_buckets` are the purposes the backend task role may read and write."""
 
     groups: Frozen[GroupName, Group] = Field(default_factory=_matrix)
-    people: People = People()
-    deployer: Deployer = Deployer()
+    people: People = standing()
+    deployer: Deployer = standing()
     backend_buckets: tuple[str, ...] = ("uploads",)
     mail_identities: tuple[str, ...] = ()
 

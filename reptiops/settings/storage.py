@@ -1,12 +1,10 @@
 """Phase 5: buckets by purpose, the CloudFront distribution, and the headers it and the load balancer add."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from reptiops.settings.base import Frozen, Host, NotNegative, Positive, Settings, text
+from reptiops.settings.base import Frozen, Host, NotNegative, Positive, Settings, standing, text
 
 BucketName = Annotated[
     str,
@@ -93,8 +91,8 @@ class Cdn(Settings):
     )
     http_version: Literal["http1.1", "http2", "http3", "http2and3"] = "http2"
     ipv6: bool = False
-    origin: Origin = Origin()
-    default: Behaviour = Behaviour()
+    origin: Origin = standing()
+    default: Behaviour = standing()
     behaviours: tuple[PathBehaviour, ...] = Field(default_factory=_behaviours, max_length=25)
 
 
@@ -108,7 +106,7 @@ class Storage(Settings):
         default_factory=lambda: {"assets": Bucket(), "uploads": Bucket(), "logs": Bucket(expire_days=30)},
         validate_default=True,
     )
-    cdn: Cdn = Cdn()
+    cdn: Cdn = standing()
 
 
 class SecurityHeaders(Settings):
