@@ -147,7 +147,7 @@ def document(
         configuration=digest(env),
         selection=Chosen(phases=tuple(sorted(selection.phases)), addresses=selection.addresses),
         counts=counts(plan),
-        notes=plan.notes,
+        notes=(*plan.notes, *(f"refused: {address}: {why}" for address, why in plan.stuck.items())),
         time=_time(plan),
         cost=_cost(difference),
         changes=changes(plan, difference),

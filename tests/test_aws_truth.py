@@ -20,7 +20,8 @@ from reptiops.aws import Aws
 from reptiops.config import load_environment
 from reptiops.engine.calls import Work
 from reptiops.engine.passing import passes
-from reptiops.engine.resource import Live, NotYet
+from reptiops.engine.plan import Action, Plan
+from reptiops.engine.resource import Live, NotYet, diff
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Belongs, Entry, State
 from reptiops.operations import facts
@@ -445,14 +446,21 @@ def test_24_a_failure_inside_a_200_answer_is_an_error(world: World) -> None:
     refused(lambda: ec2_access.raise_unsuccessful(answer, "CreateFlowLogs"), "FlowLogAlreadyExists")
 
 
-def test_25_what_cannot_be_replaced_while_in_use_is_refused_before_any_write() -> None:
-    for want in (
-        ec2_access.SecurityGroup("vpc-1", "a", "b"),
-        elbv2.TargetGroup("a", "vpc-1", 80),
-        acm.Certificate("a.example", frozenset({"a.example"})),
-    ):
-        assert want.irreplaceable()
-    assert not ec2.NatGateway("subnet-1", "eipalloc-1").irreplaceable()
+def test_25_what_cannot_be_replaced_while_in_use_is_refused_in_the_plan() -> None:
+    refused_ones = (ec2_access.SecurityGroup("vpc-1", "a", "b"), ec2.Vpc("10.0.0.0/16"), ec2.Subnet("vpc-1", "a", "b"))
+    actions = [Action(f"network/x/{n}", "replace", type(w), w) for n, w in enumerate(refused_ones)]
+    others = (elbv2.TargetGroup("a", "vpc-1", 80), acm.Certificate("a", frozenset()), ec2.NatGateway("s", "e"))
+    actions += [Action(f"network/y/{n}", "replace", type(w), w) for n, w in enumerate(others)]
+    assert sorted(Plan(tuple(actions)).stuck) == ["network/x/0", "network/x/1", "network/x/2"]
+
+
+def test_25_a_target_group_that_is_replaced_gets_the_other_name() -> None:
+    want = elbv2.TargetGroup("a", "vpc-1", 80)
+    old = Live("arn", elbv2.TargetGroup("a", "vpc-1", 90))
+    second = want.succeeding(old)
+    assert (second.name, want.succeeding(Live("arn", second)).name) == ("a-2", "a")
+    assert diff(want, second) == (), "either name will do"
+    assert [c.path for c in diff(want, elbv2.TargetGroup("b", "vpc-1", 80)) if c.fixed] == ["name"]
 
 
 def test_every_rule_is_named_once_and_cites_a_section() -> None:

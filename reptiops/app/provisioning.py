@@ -14,6 +14,7 @@ from reptiops.app.diagnosis import diagnose
 from reptiops.app.failure import Choose, OnFailure, handle_failure
 from reptiops.app.planned import hold_to
 from reptiops.app.preflight import found as in_the_way
+from reptiops.app.replaced import remove_replaced
 from reptiops.app.runs import Stop, announce, interrupted, writing
 from reptiops.app.site import Declined, Refused, Settings, Site, foretold, open_site, plan_site, select
 from reptiops.config import load_environment
@@ -101,7 +102,7 @@ def provision(
     made = foretold(site, make(site.graph, site.given, scope, site.state, selection))
     if kept is not None:
         hold_to(kept, site, made, selection)
-    _refuse(site.env.name, made, book, allow_replace)
+    _refuse(site.env.name, made, book, allow_replace, selection)
     if not made.changes:
         _record(site, made, options.tell, scope, selection)
         return Outcome(made, made.live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts)
@@ -125,6 +126,7 @@ def provision(
             _asked_why(site, run, error)
             announce(site, book, f"provision failed: {error}", options.tell)
             handle_failure(site, work, error, on_failure or book.on_failure, choose)
+        remove_replaced(site.graph, made, run, work)
         live, left = _verify(site, work, selection, run.created)
     announce(site, book, f"provisioned, {len(made.changes)} changes", options.tell)
     return Outcome(made, live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts, left)
@@ -194,7 +196,7 @@ def _selected(playbook: Playbook, phases: Iterable[str], only: Iterable[str]) ->
     return selection
 
 
-def _refuse(environment: str, made: Plan, playbook: Playbook, allow_replace: bool) -> None:
+def _refuse(environment: str, made: Plan, playbook: Playbook, allow_replace: bool, selection: Selection) -> None:
     foreign = [a for a in made.actions if a.verb == "foreign"]
     if foreign:
         ways = "\n".join(f"  reptiops adopt {environment} {a.address} {a.live.id if a.live else ''}" for a in foreign)
@@ -212,10 +214,15 @@ def _refuse(environment: str, made: Plan, playbook: Playbook, allow_replace: boo
     if lost and playbook.brake.data and not allow_replace:
         names = "\n".join(f"  {a.address}: {a.verb} {a.live.id if a.live else ''}" for a in lost)
         raise Refused(f"This would lose what holds data:\n{names}\nAllow it with --allow-replace.")
-    stuck = {a.address: a.want.irreplaceable() for a in made.actions if a.verb == "replace" and a.want is not None}
-    if any(stuck.values()):
-        names = "\n".join(f"  {address}: {why}" for address, why in stuck.items() if why)
+    if made.stuck:
+        names = "\n".join(f"  {address}: {why}" for address, why in made.stuck.items())
         raise Refused(f"These cannot be deleted and made anew while they are in use:\n{names}")
+    beside = [a.address for a in made.actions if a.verb == "replace" and a.kind.made_beside]
+    if beside and selection != EVERYTHING:
+        raise Refused(
+            f"Replacing {', '.join(beside)} takes along whatever uses it, and that may lie outside of what was selected: "
+            "leave out --phase and --only."
+        )
     replaced = [a for a in made.actions if a.verb == "replace" and not playbook.may_replace(a.address)]
     if replaced and not allow_replace:
         names = "\n".join(f"  {a.address}: {', '.join(c.path for c in a.changes) or 'failed'}" for a in replaced)
@@ -226,7 +233,7 @@ def _remove_undeclared(site: Site, made: Plan, work: Work) -> None:
     doomed = [
         Doomed(a.address, a.live.has, a.live, "/".join(a.address.split("/")[:2]))
         for a in made.actions
-        if a.verb == "delete" and a.live is not None
+        if a.verb == "delete" and a.live is not None and not a.superseded
     ]
     if doomed and not work.stop.is_set():
         Remove(site.graph, doomed, work).run()

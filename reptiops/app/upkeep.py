@@ -179,6 +179,10 @@ def reconcile(
     lost = [a.address for a in made.actions if a.verb == "replace" and a.kind.holds_data]
     if lost and book.brake.data:
         return Reconciled((), tuple(left), f"this would replace what holds data: {', '.join(lost)}")
+    beside = [a.address for a in made.actions if a.verb == "replace" and a.kind.made_beside]
+    if beside:
+        why = "replacing it takes along whatever uses it: provision"
+        return Reconciled((), tuple(left), f"{', '.join(beside)}: {why}")
     with writing(site, "reconcile", options.tell, scope, stop, book) as work:
         for finding in mend:
             work.journal.write("repair", address=finding.address, key=finding.key)

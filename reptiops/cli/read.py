@@ -39,6 +39,8 @@ def plan(
         _keep(out, plandocument.text(document))
         if not given["as_json"] and not given["quiet"]:
             click.echo(f"{out}: kept. `reptiops provision {env} --plan {out}` does exactly this, or nothing.")
+    if made.stuck:
+        raise SystemExit(4)
     if detailed_exitcode and made.changes:
         raise SystemExit(3)
 

@@ -49,6 +49,8 @@ class Task:
     decided: float = 0.0
     """When its step began: what is read later is fresh enough to decide by."""
     live: Live[Any] | None = None
+    replaced: Live[Any] | None = None
+    """The one beside which it is made."""
     answer: Live[Any] | None = None
     """What the answer to its create told, if that was all there is to know."""
     seen: bool = False
@@ -119,6 +121,8 @@ class Apply:
         """What the state said before this run."""
         self.live: dict[str, Live[Any]] = {}
         self._built_on: set[str] = set()
+        self.superseded: list[tuple[str, Live[Any]]] = []
+        """Address and what it was before: replaced by one that was made beside it, and still there."""
 
     def run(self) -> None:
         """Do it all. Raises ApplyError after everything in flight has settled."""
@@ -254,7 +258,10 @@ class Apply:
     def _do(self, task: Task, needs: tuple[str, ...]) -> None:
         work, live = self._work, task.live
         task.started = work.clock.now()
-        if task.action.verb == "replace" and live is not None:
+        if task.action.verb == "replace" and live is not None and type(task.want).made_beside:
+            task.want, task.replaced = task.want.succeeding(live), live
+            self.superseded.append((task.address, live))
+        elif task.action.verb == "replace" and live is not None:
             work.delete(task.address, task.want, live)
             self._until_gone(task, live)
         if task.action.verb == "update" and live is not None:
@@ -268,7 +275,7 @@ class Apply:
                 work.update(task.address, task.want, current, needs, task.declared)
         else:
             self.created[task.address] = None
-            identifier, made = work.create(task.address, task.want, needs)
+            identifier, made = work.create(task.address, task.want, needs, task.replaced)
             task.live = Live(identifier, task.want, task.address)
             if made is not None:
                 task.answer = Live(identifier, task.want, task.address, made.status, made.out)
@@ -324,7 +331,8 @@ class Apply:
         self._work.tell(Event("failed", address, text=str(error)))
 
     def _update(self, kind: type[Resource], by_id: Mapping[str, Live[Any]]) -> None:
-        by_address = {one.address: one for one in by_id.values() if one.address}
+        old = {one.id for _, one in self.superseded}
+        by_address = {one.address: one for one in by_id.values() if one.address and one.id not in old}
         for task in list(self._pending.get(kind, {}).values()):
             one = by_id.get(task.live.id if task.live else "") or by_address.get(task.address)
             if one is None:

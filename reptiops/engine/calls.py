@@ -107,8 +107,13 @@ class Work:
 
     # -- create --
 
-    def create(self, address: str, want: Resource, needs: tuple[str, ...]) -> tuple[str, Made | None]:
-        """Make it, or adopt what an attempt whose answer was lost has made; then only a look tells more than the id."""
+    def create(
+        self, address: str, want: Resource, needs: tuple[str, ...], replaced: Live[Any] | None = None
+    ) -> tuple[str, Made | None]:
+        """Make it, or adopt what an attempt whose answer was lost has made; then only a look tells more than the id.
+
+        `replaced`: the one of the same address beside which it is made.
+        """
         kind = type(want)
         identity = self.identity(address)
         doubtful = False
@@ -118,7 +123,7 @@ class Work:
         def attempt() -> str:
             nonlocal doubtful, made, pauses
             if doubtful:
-                found = self._look(kind, address, want, pauses)
+                found = self._look(kind, address, want, pauses, replaced)
                 if found is not None:
                     self._complete(address, want, found)
                     return found.id
@@ -132,16 +137,21 @@ class Work:
                 if passes(kind, error):
                     raise
                 # AWS may know by now what its lists did not show: "already exists" then is ours.
-                found = self._look(kind, address, want) if before else None
+                found = self._look(kind, address, want, (), replaced) if before else None
                 if found is None:
                     raise
                 self._complete(address, want, found)
                 return found.id
 
-        return self._journalled(address, want, "create", None, needs, attempt).id, made
+        return self._journalled(address, want, "create", None, needs, attempt, replaced=replaced).id, made
 
     def _look(
-        self, kind: type[Resource], address: str, want: Resource, pauses: tuple[float, ...] = ()
+        self,
+        kind: type[Resource],
+        address: str,
+        want: Resource,
+        pauses: tuple[float, ...] = (),
+        replaced: Live[Any] | None = None,
     ) -> Live[Any] | None:
         key = want.key()
         usual = self.looks if key is not None else (*self.looks, *(3 * one for one in self.looks))
@@ -149,6 +159,8 @@ class Work:
             self.stop.wait(pause)
             self.scope.forget(kind)
             for one in self.scope.live(kind):
+                if replaced is not None and one.id == replaced.id:
+                    continue
                 if one.address == address or (key is not None and one.has.key() == key and not kind.taggable):
                     return one
         return None
@@ -334,6 +346,7 @@ class Work:
         attempt: Callable[[], str],
         gone: bool = True,
         applied: Resource | None = None,
+        replaced: Live[Any] | None = None,
     ) -> Entry:
         kind = type(target)
         started = self.clock.now()
@@ -343,7 +356,11 @@ class Work:
         if verb in ("create", "update") and kind.displaces is not Resource.displaces:
             for other in target.displaces(self.scope.since(kind, self.began).values()):
                 self._displaced(kind, other)
-        names = {"id": live.id, "arn": live.out.get("arn", ""), "tagged": live.address} if live else {"id": None}
+        names: dict[str, str | None] = {"id": None}
+        if live:
+            names = {"id": live.id, "arn": live.out.get("arn", ""), "tagged": live.address}
+        if replaced is not None:
+            names["beside"] = replaced.id
         self.journal.write(
             "begin", address=address, verb=verb, kind=kind.kind(), pre=pre, target=wanted, was=was, **names
         )

@@ -201,9 +201,10 @@ def _seconds(action: Action, times: Timings) -> float:
     want = action.want or (action.live.has if action.live is not None else None)
     if want is None:
         return 0.0
-    if action.verb == "replace":
+    if action.verb == "replace" and not action.kind.made_beside:
         return times.expected(want, "delete") + times.expected(want, "create")
-    return times.expected(want, action.verb) if action.verb in ("create", "update", "delete") else 0.0
+    verb = "create" if action.verb == "replace" else action.verb
+    return times.expected(want, verb) if verb in ("create", "update", "delete") else 0.0
 
 
 def _forecast(legs: Mapping[str, Leg]) -> Forecast:

@@ -58,6 +58,8 @@ class Action:
     changes: tuple[Change, ...] = ()
     phase: str = ""
     brought_forward: bool = False
+    superseded: bool = False
+    """It was replaced by another one of its address, which is there: it goes when everything else is done."""
 
     @property
     def undoing(self) -> Undoing:
@@ -72,6 +74,9 @@ class Action:
         return (REVERSIBLE if c.path == ADDRESS_TAG else self.kind.undoing(c) for c in self.changes)
 
     def _removal(self) -> Undoing:
+        if self.verb == "replace" and self.kind.made_beside:
+            aside = "the new one is made beside the old one, which goes last"
+            return Undoing("reversible", "; ".join(one for one in (aside, self.kind.meanwhile) if one))
         remains = self.want.leaves(self.live) if self.want is not None and self.live is not None else ""
         if remains:
             return Undoing("reversible with data loss", remains)
@@ -110,6 +115,14 @@ class Plan:
         """The actions that would change something."""
         return tuple(a for a in self.actions if a.verb != "none")
 
+    @property
+    def stuck(self) -> Mapping[str, str]:
+        """By address: replacements that AWS would refuse, why, and what to do instead. Such a plan is not carried out."""
+        replaced = {
+            a.address: a.want.irreplaceable() for a in self.actions if a.verb == "replace" and a.want is not None
+        }
+        return {address: why for address, why in replaced.items() if why}
+
     def count(self, verb: Verb) -> int:
         """How many actions have this verb."""
         return sum(a.verb == verb for a in self.actions)
@@ -145,9 +158,11 @@ class Matcher:
         kind = type(want)
         entry = self._state.entries.get(address)
         recorded = self._ids.get((kind, entry.id)) if entry else None
+        tagged = self._tagged.get((kind, address), [])
+        if kind.made_beside and len(tagged) > 1:
+            return min(tagged, key=lambda one: (_outdated(want, one), one is not recorded)), False
         if recorded and recorded.address in (address, None):
             return recorded, False
-        tagged = self._tagged.get((kind, address), [])
         if len(tagged) > 1:
             ids = ", ".join(sorted(one.id for one in tagged))
             raise PlanError(f"{address}: two resources carry this address ({ids}). Remove the tag from the wrong one.")
@@ -159,12 +174,27 @@ class Matcher:
             return None, False
         return found, found.address is None and self._is_foreign(want, found)
 
+    def others(self, found: Live[Any]) -> list[Live[Any]]:
+        """Those beside a found one that carry its address: it has replaced them."""
+        tagged = self._tagged.get((type(found.has), found.address or ""), [])
+        return [one for one in tagged if one.id != found.id] if type(found.has).made_beside else []
+
     @staticmethod
     def _is_foreign(want: Resource, found: Live[Any]) -> bool:
         kind = type(want)
         if kind.existing or kind.within:
             return False
         return kind.taggable or want.foreign(found)
+
+
+def _outdated(want: Resource, one: Live[Any]) -> bool:
+    """Whether it would have to be replaced."""
+    return one.status.phase == "failed" or any(c.fixed for c in diff(want, one.has))
+
+
+def leftover(address: str, number: int = 0) -> str:
+    """The address by which one is removed that another one of its address has replaced."""
+    return f"{address}/replaced" + (f"-{number + 1}" if number else "")
 
 
 Owned = Callable[[str, str], str | None]
@@ -290,6 +320,8 @@ def make(graph: Graph, given: Mapping[str, Any], scope: Scope, state: State, sel
         for r in undeclared(graph, matcher, state)
         if r.address not in declared and selection.covers(r.address) and r.live and (r.kind, r.live.id) not in taken
     ]
+    if selection == EVERYTHING:  # else what still uses the old one may not be touched
+        removed += superseded(matcher, actions)
     live = {a.address: a.live for a in actions if a.live is not None}
     facts = given.get("facts")
     return Plan(tuple(actions + removed), tuple(getattr(facts, "notes", ())), live)
@@ -306,6 +338,16 @@ def _refuse_twice(actions: Iterable[Action]) -> None:
             raise PlanError(f"{other} and {a.address} have one name and are both {a.live.id}: give one another name.")
 
 
+def superseded(matcher: Matcher, actions: Iterable[Action]) -> list[Action]:
+    """Deletions of what has been replaced and is still there: the run that replaced it ended too early."""
+    return [
+        Action(leftover(a.address, n), "delete", a.kind, one.has, one, phase=a.phase, superseded=True)
+        for a in actions
+        if a.live is not None
+        for n, one in enumerate(matcher.others(a.live))
+    ]
+
+
 def undeclared(graph: Graph, matcher: Matcher, state: State) -> list[Action]:
     """Deletions of everything live that we made: by its address tag, or because the state records it."""
     recorded = {(e.kind, e.id): a for a, e in state.entries.items()}
@@ -314,6 +356,8 @@ def undeclared(graph: Graph, matcher: Matcher, state: State) -> list[Action]:
         for one in lives:
             address = one.address or recorded.get((kind.kind(), one.id))
             if address is not None:
+                while address in found:  # replaced, and both are still there
+                    address = leftover(address)
                 found[address] = Action(address, "delete", kind, one.has, one, phase=address.split("/")[0])
     rank = {s.path: index for index, s in enumerate(graph.order)}
     return sorted(found.values(), key=lambda a: -rank.get("/".join(a.address.split("/")[:2]), -1))

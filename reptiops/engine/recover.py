@@ -17,7 +17,10 @@ from reptiops.engine.state import Entry, Records
 Inventory = frozenset[tuple[str, str]]
 """Everything live as (kind, id)."""
 SETTLING = frozenset({"provision", "teardown"})
-"""Operations whose end leaves nothing in doubt; the others look at something else."""
+"""Operations whose end leaves nothing in doubt; the others look at something else.
+
+A run that is settled has done everything but remove what it has replaced: it leaves nothing in doubt either.
+"""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Unfinished:
     """Address → kind and what was wanted."""
     updated: dict[str, Was] = field(default_factory=dict)
     deleted: dict[str, Was] = field(default_factory=dict)
+    beside: dict[str, str] = field(default_factory=dict)
+    """Address of what was created → id of the one beside which it was, to replace it; that one is still there."""
     entries: dict[str, Entry] = field(default_factory=dict)
     """Address → what the state said of it before."""
     asked: dict[str, str] = field(default_factory=dict)
@@ -82,6 +87,9 @@ class Unfinished:
         address, kind, verb = record["address"], record["kind"], record["verb"]
         if verb == "create":
             self.created.setdefault(address, (kind, record.get("target")))
+            if record.get("beside"):
+                self.beside.setdefault(address, record["beside"])
+                self._keep_entry(address, record.get("was"))
             return
         if address in self.created or address in self.deleted:
             return
@@ -109,7 +117,7 @@ def unfinished(kept: Records) -> Unfinished:
         records = list(kept.records(run))
         events = {r["event"] for r in records}
         operation = records[0].get("operation") if records else None
-        if "undone" in events or ("end" in events and operation in SETTLING):
+        if "undone" in events or "settled" in events or ("end" in events and operation in SETTLING):
             break
         if "end" not in events:
             open_runs.insert(0, (run, records))

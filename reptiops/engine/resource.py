@@ -58,9 +58,26 @@ def local(**more: Any) -> Any:
     return field(metadata={"local": True}, compare=False, **more)
 
 
-def satisfied(by: Callable[[Any, Any], bool], **more: Any) -> Any:
-    """A setting that a differing live value may satisfy: `by(wanted, live)` says so; updates then carry the live value."""
-    return field(metadata={"satisfied": by}, **more)
+def satisfied(by: Callable[[Any, Any], bool], *, fixed: bool = False, **more: Any) -> Any:
+    """A setting that a differing live value may satisfy: `by(wanted, live)` says so; updates then carry the live value.
+
+    `fixed`: one that does not satisfy cannot be changed in place.
+    """
+    return field(metadata={"satisfied": by, "fixed": fixed}, **more)
+
+
+SECOND = "-2"
+"""How the name of one ends that was made beside another of the wanted name."""
+
+
+def either_name(want: str, live: str) -> bool:
+    """Whether a live name is the wanted one, or what one was called that was made beside another of that name."""
+    return live in (want, f"{want}{SECOND}")
+
+
+def other_name(want: str, live: str) -> str:
+    """The name for one that is made beside a live one."""
+    return f"{want}{SECOND}" if live == want else want
 
 
 def follows(same: Callable[[Any, Any], bool] = lambda was, now: True, **more: Any) -> Any:
@@ -196,6 +213,10 @@ class Resource:
     """Dotted fields that protect while they are on: switched on by hand, they are never switched off unasked."""
     within: ClassVar[bool] = False
     """True: it lives inside a resource that is ours, so one without our tags is ours all the same."""
+    made_beside: ClassVar[bool] = False
+    """True: it is replaced by making the new one beside the old, which goes when everything else of the run is done."""
+    meanwhile: ClassVar[str] = ""
+    """What is not as usual while it is replaced, for a person who has to allow that."""
     returns: ClassVar[bool] = False
     """True: AWS may make a deleted one anew for a while, as its services write on: a teardown looks once more."""
     rights: ClassVar[tuple[Right, ...]] = ()
@@ -286,6 +307,10 @@ class Resource:
     def irreplaceable(self) -> str:
         """Why AWS could not delete and remake it while others use it, and the way out; empty where it could."""
         return ""
+
+    def succeeding(self, live: Live[Any]) -> Self:
+        """As it is made beside the one that it replaces: under another name where AWS takes no second one of a name."""
+        return self
 
     def blockers(self, aws: Aws, live: Live[Any]) -> str:
         """What holds it while AWS refuses its deletion: what, whose, and what frees it; empty where nothing is found."""

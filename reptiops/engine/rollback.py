@@ -72,15 +72,20 @@ class _Undo:
         work.journal.write("undoing", runs=what.runs)
         self._look()
         later = [a for a, was in what.updated.items() if self._needs_anew(was)]
-        for address, was in reversed(what.updated.items()):
+        # What was switched over goes back the way it went: the rule to the old target group, then the tasks behind it.
+        switched = [a for a, was in what.updated.items() if self._names(was, what.beside.values())]
+        for address in (*switched, *(a for a in reversed(what.updated) if a not in switched)):
             if address not in later:
-                self._guarded(address, was, self._set_back)
+                self._guarded(address, what.updated[address], self._set_back)
         self._look()
         removal = Remove(self.graph, self._doomed(), work)
         try:
             removal.run()
         except ApplyError as error:
             self.errors += [str(e) for e in error.errors]
+        for address in what.beside:
+            if (known := what.entries.get(address)) is not None:
+                work.recorded_as(address, known)
         work.scope = work.scope.again()
         look_after(work, work.scope, self.graph.kinds(), removal.assumed)
         rank = {s.path: index for index, s in enumerate(self.graph.order)}
@@ -114,8 +119,12 @@ class _Undo:
 
     def _needs_anew(self, was: Was) -> bool:
         """Whether it names the id of something that was deleted: it waits until that has been made anew."""
+        return self._names(was, (one.id for one in self.what.deleted.values()))
+
+    @staticmethod
+    def _names(was: Was, ids: Iterable[str]) -> bool:
         text = json.dumps(was.pre)
-        return any(one.id and json.dumps(one.id)[1:-1] in text for one in self.what.deleted.values())
+        return any(one and json.dumps(one)[1:-1] in text for one in ids)
 
     def _set_back(self, address: str, kind: type[Resource], was: Was) -> None:
         work, before = self.work, restore(kind, self._now(was.pre))
@@ -172,9 +181,10 @@ class _Undo:
             if kind is None or step is None or kind.existing:
                 continue
             want = restore(kind, target) if target is not None else None
-            live = self._find(address, kind, want.key() if want else None)
+            old = self.what.beside.get(address, "")
+            live = self._find(address, kind, want.key() if want else None, but=old)
             entry = self.work.state.entries.get(address)
-            if live is None and want is not None and entry is not None and not self.later:
+            if live is None and want is not None and entry is not None and entry.id != old and not self.later:
                 live = Live(entry.id, want, address)  # AWS has answered its id, but its lists lag behind
             if live is not None:
                 yield address, live, step
@@ -198,9 +208,13 @@ class _Undo:
             Doomed(address, live.has.unused(), live, s.path) for address, live, s in made if live.id not in self.staying
         ]
 
-    def _find(self, address: str, kind: type[Resource], key: str | None, identifier: str = "") -> Live[Any] | None:
+    def _find(
+        self, address: str, kind: type[Resource], key: str | None, identifier: str = "", but: str = ""
+    ) -> Live[Any] | None:
         entry = self.work.state.entries.get(address)
         for one in self.work.scope.live(kind):
+            if one.id == but:
+                continue
             recorded = entry is not None and one.id == entry.id
             same = key is not None and one.has.key() == key and (not kind.taggable or kind.within)
             if one.address == address or recorded or same or one.id == identifier:

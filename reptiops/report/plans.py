@@ -80,6 +80,11 @@ def show_plan(console: Console, plan: Plan, verbose: bool = False, cost: Differe
     if plan.changes:
         console.print()
     show_notes(console, plan.notes)
+    for address, why in plan.stuck.items():
+        say(
+            console,
+            f"[red]refused:[/] {escape(address)} cannot be deleted and made anew while it is in use: {escape(why)}",
+        )
     say(console, summary(plan))
     for line in outlook(plan, cost):
         say(console, line)

@@ -61,6 +61,9 @@ def _algorithm(value: str) -> str:
 class AcmResource(Resource):
     """What both kinds of certificates share."""
 
+    made_beside: ClassVar[bool] = True
+    """One has no name, so a second one for the same domain is made; who uses the first one switches (aws-facts 4.1)."""
+
     @classmethod
     def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
         """By ARN; other tags stay."""
@@ -132,13 +135,6 @@ class Certificate(AcmResource):
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """Refused while a listener or distribution uses it, and for minutes after."""
         aws.acm.delete_certificate(CertificateArn=live.id)
-
-    def irreplaceable(self) -> str:
-        """AWS keeps a certificate that a listener or distribution uses."""
-        return (
-            "AWS keeps a certificate that a listener or distribution uses: take the phases compute and storage down, "
-            "provision again, or change its names in a new environment"
-        )
 
 
 def _records(one: Mapping[str, Any]) -> dict[str, str]:

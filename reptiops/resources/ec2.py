@@ -102,6 +102,10 @@ class Vpc(Ec2Resource):
         """Only when nothing of ours is left in it."""
         aws.ec2.delete_vpc(VpcId=live.id)
 
+    def irreplaceable(self) -> str:
+        """Everything else is in it."""
+        return "AWS keeps a VPC as long as anything is in it: put its range back, or make another environment and move"
+
     def blockers(self, aws: Aws, live: Live[Any]) -> str:
         """Interfaces that linger, and what else is in it."""
         return ec2_held.together(ec2_held.interfaces(aws, "vpc-id", live.id), ec2_held.inside(aws, live.id))
@@ -179,6 +183,13 @@ class Subnet(Ec2Resource):
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """Any interface left in it answers DependencyViolation, for minutes."""
         aws.ec2.delete_subnet(SubnetId=live.id)
+
+    def irreplaceable(self) -> str:
+        """Databases and caches cannot leave the subnets that they are in."""
+        return (
+            "AWS keeps a subnet as long as interfaces are in it, and no database leaves the one that it is in: put its "
+            "range and zone back, or declare one in a further zone"
+        )
 
     def blockers(self, aws: Aws, live: Live[Any]) -> str:
         """The interfaces in it."""

@@ -107,8 +107,8 @@ class SecurityGroup(Ec2Resource):
     def irreplaceable(self) -> str:
         """A second group of the name is refused, and the first one stays as long as anything uses it."""
         return (
-            "AWS keeps a group that interfaces or rules use, and takes no second one of its name: give it another name, "
-            "provision, and the old one goes when nothing uses it"
+            "AWS changes no group's name or description, and moving its members to another group would cut them off for "
+            "minutes, as rules of other groups name this one. Put back what it was; the words are seen in the console only"
         )
 
     def blockers(self, aws: Aws, live: Live[Any]) -> str:

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code
-from reptiops.engine.resource import Drawn, Identity, Live, Made, Resource, Risk, Status, fixed
+from reptiops.engine.resource import (
+    Drawn,
+    Identity,
+    Live,
+    Made,
+    Resource,
+    Risk,
+    Status,
+    either_name,
+    fixed,
+    other_name,
+    satisfied,
+)
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.resources.tagging import BULK, tags_of
@@ -218,7 +230,7 @@ class HealthCheck:
 class TargetGroup(BalancingResource):
     """The tasks of one service, by their addresses."""
 
-    name: str = fixed()
+    name: str = satisfied(either_name, fixed=True)
     vpc: str = fixed()
     port: int = fixed()
     protocol: str = fixed(default="HTTP")
@@ -229,6 +241,9 @@ class TargetGroup(BalancingResource):
     free: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"TargetGroupNotFound"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"ResourceInUse"})
+    made_beside: ClassVar[bool] = True
+    meanwhile: ClassVar[str] = "its hosts answer 503 until new tasks are healthy behind it, for minutes"
+    """ECS takes a group for a service only when a rule forwards to it, so the rule has to switch first (aws-facts 6.4)."""
     limit: ClassVar[float] = 600
     rights: ClassVar[tuple[Right, ...]] = (
         BULK,
@@ -250,7 +265,7 @@ class TargetGroup(BalancingResource):
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """All of the region in pages; those with a wanted name or with our prefix and tags."""
-        wanted = {want.name: want for want in scope.wanted(cls)}
+        wanted = {name: want for want in scope.wanted(cls) for name in (want.name, other_name(want.name, want.name))}
         groups = [
             one
             for one in aws.elbv2.pages("describe_target_groups", "TargetGroups")
@@ -325,12 +340,9 @@ class TargetGroup(BalancingResource):
         """Refused while a rule names it, and for minutes after."""
         aws.elbv2.delete_target_group(TargetGroupArn=live.id)
 
-    def irreplaceable(self) -> str:
-        """A second group of the name is refused, and the first one stays as long as a rule forwards to it."""
-        return (
-            "AWS keeps a target group that a rule forwards to, and takes no second one of its name: give the service "
-            "another name, or remove the service first"
-        )
+    def succeeding(self, live: Live[Any]) -> Self:
+        """Names are unique, and the old one has its name until no rule forwards to it."""
+        return replace(self, name=other_name(self.name, live.has.name))
 
 
 @dataclass(frozen=True)

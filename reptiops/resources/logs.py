@@ -22,13 +22,14 @@ COMPRESSED = 0.15
 GROUPS = (arn_of("logs", "log-group:{name}"), arn_of("logs", "log-group:{name}:*"))
 
 
-OWN = ("/aws/ecs/containerinsights/", "/aws/rds/instance/")
+INSIGHTS = "/aws/ecs/containerinsights/"
+OWN = (INSIGHTS, "/aws/rds/instance/")
 """Below these the next part of a name is a cluster's or an instance's: what is there belongs to that (aws-facts 0.17)."""
 
 
 def insights_group(cluster: str) -> str:
     """Where Container Insights writes what it measures of a cluster."""
-    return f"/aws/ecs/containerinsights/{cluster}/performance"
+    return f"{INSIGHTS}{cluster}/performance"
 
 
 def export_group(instance: str, log: str) -> str:
@@ -62,6 +63,11 @@ class LogsResource(Resource):
     def key(self) -> str:
         """Names are unique in a region."""
         return self.name
+
+    def billable(self, around: Around) -> Iterable[Use]:
+        """What comes in, and what is kept of it, compressed; without a retention after a year."""
+        yield Use("logs.ingest", by="log_gb")
+        yield Use("logs.stored", (self.retention_days or 365) / 30 * COMPRESSED, by="log_gb")
 
     @classmethod
     def undoing(cls, change: Change) -> Undoing:
@@ -134,11 +140,6 @@ class LogsResource(Resource):
 class LogGroup(LogsResource):
     """A log group of our own."""
 
-    def billable(self, around: Around) -> Iterable[Use]:
-        """What comes in, and what is kept of it, compressed; without a retention after a year."""
-        yield Use("logs.ingest", by="log_gb")
-        yield Use("logs.stored", (self.retention_days or 365) / 30 * COMPRESSED, by="log_gb")
-
 
 @dataclass(frozen=True)
 class ServiceLogGroup(LogsResource):
@@ -150,9 +151,11 @@ class ServiceLogGroup(LogsResource):
 
     within: ClassVar[bool] = True
     returns: ClassVar[bool] = True
-    free: ClassVar[bool] = True
-    """What is written to it is counted with who writes it."""
     rights: ClassVar[tuple[Right, ...]] = (*LogsResource.rights, update("logs:TagResource", on=GROUPS, when=TAGGED))
+
+    def billable(self, around: Around) -> Iterable[Use]:
+        """Container Insights is billed by its metrics."""
+        return () if self.name.startswith(INSIGHTS) else super().billable(around)
 
     @classmethod
     def _ours(cls, name: str) -> bool:

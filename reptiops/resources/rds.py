@@ -24,8 +24,10 @@ from reptiops.engine.resource import (
     Risk,
     Status,
     Undoing,
+    either_name,
     fixed,
     local,
+    other_name,
     satisfied,
 )
 from reptiops.engine.scope import Scope
@@ -131,9 +133,12 @@ class SubnetGroup(RdsResource):
 
 @dataclass(frozen=True)
 class ParameterGroup(RdsResource):
-    """Engine parameters that differ from AWS's own. What counts is the value in force, whoever set it."""
+    """Engine parameters that differ from AWS's own. What counts is the value in force, whoever set it.
 
-    name: str = fixed()
+    Another family is another group: the instance takes it with its major version, and then the old one goes.
+    """
+
+    name: str = satisfied(either_name, fixed=True)
     family: str = fixed()
     description: str = fixed()
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -142,6 +147,7 @@ class ParameterGroup(RdsResource):
     risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset({"DBParameterGroupNotFound"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidDBParameterGroupState"})
+    made_beside: ClassVar[bool] = True
     limit: ClassVar[float] = 900
     rights: ClassVar[tuple[Right, ...]] = (
         BULK,
@@ -160,23 +166,30 @@ class ParameterGroup(RdsResource):
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """By name. Of AWS's hundreds of parameters only the wanted ones and those that a person set are read."""
-        wanted = {want.key(): want for want in scope.wanted(cls)}
+        wanted = {key: want for want in scope.wanted(cls) for key in (want.key(), other_name(want.key(), want.key()))}
         groups = {
             one["DBParameterGroupArn"]: one
             for one in aws.rds.pages("describe_db_parameter_groups", "DBParameterGroups")
-            if one["DBParameterGroupName"] in wanted
+            if one["DBParameterGroupName"] in wanted or one["DBParameterGroupName"].startswith(f"{scope.names.prefix}-")
         }
         names = {arn: one["DBParameterGroupName"] for arn, one in groups.items()}
         tags = tags_of(scope, cls, names, singly(lambda arn: _listed_tags(aws, arn)), wanted)
         for arn, one in groups.items():
             name = names[arn]
+            if name not in wanted and scope.address(tags.get(arn, {})) is None:
+                continue
+            asked = wanted[name].parameters if name in wanted else {}
             parameters = {
                 p["ParameterName"]: p.get("ParameterValue", "")
                 for p in aws.rds.pages("describe_db_parameters", "Parameters", DBParameterGroupName=name)
-                if p.get("Source") == "user" or p["ParameterName"] in wanted[name].parameters
+                if p.get("Source") == "user" or p["ParameterName"] in asked
             }
             has = cls(name, one["DBParameterGroupFamily"], one["Description"], parameters)
             yield Live(name, has, scope.address(tags.get(arn, {})), out={"arn": arn})
+
+    def succeeding(self, live: Live[Any]) -> Self:
+        """Names are unique."""
+        return replace(self, name=other_name(self.name, live.has.name))
 
     def create(self, aws: Aws, identity: Identity) -> Made:
         """The group, then its parameters."""
