@@ -18,30 +18,58 @@ enforces the rules by name: `reptiops sandbox rules` lists them all with the num
 
 @dataclass(frozen=True)
 class Line:
-    """One thing that AWS does: its number, where it is settled, which test shows it."""
+    """What AWS does, of one fact or some: where it is settled, which test shows it."""
 
-    section: str
     number: str
+    """Of the section."""
+    facts: tuple[int, ...]
+    """Which of the section's."""
     what: str
     where: str
     test: str
 
 
+@dataclass(frozen=True)
+class Section:
+    """A subject, how many facts of it are known, and a line for each."""
+
+    number: str
+    name: str
+    facts: int
+    lines: tuple[Line, ...]
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """`1-3, 5` as numbers."""
+    ends = [part.strip().partition("-") for part in text.split(",")]
+    return tuple(n for first, _, last in ends for n in range(int(first), int(last or first) + 1))
+
+
+def sections() -> list[Section]:
+    """All of the source in order."""
+    found = []
+    for title, of in yaml.safe_load((DOCS / "aws-notes.yaml").read_text()).items():
+        number, _, name = title.partition(" ")
+        lines = tuple(Line(number, _numbers(which), *rest) for which, *rest in of["rows"])
+        found.append(Section(number, name, of["facts"], lines))
+    return found
+
+
 def lines() -> list[Line]:
     """All rows in order."""
-    sections = yaml.safe_load((DOCS / "aws-notes.yaml").read_text())
-    return [Line(section, *row) for section, rows in sections.items() for row in rows]
+    return [line for section in sections() for line in section.lines]
 
 
 def page() -> str:
     """The table of each section."""
-    text, section = [HEAD], ""
-    for one in lines():
-        if one.section != section:
-            section = one.section
-            text.append(f"\n## {section}\n\n| line | what AWS does | where it is settled | test |\n|---|---|---|---|\n")
-        shown = f"`{one.test}`" if one.test else ""
-        text.append(f"| {one.number} | {one.what} | {one.where} | {shown} |\n")
+    text = [HEAD]
+    for one in sections():
+        head = "| fact | what AWS does | where it is settled | test |\n|---|---|---|---|\n"
+        text.append(f"\n## {one.number} {one.name}\n\n{head}")
+        for line in one.lines:
+            which = ", ".join(f"{one.number}.{n}" for n in line.facts)
+            shown = f"`{line.test}`" if line.test else ""
+            text.append(f"| {which} | {line.what} | {line.where} | {shown} |\n")
     return "".join(text)
 
 

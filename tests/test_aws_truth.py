@@ -25,7 +25,22 @@ from reptiops.engine.resource import Live, NotYet, diff
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Belongs, Entry, State
 from reptiops.operations import facts
-from reptiops.resources import acm, ec2, ec2_access, ecs, elbv2, rds, s3, secretsmanager
+from reptiops.resources import (
+    acm,
+    autoscaling,
+    cloudfront,
+    ec2,
+    ec2_access,
+    ecs,
+    ecs_tasks,
+    elasticache,
+    elbv2,
+    iam,
+    rds,
+    s3,
+    scheduler,
+    secretsmanager,
+)
 from reptiops.sandbox import control, gaps, rules
 from reptiops.sandbox.rules import WORLD
 from reptiops.sandbox.rules.rds import OFFERED
@@ -217,6 +232,20 @@ CONSUMERS = [
         "Access Denied for bucket: x. Please check S3bucket permission",
     ),
     (elbv2.Listener, "UnsupportedCertificate", "must have a fully-qualified domain name"),
+    (rds.Instance, "InvalidParameterValue", "IAM role ARN value is invalid or does not include the permissions"),
+    (rds.Instance, "InvalidParameterValue", "Verify that you have permission to create service linked role"),
+    (elasticache.ReplicationGroup, "InvalidParameterValue", "Verify that the ElastiCache service linked role exists."),
+    (iam.Role, "MalformedPolicyDocument", 'Invalid principal in policy: "AWS":"arn:aws:iam::1:role/x"'),
+    (scheduler.Schedule, "ValidationException", "must allow AWS EventBridge Scheduler to assume the role."),
+    (autoscaling.ScalableTarget, "ValidationException", "Unable to assume IAM role"),
+    (autoscaling.ScalableTarget, "ValidationException", "ECS service doesn't exist: service/a/b"),
+    (ecs.Service, "InvalidParameterException", "verify that the role being passed has the proper permissions"),
+    (ecs.Service, "InvalidParameterException", "Unable to Start a service that is still Draining."),
+    (ecs.Service, "InvalidParameterException", "The service cannot be stopped while deployments are active."),
+    (ecs_tasks.TaskDefinition, "ClientException", "Role is not valid"),
+    (cloudfront.Distribution, "InvalidViewerCertificate", "The specified SSL certificate doesn't exist"),
+    (ec2_access.VpcEndpoint, "InvalidParameter", "there is already a conflicting DNS domain for x"),
+    (elbv2.LoadBalancer, "InvalidSubnet", "The subnet ID 'subnet-1' does not exist"),
 ]
 
 

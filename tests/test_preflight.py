@@ -18,7 +18,7 @@ from reptiops.app.preflight import needs_of
 from reptiops.app.rights import filled_rights, policies
 from reptiops.app.site import Refused
 from reptiops.aws import Aws
-from reptiops.config import load_environment
+from reptiops.config import environment_file, load_environment
 from reptiops.operations.preflight import Needs, Note, check
 from reptiops.operations.simulation import principal, simulate
 from reptiops.testing import mocked_aws
@@ -232,6 +232,24 @@ def test_every_item_of_the_list_is_found_at_once(tmp_path: Path) -> None:
     for about, words in LIST.items():
         assert words in found[about].text, about
         assert found[about].level == ("warning" if about == "images" else "error")
+
+
+def test_credentials_of_another_account_go_no_further(session: Any, tmp_path: Path) -> None:
+    text = environment_file("dev").read_text()
+    (tmp_path / "dev.yaml").write_text(f'account: "999999999999"\n{text}')
+    with pytest.raises(
+        Refused, match=f"belongs to account 999999999999, but these credentials are of account {ACCOUNT}"
+    ):
+        app.preflight("dev", session=session, state_dir=tmp_path, config_dir=tmp_path)
+
+
+def test_a_variable_that_sends_calls_elsewhere_is_refused_for_what_is_protected(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Left over from a test with an emulator, it would make production there and say that all is well."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_EC2", "http://127.0.0.1:9")
+    with pytest.raises(Refused, match="AWS_ENDPOINT_URL_EC2 sends calls to"):
+        app.preflight("prod", state_dir=tmp_path)
 
 
 def test_a_plan_that_makes_nothing_costs_no_call(session: Any, tmp_path: Path) -> None:

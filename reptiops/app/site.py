@@ -131,6 +131,11 @@ def open_site(settings: Settings, *, blank: bool = False) -> Site:
     env = load_environment(settings.environment, settings.config_dir)
     if settings.overrides:
         env = _overridden(env, settings.overrides)
+    redirected = _redirected(settings)
+    if redirected and env.protected:
+        raise Refused(
+            f"{env.name} is protected, and {redirected}: that is not AWS. Unset it, or use --sandbox for reptiops's own."
+        )
     session, endpoint, root = session_of(settings)
     aws = Aws(session, settings.region or env.region, read_only=True)
     account = aws.account()
@@ -143,7 +148,21 @@ def open_site(settings: Settings, *, blank: bool = False) -> Site:
     state = records.blank(belongs) if blank else records.load(belongs)
     facts = with_estimate(gather(aws, env, account), env)
     facts = with_carried(facts, env, settings.config_dir, settings.playbook_dir)
+    if redirected:
+        facts = replace(facts, notes=(*facts.notes, f"{redirected}: what is made is made there, not in AWS"))
     return Site(env, aws, names, facts, documented(), records, belongs, state, mark)
+
+
+def _redirected(settings: Settings) -> str:
+    """Where botocore would send calls other than to AWS, in words: a variable left from a test would do it silently."""
+    if (
+        settings.sandbox
+        or settings.session is not None
+        or os.environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") == "true"
+    ):
+        return ""
+    names = sorted(name for name in os.environ if name.startswith("AWS_ENDPOINT_URL") and os.environ[name])
+    return f"{names[0]} sends calls to {os.environ[names[0]]}" if names else ""
 
 
 def _backend(env: Environment, aws: Aws, root: Path) -> Backend:
