@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import json
 import re
 import threading
@@ -24,6 +25,7 @@ from reptiops.engine.plan import Action, Plan
 from reptiops.engine.resource import Live, NotYet, diff
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Belongs, Entry, State
+from reptiops.errors import ReptiopsError
 from reptiops.operations import facts
 from reptiops.resources import (
     acm,
@@ -158,6 +160,36 @@ def test_04_an_instance_that_still_says_available_is_not_done_with_its_change(sl
     slow.pass_time(300)
     assert look().status.phase == "ready"
     assert not look().status.unapplied
+
+
+def test_03_what_somebody_else_has_waiting_is_not_fired_along(world: World) -> None:
+    want = _database(world)
+    want.create(world.aws, world.identity("a/b"))
+    client = world.session.client("rds")
+    client.modify_db_instance(DBInstanceIdentifier=want.name, EngineVersion="15.14")
+
+    def look() -> Live[rds.Instance]:
+        return next(iter(Scope(world.aws, world.names, [want]).live(rds.Instance)))
+
+    def planned(other: rds.Instance) -> Action:
+        return Action("database/database", "update", type(other), other, look(), diff(other, look().has))
+
+    def version() -> str:
+        return str(client.describe_db_instances()["DBInstances"][0]["EngineVersion"])
+
+    safe = dataclasses.replace(want, deletion_protection=True, backup_days=14)
+    assert not planned(safe).hindrance
+    safe.update(world.aws, look(), frozenset({"deletion_protection", "backup_days"}))
+    assert (look().has.deletion_protection, look().has.backup_days, version()) == (True, 14, "15.13")
+    larger = dataclasses.replace(safe, instance_class="db.t4g.small")
+    assert "EngineVersion 15.14" in planned(larger).hindrance
+    with pytest.raises(ReptiopsError, match=r"EngineVersion 15\.14"):
+        larger.update(world.aws, look(), frozenset({"instance_class"}))
+    assert version() == "15.13"
+    asked_for = dataclasses.replace(larger, version="15.14")
+    assert not planned(asked_for).hindrance
+    asked_for.update(world.aws, look(), frozenset({"instance_class"}))
+    assert version() == "15.14", "AWS applies all that waits"
 
 
 # --- 5 deployments -----------------------------------------------------------------------------------------------

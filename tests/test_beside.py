@@ -212,4 +212,4 @@ def test_a_plan_that_cannot_be_carried_out_says_so() -> None:
     console = Console(record=True, width=200)
     show_plan(console, made)
     said = console.export_text()
-    assert "refused: network/note cannot be deleted and made anew while it is in use: write another one" in said
+    assert "refused: network/note: it cannot be deleted and made anew while it is in use: write another one" in said

@@ -216,7 +216,7 @@ def _refuse(environment: str, made: Plan, playbook: Playbook, allow_replace: boo
         raise Refused(f"This would lose what holds data:\n{names}\nAllow it with --allow-replace.")
     if made.stuck:
         names = "\n".join(f"  {address}: {why}" for address, why in made.stuck.items())
-        raise Refused(f"These cannot be deleted and made anew while they are in use:\n{names}")
+        raise Refused(f"This cannot be done as things are:\n{names}\nNothing was changed.")
     beside = [a.address for a in made.actions if a.verb == "replace" and a.kind.made_beside]
     if beside and selection != EVERYTHING:
         raise Refused(

@@ -179,6 +179,8 @@ def reconcile(
     lost = [a.address for a in made.actions if a.verb == "replace" and a.kind.holds_data]
     if lost and book.brake.data:
         return Reconciled((), tuple(left), f"this would replace what holds data: {', '.join(lost)}")
+    if made.stuck:
+        return Reconciled((), tuple(left), "; ".join(f"{address}: {why}" for address, why in made.stuck.items()))
     beside = [a.address for a in made.actions if a.verb == "replace" and a.kind.made_beside]
     if beside:
         why = "replacing it takes along whatever uses it: provision"

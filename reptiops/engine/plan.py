@@ -85,6 +85,15 @@ class Action:
         return Undoing("one-way", "what is made anew is another one, with an id of its own")
 
     @property
+    def hindrance(self) -> str:
+        """Why it cannot be done as things are; empty where it can."""
+        if self.want is not None and self.verb == "replace" and (why := self.want.irreplaceable()):
+            return f"it cannot be deleted and made anew while it is in use: {why}"
+        if self.want is not None and self.verb == "update" and self.live is not None:
+            return self.want.hindered(self.live, frozenset(c.field for c in self.changes))
+        return ""
+
+    @property
     def waits(self) -> bool:
         """Whether it is a one-way update that can come last; see `mixed` for when it may not."""
         ways = [u for u in self._each() if u.undo == "one-way"]
@@ -117,11 +126,8 @@ class Plan:
 
     @property
     def stuck(self) -> Mapping[str, str]:
-        """By address: replacements that AWS would refuse, why, and what to do instead. Such a plan is not carried out."""
-        replaced = {
-            a.address: a.want.irreplaceable() for a in self.actions if a.verb == "replace" and a.want is not None
-        }
-        return {address: why for address, why in replaced.items() if why}
+        """By address: what cannot be done as things are, why, and what to do instead. Such a plan is not carried out."""
+        return {a.address: why for a in self.actions if (why := a.hindrance)}
 
     def count(self, verb: Verb) -> int:
         """How many actions have this verb."""

@@ -44,6 +44,8 @@ def recheck(
     action = decide(address, _following(address, declared, planned, found, built_on), found, False, s, owned)
     if action.verb not in ("update", "none"):
         raise Moved(f"{address} ({found.id}): the plan said update, now it would be {action.verb}. Plan again.")
+    if action.hindrance:
+        raise Moved(f"{address} ({found.id}): {action.hindrance}")
     return found, action
 
 

@@ -308,6 +308,10 @@ class Resource:
         """Why AWS could not delete and remake it while others use it, and the way out; empty where it could."""
         return ""
 
+    def hindered(self, live: Live[Any], changed: frozenset[str]) -> str:
+        """Why fields must not be changed in place just now, and the way out; empty where they may."""
+        return ""
+
     def succeeding(self, live: Live[Any]) -> Self:
         """As it is made beside the one that it replaces: under another name where AWS takes no second one of a name."""
         return self

@@ -81,10 +81,7 @@ def show_plan(console: Console, plan: Plan, verbose: bool = False, cost: Differe
         console.print()
     show_notes(console, plan.notes)
     for address, why in plan.stuck.items():
-        say(
-            console,
-            f"[red]refused:[/] {escape(address)} cannot be deleted and made anew while it is in use: {escape(why)}",
-        )
+        say(console, f"[red]refused:[/] {escape(address)}: {escape(why)}")
     say(console, summary(plan))
     for line in outlook(plan, cost):
         say(console, line)

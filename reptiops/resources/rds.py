@@ -32,6 +32,7 @@ from reptiops.engine.resource import (
 )
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
+from reptiops.errors import ReptiopsError
 from reptiops.resources.tagging import BULK, singly, tags_of
 from reptiops.rights import ROLES, SECRETS, TAGGED, Right, arn_of, create, delete, passed_to, read, update, write
 
@@ -267,6 +268,32 @@ FAILED = frozenset(
     }
 )
 
+WAITING: Mapping[str, str] = {
+    "EngineVersion": "version",
+    "DBInstanceClass": "instance_class",
+    "AllocatedStorage": "storage_gb",
+    "StorageType": "storage_type",
+    "MultiAZ": "multi_az",
+    "BackupRetentionPeriod": "backup_days",
+    "Port": "port",
+    "CACertificateIdentifier": "ca_certificate",
+}
+"""What may wait for the maintenance window, by AWS's name, and the field that says what is wanted of it."""
+AT_ONCE = frozenset(
+    {
+        "auto_minor_upgrade",
+        "backup_window",
+        "copy_tags",
+        "deletion_protection",
+        "log_exports",
+        "maintenance_window",
+        "max_storage_gb",
+        "password_version",
+        "security_groups",
+    }
+)
+"""What AWS changes at once whether it is asked to or not, so that nothing else that waits is touched (aws-facts 5.2)."""
+
 UNABLE = frozenset({"failed", "incompatible-restore", "incompatible-network"})
 """In these states AWS takes no final snapshot."""
 
@@ -431,6 +458,9 @@ class Instance(RdsResource):
         )
         host = one.get("Endpoint", {}).get("Address", "")
         out = {"arn": one["DBInstanceArn"], "resource_id": one.get("DbiResourceId", ""), "repairable": "yes"}
+        waiting = {name: value for name, value in pending.items() if name != "MasterUserPassword"}
+        if waiting and one["DBInstanceStatus"] in READY:
+            out["waiting"] = json.dumps(waiting, default=str)
         if host:
             out |= {"host": host, "port": str(has.port)}
         created = one.get("InstanceCreateTime")
@@ -507,8 +537,33 @@ class Instance(RdsResource):
         "ca_certificate": ("CACertificateIdentifier",),
     }
 
+    def hindered(self, live: Live[Any], changed: frozenset[str]) -> str:
+        """ApplyImmediately fires everything that waits, what others have asked for too (aws-facts 5.2)."""
+        if self._at_once(live, changed):
+            return ""
+        waiting = json.loads(live.out.get("waiting", "{}"))
+        others = {
+            name: value
+            for name, value in waiting.items()
+            if (field := WAITING.get(name, "")) not in changed and (not field or getattr(self, field) != value)
+        }
+        if not others:
+            return ""
+        named = ", ".join(f"{name} {value}" for name, value in sorted(others.items()))
+        return (
+            f"somebody has asked for {named}, which waits for the maintenance window, and this change would apply it at "
+            "once: let it pass or apply it yourself, or put it into the configuration"
+        )
+
+    def _at_once(self, live: Live[Any], changed: frozenset[str]) -> bool:
+        """Whether AWS makes all of it at once anyway. Backups are switched on or off when applied only."""
+        kept = changed - {"backup_days"} if self.backup_days and live.has.backup_days else changed
+        return kept <= AT_ONCE
+
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
-        """Always at once: without ApplyImmediately AWS would answer yes and do nothing until the maintenance window."""
+        """At once: without ApplyImmediately AWS would answer yes and do most of it in the maintenance window only."""
+        if why := self.hindered(live, changed):
+            raise ReptiopsError(why)
         whole = self._settings()
         sent = {p: whole[p] for f in changed for p in self.PARAMETERS.get(f, ()) if p in whole}
         if "version" in changed:
@@ -526,7 +581,8 @@ class Instance(RdsResource):
         if "password_version" in changed and self.password_from:
             sent["MasterUserPassword"] = self._password(aws)
         if sent:
-            aws.rds.modify_db_instance(DBInstanceIdentifier=self.name, ApplyImmediately=True, **sent)
+            now = not self._at_once(live, changed)
+            aws.rds.modify_db_instance(DBInstanceIdentifier=self.name, ApplyImmediately=now, **sent)
         if "password_version" in changed and self.password_version:
             tags = [{"Key": PASSWORD_TAG, "Value": self.password_version}]
             aws.rds.add_tags_to_resource(ResourceName=live.out["arn"], Tags=tags)
@@ -559,7 +615,7 @@ class Instance(RdsResource):
         if current["DBInstanceStatus"] == "deleting":
             return
         if current.get("DeletionProtection"):
-            aws.rds.modify_db_instance(DBInstanceIdentifier=live.id, DeletionProtection=False, ApplyImmediately=True)
+            aws.rds.modify_db_instance(DBInstanceIdentifier=live.id, DeletionProtection=False)
             raise NotYet("deletion protection is being switched off")
         stamp = datetime.now(UTC).strftime("%Y%m%d%H%M%S")
         usable = self.final_snapshot and current["DBInstanceStatus"] not in UNABLE

@@ -210,28 +210,32 @@ def _modifying() -> None:
     def changes_wait(call: Call) -> Iterator[None]:
         """Class, version, zones and storage are pending first, and the status flips late.
 
-        Without ApplyImmediately they stay pending until the maintenance window, which never comes here.
+        Without ApplyImmediately they stay pending until the maintenance window, which never comes here; with it,
+        everything that is pending is applied, whoever asked for it.
         """
         held = call.backend().databases.get(call.get("DBInstanceIdentifier", ""))
         before = {name: getattr(held, name, None) for name in SLOW.values()} if held else {}
         if held is not None and held.status in ("creating", "deleting"):
             message = f"Database instance is not in available state: {held.db_instance_identifier}"
             raise Refused("InvalidDBInstanceState", message)
+        earlier = {p: v for p, v in getattr(held, "pending_modified_values", {}).items() if p in SLOW}
         yield
-        sent = {p: n for p, n in SLOW.items() if p in call.params and getattr(held, n, None) != before[n]}
-        if held is None or not sent or not (call.world.clock.factor or not call.get("ApplyImmediately")):
+        if held is None:
             return
-        wanted = {n: getattr(held, n) for n in sent.values()}
-        for name in sent.values():
+        sent = {p: call.get(p) for p, n in SLOW.items() if p in call.params and getattr(held, n, None) != before[n]}
+        waiting = {**earlier, **sent}
+        for name in (SLOW[p] for p in sent):
             setattr(held, name, before[name])
-        held.pending_modified_values = {
-            **getattr(held, "pending_modified_values", {}),
-            **{p: call.get(p) for p in sent},
-        }
-        if call.get("ApplyImmediately"):
-            clock = call.world.clock
+        others = {p: v for p, v in getattr(held, "pending_modified_values", {}).items() if p not in SLOW}
+        held.pending_modified_values = {**others, **waiting}
+        if not waiting or not call.get("ApplyImmediately"):
+            return
+        wanted, clock = {SLOW[p]: v for p, v in waiting.items()}, call.world.clock
+        if clock.factor:
             clock.later(FLIPS, becomes, held, "status", "available", "modifying")
-            clock.later(FLIPS + MODIFIED, _apply, held, wanted, tuple(sent))
+            clock.later(FLIPS + MODIFIED, _apply, held, wanted, tuple(waiting))
+        else:
+            _apply(held, wanted, tuple(waiting))
 
 
 def _apply(held: Any, wanted: dict[str, Any], sent: tuple[str, ...]) -> None:
