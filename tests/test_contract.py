@@ -142,7 +142,7 @@ def _adopted(world: World, want: Resource, address: str, beside: Iterable[Resour
 
 
 def _update(world: World, want: Resource, live: Live[Resource], changed: frozenset[str]) -> None:
-    for _ in range(5):
+    for _ in range(8):
         try:
             want.update(world.aws, live, changed)
         except NotYet:

@@ -34,7 +34,9 @@ from reptiops.rights import SECRETS, TAGGED, Right, arn_of, create, delete, read
 TOKEN_TAG = "reptiops:token-version"
 """The tag that says from which version of the secret the auth token was set."""
 ROTATING_TAG = "reptiops:token-rotating"
-"""The tag that says how far a change of the token is: `rotate:<version>`, then `set:<version>`."""
+"""The tag that says what is being done to the token, and when AWS had last changed it before: `rotate:<version>:<time>`,
+then `set:<version>:<time>`. It is an intention; done is what has moved AWS's own time.
+"""
 
 
 def _tags(aws: Aws, arn: str) -> dict[str, str]:
@@ -43,6 +45,20 @@ def _tags(aws: Aws, arn: str) -> dict[str, str]:
 
 def _tag(aws: Aws, arn: str, name: str, value: str) -> None:
     aws.elasticache.add_tags_to_resource(ResourceName=arn, Tags=[{"Key": name, "Value": value}])
+
+
+def _tagged(aws: Aws, one: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+    """A group and its tags; without them while it is not available, for then AWS refuses to list them: nightly
+    snapshots, and a change that has begun since the group was read.
+    """
+    if one["Status"] != "available":
+        return one, {}
+    try:
+        return one, _tags(aws, one["ARN"])
+    except ClientError as error:
+        if code(error) != "InvalidReplicationGroupState":
+            raise
+        return {**one, "Status": "modifying"}, {}
 
 
 GROUPS = (arn_of("elasticache", "subnetgroup:{elasticache.SubnetGroup.name}"),)
@@ -230,9 +246,8 @@ class ReplicationGroup(CacheResource):
         for member in aws.elasticache.pages("describe_cache_clusters", "CacheClusters"):
             members.setdefault(member.get("ReplicationGroupId", ""), member)
         for one in groups:
-            # AWS refuses to list the tags of a group that is not available, nightly snapshots included.
-            tags = _tags(aws, one["ARN"]) if one["Status"] == "available" else {}
-            yield cls._live(one, members.get(one["ReplicationGroupId"], {}), tags, scope.address(tags))
+            seen, tags = _tagged(aws, one)
+            yield cls._live(seen, members.get(one["ReplicationGroupId"], {}), tags, scope.address(tags))
 
     @classmethod
     def _live(
@@ -267,7 +282,9 @@ class ReplicationGroup(CacheResource):
         if phase == "ready" and not member:
             phase, word = "pending", "available, its nodes are not listed yet"
         status = Status(phase, word, partial=phase != "ready")
-        out = {"arn": one["ARN"], "members": ",".join(sorted(nodes))}
+        roles = {m["CacheClusterId"]: m.get("CurrentRole") for m in node_group.get("NodeGroupMembers", [])}
+        replicas = sorted(node for node in nodes if roles.get(node) == "replica")
+        out = {"arn": one["ARN"], "members": ",".join(sorted(nodes)), "replicas": ",".join(replicas)}
         if endpoint.get("Address"):
             out |= {"host": endpoint["Address"], "port": str(has.port)}
         created = one.get("ReplicationGroupCreateTime")
@@ -320,10 +337,18 @@ class ReplicationGroup(CacheResource):
         if "nodes" in changed and not grows:
             self._step(aws, live, lambda: self._count(aws, "decrease_replica_count"))
 
+    @staticmethod
+    def _available(aws: Aws, live: Live[Any]) -> Mapping[str, Any]:
+        """The group as it is now. Raises NotYet while it is being changed, a change that its status shows late too."""
+        answer = aws.elasticache.describe_replication_groups(ReplicationGroupId=live.id)
+        current: Mapping[str, Any] = answer["ReplicationGroups"][0]
+        token = (current.get("PendingModifiedValues") or {}).get("AuthTokenStatus")
+        if current["Status"] != "available" or token:
+            raise NotYet(f"the group is {token or current['Status']}: one change at a time")
+        return current
+
     def _step(self, aws: Aws, live: Live[Any], call: Any) -> None:
-        current = aws.elasticache.describe_replication_groups(ReplicationGroupId=live.id)["ReplicationGroups"][0]
-        if current["Status"] != "available":
-            raise NotYet(f"the group is {current['Status']}: one change at a time")
+        self._available(aws, live)
         try:
             call()
         except ClientError as error:
@@ -357,32 +382,37 @@ class ReplicationGroup(CacheResource):
         if "security_groups" in changed:
             sent["SecurityGroupIds"] = sorted(self.security_groups)
         if "snapshot_days" in changed and not live.has.snapshot_days:
-            sent["SnapshottingClusterId"] = f"{self.key()}-001"
+            # Which numbers there are depends on every node that ever was; a replica spares the primary the work.
+            nodes = live.out.get("replicas") or live.out["members"]
+            sent["SnapshottingClusterId"] = nodes.split(",")[0]
         return sent
 
     def _rotate(self, aws: Aws, live: Live[Any]) -> None:
-        """ROTATE lets both tokens in, SET only the new one. A tag says how far it is, for AWS does not.
+        """ROTATE lets both tokens in, SET only the new one; each counts when AWS says that the token has been changed.
 
-        The tag is written first, because a group that is being changed takes no tags.
+        One write an attempt, for each makes the group `modifying`, and then it takes neither tags nor changes. The tag
+        comes before its change, so that a run that was killed is gone on with; alone it proves nothing.
         """
-        arn, version = live.out["arn"], self.token_version
-        current = aws.elasticache.describe_replication_groups(ReplicationGroupId=live.id)["ReplicationGroups"][0]
-        if current["Status"] != "available":
-            raise NotYet(f"the group is {current['Status']}: one change at a time")
-        stages = ["", f"rotate:{version}", f"set:{version}"]
-        stage = _tags(aws, arn).get(ROTATING_TAG, "")
-        done = stages.index(stage) if stage in stages else 0
-        if done < len(stages) - 1:
-            strategy = ("ROTATE", "SET")[done]
-            _tag(aws, arn, ROTATING_TAG, stages[done + 1])
-            try:
-                self._set_token(aws, strategy)
-            except ClientError:
-                _tag(aws, arn, ROTATING_TAG, stages[done])
-                raise
+        arn, version = live.out["arn"], self.token_version or ""
+        current = self._available(aws, live)
+        moved = current.get("AuthTokenLastModifiedDate")
+        at = moved.isoformat() if moved else ""
+        tags = _tags(aws, arn)
+        if tags.get(TOKEN_TAG) == version:
+            if ROTATING_TAG in tags:
+                aws.elasticache.remove_tags_from_resource(ResourceName=arn, TagKeys=[ROTATING_TAG])
+            return
+        stage = tags.get(ROTATING_TAG, "")
+        rotating, setting = f"rotate:{version}:", f"set:{version}:"
+        if stage in (f"{rotating}{at}", f"{setting}{at}"):
+            strategy = "ROTATE" if stage.startswith(rotating) else "SET"
+            self._set_token(aws, strategy)
             raise NotYet(f"the auth token is being changed ({strategy})")
-        _tag(aws, arn, TOKEN_TAG, version or "")
-        aws.elasticache.remove_tags_from_resource(ResourceName=arn, TagKeys=[ROTATING_TAG])
+        if stage.startswith(setting):
+            _tag(aws, arn, TOKEN_TAG, version)
+        else:
+            _tag(aws, arn, ROTATING_TAG, f"{setting if stage.startswith(rotating) else rotating}{at}")
+        raise NotYet("how far the change of the auth token is was written down")
 
     def _set_token(self, aws: Aws, strategy: str) -> None:
         self._modify(aws, {"AuthToken": self._token(aws), "AuthTokenUpdateStrategy": strategy})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from reptiops.sandbox.gaps import add, replace
@@ -85,6 +86,7 @@ def _replication_groups() -> None:
 
 def _changes() -> None:
     from moto.core.responses import ActionResult
+    from moto.core.utils import utcnow
     from moto.elasticache.exceptions import ReplicationGroupNotFound
     from moto.elasticache.responses import ElastiCacheResponse
 
@@ -107,6 +109,9 @@ def _changes() -> None:
         ):
             if parameter in params:
                 setattr(group, name, self._get_param(parameter))
+        if "AuthToken" in params:
+            before, group.auth_token_enabled = group.auth_token_last_modified_date, True
+            group.auth_token_last_modified_date = max(utcnow(), (before or utcnow()) + timedelta(seconds=1))
         if "AutoMinorVersionUpgrade" in params:
             group.auto_minor_version_upgrade = self._get_bool_param("AutoMinorVersionUpgrade")
         return answer

@@ -12,6 +12,8 @@ from reptiops.sandbox.rules.iam import linked
 from reptiops.sandbox.rules.interfaces import put, take
 
 CREATED, DELETED, MODIFIED = 450.0, 400.0, 120.0
+TAGGED = 15.0
+"""Seconds for which a group that was given or lost tags is not available."""
 RELEASED = 60.0
 """Seconds for which a subnet group counts as in use after its last group."""
 TOKEN = re.compile(r"[A-Za-z0-9!&#$^<>-]{16,128}")
@@ -124,12 +126,15 @@ def _states() -> None:
             _during(call, held, "modifying", MODIFIED)
 
     @rule("5.3", "elasticache", "AddTagsToResource", "RemoveTagsFromResource", "ListTagsForResource")
-    def tags_of_an_available_group(call: Call) -> None:
-        """Tags are told and taken only while the group is available."""
+    def tags_of_an_available_group(call: Call) -> Iterator[None]:
+        """Tags are told and taken only while the group is available, and writing them makes it `modifying` for a moment."""
         name = str(call.get("ResourceName")).rsplit(":", 1)[-1]
         held = call.backend().replication_groups.get(name)
         if ":replicationgroup:" in str(call.get("ResourceName")) and held is not None and held.status != "available":
             raise Refused("InvalidReplicationGroupState", f"Replication group {name} is in {held.status} state.")
+        yield
+        if held is not None and call.operation != "ListTagsForResource":
+            _during(call, held, "modifying", TAGGED)
 
     @rule("5.3 del", "elasticache", "DeleteReplicationGroup")
     def group_goes_slowly(call: Call) -> Iterator[None]:
