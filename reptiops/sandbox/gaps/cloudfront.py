@@ -32,44 +32,51 @@ def _paths() -> None:
         urls.url_paths[path] = CloudFrontResponse.dispatch
 
 
-def _headers_policies() -> None:
+def _held(self: Any) -> dict[str, dict[str, Any]]:
+    backend = self.backend
+    if not hasattr(backend, "response_headers_policies"):
+        backend.response_headers_policies = {}
+    policies: dict[str, dict[str, Any]] = backend.response_headers_policies
+    return policies
+
+
+def _one(self: Any) -> dict[str, Any]:
     from moto.cloudfront.exceptions import CloudFrontException
+
+    identifier = self._get_param("Id")
+    if identifier not in _held(self):
+        raise CloudFrontException(
+            "NoSuchResponseHeadersPolicy", "The specified response headers policy does not exist."
+        )
+    return _held(self)[identifier]
+
+
+def _shown(policy: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "Id": policy["id"],
+        "LastModifiedTime": "2026-01-01T00:00:00Z",
+        "ResponseHeadersPolicyConfig": policy["config"],
+    }
+
+
+def _answer(policy: dict[str, Any]) -> Any:
+    from moto.core.responses import ActionResult
+
+    return ActionResult({"ResponseHeadersPolicy": _shown(policy), "ETag": policy["etag"], "Location": policy["id"]})
+
+
+def _headers_policies() -> None:
     from moto.cloudfront.responses import CloudFrontResponse
     from moto.core.responses import ActionResult, EmptyResult
-
-    def held(self: Any) -> dict[str, dict[str, Any]]:
-        backend = self.backend
-        if not hasattr(backend, "response_headers_policies"):
-            backend.response_headers_policies = {}
-        policies: dict[str, dict[str, Any]] = backend.response_headers_policies
-        return policies
-
-    def one(self: Any) -> dict[str, Any]:
-        identifier = self._get_param("Id")
-        if identifier not in held(self):
-            raise CloudFrontException(
-                "NoSuchResponseHeadersPolicy", "The specified response headers policy does not exist."
-            )
-        return held(self)[identifier]
-
-    def shown(policy: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "Id": policy["id"],
-            "LastModifiedTime": "2026-01-01T00:00:00Z",
-            "ResponseHeadersPolicyConfig": policy["config"],
-        }
-
-    def answer(policy: dict[str, Any]) -> ActionResult:
-        return ActionResult({"ResponseHeadersPolicy": shown(policy), "ETag": policy["etag"], "Location": policy["id"]})
 
     def create(self: Any) -> ActionResult:
         config = self._get_param("ResponseHeadersPolicyConfig", {})
         policy = {"id": str(uuid.uuid4()), "etag": _fresh(), "config": config}
-        held(self)[policy["id"]] = policy
-        return answer(policy)
+        _held(self)[policy["id"]] = policy
+        return _answer(policy)
 
     def listed(self: Any) -> ActionResult:
-        items = [{"Type": "custom", "ResponseHeadersPolicy": shown(p)} for p in held(self).values()]
+        items = [{"Type": "custom", "ResponseHeadersPolicy": _shown(p)} for p in _held(self).values()]
         if self._get_param("Type") == "managed":
             items = []
         return ActionResult(
@@ -77,18 +84,18 @@ def _headers_policies() -> None:
         )
 
     def get(self: Any) -> ActionResult:
-        return answer(one(self))
+        return _answer(_one(self))
 
     def get_config(self: Any) -> ActionResult:
-        return ActionResult({"ResponseHeadersPolicyConfig": one(self)["config"], "ETag": one(self)["etag"]})
+        return ActionResult({"ResponseHeadersPolicyConfig": _one(self)["config"], "ETag": _one(self)["etag"]})
 
     def update(self: Any) -> ActionResult:
-        policy, config = one(self), self._get_param("ResponseHeadersPolicyConfig", {})
+        policy, config = _one(self), self._get_param("ResponseHeadersPolicyConfig", {})
         policy["config"], policy["etag"] = config, _fresh()
-        return answer(policy)
+        return _answer(policy)
 
     def delete(self: Any) -> ActionResult:
-        del held(self)[one(self)["id"]]
+        del _held(self)[_one(self)["id"]]
         return EmptyResult()
 
     for name, function in (

@@ -16,6 +16,8 @@ TAGGED = 15.0
 """Seconds for which a group that was given or lost tags is not available."""
 RELEASED = 60.0
 """Seconds for which a subnet group counts as in use after its last group."""
+SLOW = ("cache_node_type", "engine_version")
+"""What waits for the maintenance window unless it is to be done at once."""
 TOKEN = re.compile(r"[A-Za-z0-9!&#$^<>-]{16,128}")
 IDENTIFIER = re.compile(r"[a-zA-Z](?!.*--)[a-zA-Z0-9-]{0,39}(?<!-)")
 VERSIONS = ("4.0.10", "5.0.6", "6.0", "6.2", "7.0", "7.1")
@@ -25,7 +27,9 @@ VERSIONS = ("4.0.10", "5.0.6", "6.0", "6.2", "7.0", "7.1")
 def rules() -> None:
     """Everything about ElastiCache."""
     _values()
+    _together()
     _states()
+    _going()
     _groups()
 
 
@@ -77,6 +81,8 @@ def _values() -> None:
         if created and call.get("TransitEncryptionEnabled") and not call.get("CacheSubnetGroupName"):
             raise Refused("InvalidParameterCombination", "Encryption features are not supported for non-VPC clusters.")
 
+
+def _together() -> None:
     @rule("5.3", "elasticache", "CreateReplicationGroup")
     def failover_needs_a_replica(call: Call) -> None:
         """Automatic failover needs two nodes, Multi-AZ automatic failover."""
@@ -125,6 +131,21 @@ def _states() -> None:
         if held is not None:
             _during(call, held, "modifying", MODIFIED)
 
+    @rule("5.3 chg", "elasticache", "ModifyReplicationGroup", "IncreaseReplicaCount", "DecreaseReplicaCount")
+    def changes_wait(call: Call) -> Iterator[None]:
+        """Without ApplyImmediately type and version wait for the maintenance window, which never comes here.
+
+        The number of replicas changes at once or not at all.
+        """
+        held = call.backend().replication_groups.get(str(call.get("ReplicationGroupId")).lower())
+        if call.operation != "ModifyReplicationGroup" and not call.get("ApplyImmediately"):
+            raise Refused("InvalidParameterValue", "ApplyImmediately=False is not supported for replica counts.")
+        before = {name: getattr(held, name, None) for name in SLOW}
+        yield
+        if held is not None and not call.get("ApplyImmediately"):
+            for name, value in before.items():
+                setattr(held, name, value)
+
     @rule("5.3", "elasticache", "AddTagsToResource", "RemoveTagsFromResource", "ListTagsForResource")
     def tags_of_an_available_group(call: Call) -> Iterator[None]:
         """Tags are told and taken only while the group is available, and writing them makes it `modifying` for a moment."""
@@ -136,6 +157,8 @@ def _states() -> None:
         if held is not None and call.operation != "ListTagsForResource":
             _during(call, held, "modifying", TAGGED)
 
+
+def _going() -> None:
     @rule("5.3 del", "elasticache", "DeleteReplicationGroup")
     def group_goes_slowly(call: Call) -> Iterator[None]:
         """Refused while it is being made or changed, then deleting for minutes, with its interfaces."""

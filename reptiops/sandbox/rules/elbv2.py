@@ -24,6 +24,7 @@ ACCOUNT = "127311923021"
 def rules() -> None:
     """Everything about ELBv2."""
     _balancers()
+    _lives()
     _groups()
     _listeners()
     _logs()
@@ -73,6 +74,8 @@ def _balancers() -> None:
             message = f"Load balancer '{held.arn}' cannot be deleted because deletion protection is enabled"
             raise Refused("OperationNotPermitted", message)
 
+
+def _lives() -> None:
     @rule("6.6 ready, 2.8, 3.1", "elbv2", "CreateLoadBalancer")
     def load_balancer_takes_minutes(call: Call) -> Iterator[None]:
         """Provisioning for minutes, with interfaces of its own in each subnet."""
