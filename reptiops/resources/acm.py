@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 from reptiops.aws import Aws
 from reptiops.engine.resource import Change, Identity, Live, Made, Resource, Status, Undoing, fixed
 from reptiops.engine.scope import Scope
+from reptiops.resources import held
 from reptiops.resources.tagging import BULK, singly, tags_of
 from reptiops.rights import OURS, TAGGED, Right, arn_of, create, delete, read, update
 
@@ -69,6 +70,10 @@ class AcmResource(Resource):
         """By ARN; other tags stay."""
         aws.acm.add_tags_to_certificate(CertificateArn=live.id, Tags=identity.tag_list())
 
+    def blockers(self, aws: Aws, live: Live[Any]) -> str:
+        """What shows it."""
+        return held.showing(aws, live.id)
+
 
 @dataclass(frozen=True)
 class Certificate(AcmResource):
@@ -92,6 +97,7 @@ class Certificate(AcmResource):
         create("acm:RequestCertificate", when=TAGGED),
         create("acm:AddTagsToCertificate", on=CERTIFICATES, when=TAGGED),
         delete("acm:DeleteCertificate", on=CERTIFICATES, when=OURS),
+        delete("acm:DescribeCertificate", on=CERTIFICATES),
     )
 
     @classmethod
@@ -178,6 +184,7 @@ class SelfSignedCertificate(AcmResource):
         create("acm:AddTagsToCertificate", on=CERTIFICATES, when=TAGGED),
         update("acm:ImportCertificate", on=CERTIFICATES, when=OURS),
         delete("acm:DeleteCertificate", on=CERTIFICATES, when=OURS),
+        delete("acm:DescribeCertificate", on=CERTIFICATES),
     )
 
     @classmethod

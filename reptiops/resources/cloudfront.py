@@ -11,6 +11,7 @@ from reptiops.aws import Aws
 from reptiops.engine.resource import Doing, Drawn, Identity, Live, Made, NotYet, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
+from reptiops.resources import held
 from reptiops.rights import OURS, TAGGED, Right, arn_of, create, delete, read, update
 
 ZONE = "Z2FDTNDATAQYW2"
@@ -48,6 +49,7 @@ class HeadersPolicy(Resource):
         create("cloudfront:CreateResponseHeadersPolicy"),
         update("cloudfront:GetResponseHeadersPolicy", "cloudfront:UpdateResponseHeadersPolicy", on=POLICIES),
         delete("cloudfront:GetResponseHeadersPolicy", "cloudfront:DeleteResponseHeadersPolicy", on=POLICIES),
+        delete("cloudfront:ListDistributions"),
     )
 
     def key(self) -> str:
@@ -115,6 +117,19 @@ class HeadersPolicy(Resource):
         """Refused while a distribution names it."""
         etag = aws.cloudfront.get_response_headers_policy(Id=live.id)["ETag"]
         aws.cloudfront.delete_response_headers_policy(Id=live.id, IfMatch=etag)
+
+    def blockers(self, aws: Aws, live: Live[Any]) -> str:
+        """The distributions that name it."""
+        users = [
+            one["Id"]
+            for one in _summaries(aws)
+            if live.id
+            in {
+                b.get("ResponseHeadersPolicyId")
+                for b in (one["DefaultCacheBehavior"], *one.get("CacheBehaviors", {}).get("Items", []))
+            }
+        ]
+        return f"Named by the distribution {held.listed(users)}: take it out of its behaviours." if users else ""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from reptiops.aws import Aws
 from reptiops.engine.resource import Doing, Drawn, Identity, Live, Made, Resource, Risk, Status, fixed, follows, local
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
+from reptiops.resources import held
 from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, update
 
 DESCRIBED_AT_ONCE = 10
@@ -53,6 +54,7 @@ class Cluster(Resource):
         create("ecs:CreateCluster", "ecs:TagResource", on=CLUSTERS, when=TAGGED),
         update("ecs:UpdateCluster", on=CLUSTERS),
         delete("ecs:DeleteCluster", on=CLUSTERS),
+        delete("ecs:ListServices", "ecs:ListTasks", "ecs:ListContainerInstances"),
     )
 
     def key(self) -> str:
@@ -100,6 +102,10 @@ class Cluster(Resource):
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """Refused while services, draining ones too, or tasks are in it."""
         aws.ecs.delete_cluster(cluster=live.id)
+
+    def blockers(self, aws: Aws, live: Live[Any]) -> str:
+        """What runs in it."""
+        return held.running(aws, live.id)
 
 
 def same_family(was: str, now: str) -> bool:

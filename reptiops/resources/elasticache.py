@@ -27,6 +27,7 @@ from reptiops.engine.resource import (
 )
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
+from reptiops.resources import held
 from reptiops.resources.rds import newer_minor
 from reptiops.resources.tagging import BULK, singly, tags_of
 from reptiops.rights import SECRETS, TAGGED, Right, arn_of, create, delete, read, update, write
@@ -99,6 +100,7 @@ class SubnetGroup(CacheResource):
         create("elasticache:CreateCacheSubnetGroup", "elasticache:AddTagsToResource", on=GROUPS, when=TAGGED),
         update("elasticache:ModifyCacheSubnetGroup", on=GROUPS),
         delete("elasticache:DeleteCacheSubnetGroup", on=GROUPS),
+        delete("elasticache:DescribeCacheClusters", on=(arn_of("elasticache", "cluster:*"),)),
     )
 
     def key(self) -> str:
@@ -143,6 +145,10 @@ class SubnetGroup(CacheResource):
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """Refused for minutes after its last group has gone."""
         aws.elasticache.delete_cache_subnet_group(CacheSubnetGroupName=live.id)
+
+    def blockers(self, aws: Aws, live: Live[Any]) -> str:
+        """The caches in it."""
+        return held.clusters(aws, live.id)
 
 
 @dataclass(frozen=True)

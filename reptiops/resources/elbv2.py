@@ -25,6 +25,7 @@ from reptiops.engine.resource import (
 )
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
+from reptiops.resources import held
 from reptiops.resources.tagging import BULK, tags_of
 from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, update, write
 
@@ -256,6 +257,7 @@ class TargetGroup(BalancingResource):
         *write("elasticloadbalancing:ModifyTargetGroupAttributes", on=TARGETS),
         update("elasticloadbalancing:ModifyTargetGroup", on=TARGETS),
         delete("elasticloadbalancing:DeleteTargetGroup", on=TARGETS),
+        delete(*held.BALANCING),
     )
 
     def key(self) -> str:
@@ -339,6 +341,10 @@ class TargetGroup(BalancingResource):
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """Refused while a rule names it, and for minutes after."""
         aws.elbv2.delete_target_group(TargetGroupArn=live.id)
+
+    def blockers(self, aws: Aws, live: Live[Any]) -> str:
+        """The rules that forward to it."""
+        return held.forwarding(aws, live.id)
 
     def succeeding(self, live: Live[Any]) -> Self:
         """Names are unique, and the old one has its name until no rule forwards to it."""

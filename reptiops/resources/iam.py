@@ -12,6 +12,7 @@ from reptiops.aws import Aws, code, message, settled
 from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, fixed
 from reptiops.engine.scope import Scope
 from reptiops.policy import Policy
+from reptiops.resources import held
 from reptiops.rights import ROLES, TAGGED, Right, arn_of, create, delete, read, update, write
 
 
@@ -56,6 +57,7 @@ class Role(Resource):
             "iam:ListRolePolicies",
             "iam:DeleteRolePolicy",
             "iam:ListAttachedRolePolicies",
+            "iam:ListInstanceProfilesForRole",
             "iam:DetachRolePolicy",
             "iam:DeleteRole",
             on=ROLES,
@@ -141,6 +143,10 @@ class Role(Resource):
         for one in aws.iam.pages("list_attached_role_policies", "AttachedPolicies", RoleName=self.name):
             settled(aws.iam.detach_role_policy, "NoSuchEntity", RoleName=self.name, PolicyArn=one["PolicyArn"])
         aws.iam.delete_role(RoleName=self.name)
+
+    def blockers(self, aws: Aws, live: Live[Any]) -> str:
+        """Instance profiles, and policies that came since."""
+        return held.attached(aws, live.id)
 
 
 @dataclass(frozen=True)

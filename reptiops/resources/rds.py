@@ -33,6 +33,7 @@ from reptiops.engine.resource import (
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.errors import ReptiopsError
+from reptiops.resources import held
 from reptiops.resources.tagging import BULK, singly, tags_of
 from reptiops.rights import ROLES, SECRETS, TAGGED, Right, arn_of, create, delete, passed_to, read, update, write
 
@@ -89,6 +90,7 @@ class SubnetGroup(RdsResource):
         create("rds:CreateDBSubnetGroup", "rds:AddTagsToResource", on=SUBNETS, when=TAGGED),
         update("rds:ModifyDBSubnetGroup", on=SUBNETS),
         delete("rds:DeleteDBSubnetGroup", on=SUBNETS),
+        delete("rds:DescribeDBInstances", on=(arn_of("rds", "db:*"),)),
     )
 
     def key(self) -> str:
@@ -131,6 +133,10 @@ class SubnetGroup(RdsResource):
         """Refused while an instance, a vanishing one too, uses it."""
         aws.rds.delete_db_subnet_group(DBSubnetGroupName=live.id)
 
+    def blockers(self, aws: Aws, live: Live[Any]) -> str:
+        """The instances in it."""
+        return held.instances(aws, subnets=live.id)
+
 
 @dataclass(frozen=True)
 class ParameterGroup(RdsResource):
@@ -158,6 +164,7 @@ class ParameterGroup(RdsResource):
         *write("rds:DescribeDBParameters", "rds:ModifyDBParameterGroup", on=PARAMETERS),
         update("rds:ResetDBParameterGroup", on=PARAMETERS),
         delete("rds:DeleteDBParameterGroup", on=PARAMETERS),
+        delete("rds:DescribeDBInstances", on=(arn_of("rds", "db:*"),)),
     )
 
     def key(self) -> str:
@@ -235,6 +242,10 @@ class ParameterGroup(RdsResource):
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """Refused while an instance uses it, and for minutes after."""
         aws.rds.delete_db_parameter_group(DBParameterGroupName=live.id)
+
+    def blockers(self, aws: Aws, live: Live[Any]) -> str:
+        """The instances that have it."""
+        return held.instances(aws, parameters=live.id)
 
 
 def _numbers(version: str) -> list[int]:

@@ -14,6 +14,7 @@ from reptiops.engine.resource import REVERSIBLE, Change, Drawn, Identity, Live, 
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 from reptiops.policy import Policy
+from reptiops.resources import held
 from reptiops.resources.tagging import BULK, singly, tags_of
 from reptiops.rights import Right, create, delete, read, write
 
@@ -225,6 +226,10 @@ class Bucket(Resource):
         """Every version, delete marker and unfinished upload first. Late log deliveries answer BucketNotEmpty: again."""
         _empty(aws, live.id)
         aws.s3.delete_bucket(Bucket=live.id)
+
+    def blockers(self, aws: Aws, live: Live[Any]) -> str:
+        """What is in it."""
+        return held.stored(aws, live.id)
 
 
 def _out(name: str) -> dict[str, str]:

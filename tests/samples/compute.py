@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from reptiops.engine.resource import Live
 from reptiops.resources.autoscaling import ScalableTarget, ScalingPolicy, ScheduledAction
 from reptiops.resources.ecs import Cluster, Service
 from reptiops.resources.ecs_tasks import Container, HealthCheck, TaskDefinition
@@ -44,6 +45,14 @@ def _listener(world: World, group: str = "") -> str:
         LoadBalancerArn=_balancer(world), Port=80, Protocol="HTTP", DefaultActions=[action]
     )
     return str(answer["Listeners"][0]["ListenerArn"])
+
+
+def _forwarded(world: World, want: TargetGroup, live: Live[TargetGroup]) -> None:
+    """What forwards to it is named while AWS keeps it for that."""
+    listener = _listener(world, live.id)
+    held = want.blockers(world.aws, live)
+    assert held == "the default action of listener :80 of reptidex-dev-alb forwards to it: change or delete that."
+    world.session.client("elbv2").delete_listener(ListenerArn=listener)
 
 
 def _cluster(world: World) -> str:
@@ -132,6 +141,7 @@ SAMPLES = [
             lambda g: replace(g, health=TargetHealthCheck("/", "200-299", 20, 6, 3, 4)),
             lambda g: replace(g, attributes={"deregistration_delay.timeout_seconds": "60"}),
         ],
+        beyond=_forwarded,
     ),
     Sample(
         Listener,
