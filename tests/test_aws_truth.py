@@ -124,6 +124,44 @@ def test_02_gp3_below_400_gib_is_sent_without_iops_and_throughput(world: World) 
     )
 
 
+def test_02_gp3_from_400_gib_on_is_sent_with_what_it_has_and_aws_least(world: World) -> None:
+    client = world.session.client("rds")
+
+    def has() -> tuple[Any, ...]:
+        one = client.describe_db_instances()["DBInstances"][0]
+        return one["AllocatedStorage"], one.get("Iops"), one.get("StorageThroughput")
+
+    def grow(size: int) -> None:
+        want = rds.Instance(**{**vars(first), "storage_gb": size, "max_storage_gb": 2 * size})
+        live = next(iter(Scope(world.aws, world.names, [want]).live(rds.Instance)))
+        want.update(world.aws, live, frozenset({"storage_gb", "max_storage_gb"}))
+
+    first = _database(world)
+    first.create(world.aws, world.identity("a/b"))
+    grow(390)
+    assert has()[0] == 390
+    grow(500)
+    assert has() == (500, 12000, 500)
+    more = {"AllocatedStorage": 500, "Iops": 20000, "StorageThroughput": 900}
+    client.modify_db_instance(DBInstanceIdentifier="reptidex-dev", ApplyImmediately=True, **more)
+    grow(600)
+    assert has() == (600, 20000, 900), "what somebody gave it is kept"
+    refused(
+        lambda: client.modify_db_instance(
+            DBInstanceIdentifier="reptidex-dev", AllocatedStorage=700, ApplyImmediately=True
+        ),
+        "InvalidParameterCombination",
+        "both the storage size and iops",
+    )
+
+
+def test_02_one_is_made_with_more_than_400_gib(world: World) -> None:
+    want = _database(world, storage_gb=500, max_storage_gb=1000)
+    want.create(world.aws, world.identity("a/b"))
+    made = world.session.client("rds").describe_db_instances()["DBInstances"][0]
+    assert (made["AllocatedStorage"], made["Iops"], made["StorageThroughput"]) == (500, 12000, 500)
+
+
 def test_03_every_change_is_sent_to_be_applied_at_once(world: World) -> None:
     want = _database(world)
     want.create(world.aws, world.identity("a/b"))

@@ -43,6 +43,8 @@ MULTI_AZ = 800.0
 """Seconds that AWS typically needs for an instance with a standby."""
 SNAPSHOT = 120.0
 """Seconds that a final snapshot of a small database takes."""
+STRIPED, IOPS, THROUGHPUT = 400, 12_000, 500
+"""From so many GiB on gp3 has more volumes, with at least so many operations and MiB a second (aws-facts 5.2)."""
 PARAMETERS_AT_ONCE = 20
 """ModifyDBParameterGroup takes so many."""
 
@@ -264,6 +266,8 @@ def at_least(want: int | None, live: int | None) -> bool:
     return want is not None and live is not None and live >= want
 
 
+SPEED = {"iops": "Iops", "throughput": "StorageThroughput"}
+"""What `out` calls how fast the storage is, and what AWS calls it."""
 READY = frozenset({"available", "storage-optimization"})
 FAILED = frozenset(
     {
@@ -472,13 +476,14 @@ class Instance(RdsResource):
         waiting = {name: value for name, value in pending.items() if name != "MasterUserPassword"}
         if waiting and one["DBInstanceStatus"] in READY:
             out["waiting"] = json.dumps(waiting, default=str)
+        out |= {name: str(one[member]) for name, member in SPEED.items() if one.get(member)}
         if host:
             out |= {"host": host, "port": str(has.port)}
         created = one.get("InstanceCreateTime")
         return Live(one["DBInstanceIdentifier"], has, address, _status(one, pending), out, created)
 
     def create(self, aws: Aws, identity: Identity) -> Made:
-        """gp3 below 400 GiB takes neither IOPS nor throughput, so none are sent."""
+        """gp3 below 400 GiB takes neither IOPS nor throughput; above, AWS's least are said."""
         lifecycle = "" if self.extended_support else "-disabled"
         tags = dict(identity.tags) | ({PASSWORD_TAG: self.password_version} if self.password_version else {})
         answer = aws.rds.create_db_instance(
@@ -496,6 +501,7 @@ class Instance(RdsResource):
             Tags=[{"Key": k, "Value": v} for k, v in tags.items()],
             Port=self.port,
             **self._settings(),
+            **self._speed({}),
         )
         made = answer["DBInstance"]
         out = {"arn": made["DBInstanceArn"], "resource_id": made.get("DbiResourceId", ""), "repairable": "yes"}
@@ -528,6 +534,13 @@ class Instance(RdsResource):
             "CACertificateIdentifier": self.ca_certificate,
         }
         return sent | {name: value for name, value in optional.items() if value}
+
+    def _speed(self, out: Mapping[str, str]) -> dict[str, int]:
+        """What a size of gp3 storage has to be sent with: what it has by now, and no less than AWS's least there."""
+        if self.storage_type != "gp3" or self.storage_gb < STRIPED:
+            return {}
+        least = {"iops": IOPS, "throughput": THROUGHPUT}
+        return {member: max(int(out.get(name, 0)), least[name]) for name, member in SPEED.items()}
 
     PARAMETERS: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "instance_class": ("DBInstanceClass",),
@@ -577,6 +590,8 @@ class Instance(RdsResource):
             raise ReptiopsError(why)
         whole = self._settings()
         sent = {p: whole[p] for f in changed for p in self.PARAMETERS.get(f, ()) if p in whole}
+        if changed & {"storage_gb", "storage_type"} and (speed := self._speed(live.out)):
+            sent |= {"AllocatedStorage": self.storage_gb, **speed}
         if "version" in changed:
             major = _numbers(self.version)[:1] != _numbers(live.has.version)[:1]
             sent |= {"EngineVersion": self.version, "AllowMajorVersionUpgrade": major}

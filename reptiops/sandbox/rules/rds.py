@@ -153,6 +153,23 @@ def _storage() -> None:
             raise Refused("InvalidParameterCombination", message)
 
     @rule("5.2", "rds", "CreateDBInstance", "ModifyDBInstance")
+    def gp3_from_400_on_with_iops(call: Call) -> None:
+        """Where gp3 storage becomes, or is made, larger than 400 GiB, its IOPS go with the size, 12,000 at least."""
+        held = call.backend().databases.get(call.get("DBInstanceIdentifier", ""))
+        storage, kind = call.get("AllocatedStorage"), call.get("StorageType") or (held.storage_type if held else "")
+        if kind != "gp3" or not storage or int(storage) < 400:
+            return
+        sent = (call.get("Iops"), call.get("StorageThroughput"))
+        if call.operation == "ModifyDBInstance" and not all(sent):
+            message = (
+                "You must specify both the storage size and iops when modifying the storage size or iops on a DB "
+                "instance that has iops."
+            )
+            raise Refused("InvalidParameterCombination", message)
+        if sent[0] is not None and int(sent[0]) < 12_000:
+            raise Refused("InvalidParameterCombination", f"Invalid iops value for engine name postgres: {sent[0]}")
+
+    @rule("5.2", "rds", "CreateDBInstance", "ModifyDBInstance")
     def storage_grows(call: Call) -> None:
         """Twenty GiB at least, never fewer than before, and a limit of autoscaling ten percent above."""
         held = call.backend().databases.get(call.get("DBInstanceIdentifier", ""))
