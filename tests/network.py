@@ -31,7 +31,7 @@ BACKWARDS = ("creating", "available", "backing-up", "modifying")
 """What the first looks at a ready one say instead. The second word is the truth, and it does not last."""
 
 
-class _Body:
+class Body:
     """What an AWSResponse reads from."""
 
     def __init__(self, data: bytes):
@@ -126,12 +126,12 @@ class Network:
             word = THROTTLES.get(model.service_model.service_name)
             word = word or ("ThrottlingException" if "json" in protocol or "cbor" in protocol else "Throttling")
             status = 503 if word in ("SlowDown", "RequestLimitExceeded") else 400
-            return AWSResponse(url, status, self._headers(protocol), _Body(_error(protocol, word)))
+            return AWSResponse(url, status, self._headers(protocol), Body(_error(protocol, word)))
         if self.kind in WORDS:
             word, text, status = self._chance.choice(WORDS[self.kind][name])
-            return AWSResponse(url, status, self._headers(protocol), _Body(_error(protocol, word, text)))
+            return AWSResponse(url, status, self._headers(protocol), Body(_error(protocol, word, text)))
         status = 503 if self.kind == "503" else 500
-        return AWSResponse(url, status, self._headers(protocol), _Body(_error(protocol, "InternalError")))
+        return AWSResponse(url, status, self._headers(protocol), Body(_error(protocol, "InternalError")))
 
     @staticmethod
     def _headers(protocol: str) -> dict[str, str]:
