@@ -304,6 +304,48 @@ def test_of_many_starters_one_wins(backend: Backend) -> None:
         won[0].release()
 
 
+class Losing(LocalBackend):
+    """Every second answer to a write is lost, and the next attempt finds the first one's effect."""
+
+    beats = 0
+
+    def __init__(self, root: Path):
+        super().__init__(root)
+        self.beaten = threading.Event()
+
+    def write(self, name: str, data: bytes, expected: str | None = "*") -> None:
+        super().write(name, data, expected)
+        self.beats += 1
+        if self.beats == 4:
+            self.beaten.set()
+        if self.beats % 2 == 0:
+            raise Conflict("written already")
+
+
+def test_a_heartbeat_whose_answer_was_lost_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "LEASE", 3.0)
+    monkeypatch.setattr(locks, "BEATS", 100)
+    backend = Losing(tmp_path)
+    lock = locks.acquire(backend, "provision")
+    assert backend.beaten.wait(10), "it stopped beating"
+    lock.check()
+    lock.release()
+
+
+def test_a_lock_that_cannot_be_given_free_hides_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = LocalBackend(tmp_path)
+    backend.prepare()
+
+    def refused(*_: Any) -> None:
+        raise StateError("out of reach")
+
+    monkeypatch.setattr(backend, "remove", refused)
+    with pytest.raises(ValueError, match="what went wrong"), locks.held(backend, "provision"):
+        raise ValueError("what went wrong")
+    with pytest.raises(locks.Locked):
+        locks.acquire(backend, "provision")
+
+
 # --- the directory ------------------------------------------------------------------------------------------------
 
 

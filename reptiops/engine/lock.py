@@ -115,7 +115,7 @@ class Lock:
                 self._lease = replace(self._lease, expires=time.time() + LEASE)
                 self._backend.write(LOCK, _document(self._lease), version)
             except Conflict:
-                return
+                continue  # taken over, or ours already and only the answer was lost: the next look tells
             except Exception as error:  # out of reach for a moment: the lease is long enough for another try
                 log.warning("the lock could not be renewed", error=type(error).__name__)
 
@@ -180,9 +180,12 @@ def _alive(lease: Lease) -> bool:
 
 @contextmanager
 def held(backend: Backend, operation: str) -> Iterator[Lock]:
-    """Hold the environment for the length of a block."""
+    """Hold the environment for the length of a block. A lock that cannot be given free ends by itself: no reason to fail."""
     lock = acquire(backend, operation)
     try:
         yield lock
     finally:
-        lock.release()
+        try:
+            lock.release()
+        except Exception as error:  # such as a bucket that is out of reach: what the block says comes first
+            log.warning(f"the lock could not be given free, it ends by itself within {LEASE:.0f} s", error=str(error))

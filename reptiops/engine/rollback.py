@@ -18,7 +18,7 @@ from reptiops.engine.graph import Graph, Step
 from reptiops.engine.plan import look
 from reptiops.engine.recover import Inventory, Unfinished, Was
 from reptiops.engine.remove import Doomed, Remove, look_after
-from reptiops.engine.resource import Change, Live, Plain, Resource, diff
+from reptiops.engine.resource import Change, Live, Plain, Resource, diff, plain
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Entry
 
@@ -78,16 +78,12 @@ class _Undo:
             if address not in later:
                 self._guarded(address, what.updated[address], self._set_back)
         self._look()
-        removal = Remove(self.graph, self._doomed(), work)
-        try:
-            removal.run()
-        except ApplyError as error:
-            self.errors += [str(e) for e in error.errors]
+        doomed = self._doomed()
+        held = self._held(doomed, later)
+        self._remove([one for one in doomed if one.address not in held])
         for address in what.beside:
             if (known := what.entries.get(address)) is not None:
                 work.recorded_as(address, known)
-        work.scope = work.scope.again()
-        look_after(work, work.scope, self.graph.kinds(), removal.assumed)
         rank = {s.path: index for index, s in enumerate(self.graph.order)}
         for address in sorted(what.deleted, key=lambda a: rank.get("/".join(a.split("/")[:2]), -1)):
             if work.stop.is_set():
@@ -95,9 +91,40 @@ class _Undo:
             self._guarded(address, what.deleted[address], self._bring_back)
         for address in reversed(later):
             self._guarded(address, what.updated[address], self._set_back)
+        self._remove([one for one in doomed if one.address in held])
         if work.stop.is_set():
             self.errors.append("the rollback was interrupted")
         return self._verified()
+
+    def _remove(self, doomed: list[Doomed]) -> None:
+        work = self.work
+        if not doomed or work.stop.is_set():
+            return
+        removal = Remove(self.graph, doomed, work)
+        try:
+            removal.run()
+        except ApplyError as error:
+            self.errors += [str(e) for e in error.errors]
+        work.scope = work.scope.again()
+        look_after(work, work.scope, self.graph.kinds(), removal.assumed)
+
+    def _held(self, doomed: list[Doomed], later: list[str]) -> set[str]:
+        """What this run made and something names that can only be set back when what was deleted is there again: a
+        listener's rule. AWS would not let it go before; nor what it needs itself.
+        """
+        texts = []
+        for address in later:
+            was = self.what.updated[address]
+            kind = self.kinds.get(was.kind)
+            current = self._find(address, kind, None, was.id) if kind else None
+            texts.append(json.dumps(plain(current.has)) if current else "")
+        named = [one for one in doomed if any(json.dumps(one.live.id)[1:-1] in text for text in texts)]
+        steps = {s.path: s for s in self.graph.order}
+        needed = {path for one in named for path in self._needs(steps.get(one.step))}
+        return {one.address for one in doomed if one in named or one.step in needed}
+
+    def _needs(self, s: Step | None) -> set[str]:
+        return {self.graph.steps[n].path for n in self.graph.needed(s.name)} if s else set()
 
     def _look(self) -> None:
         self.work.scope = self.work.scope.again()
