@@ -9,6 +9,12 @@ from functools import cached_property
 from typing import Any
 
 ROLE = "reptidex-dev-task-backend"
+OTHERS = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::999999999999:root"}, "Action": "*", "Resource": "*"}
+    ],
+}
 OPEN = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
 
@@ -259,6 +265,7 @@ DEEDS = [
     Deed("a route added", _route, "network/public_route_table", "routes.192.168.0.0/16", "security"),
     Deed("the default route deleted", lambda h: h("ec2").delete_route(RouteTableId=h.table("private-us-east-1a"), DestinationCidrBlock="0.0.0.0/0"), "network/private_route_table/us-east-1a", "routes.0.0.0.0/0", "security"),
     Deed("endpoint taken from a route table", lambda h: h("ec2").modify_vpc_endpoint(VpcEndpointId=h.named("describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId", "reptidex-dev-s3"), RemoveRouteTableIds=[h.table("private-us-east-1b")]), "network/gateway_endpoint/s3", "route_tables", "availability"),
+    Deed("endpoint's policy narrowed", lambda h: h("ec2").modify_vpc_endpoint(VpcEndpointId=h.named("describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId", "reptidex-dev-s3"), PolicyDocument=json.dumps(OTHERS)), "network/gateway_endpoint/s3", "policy", "security"),
     # security
     Deed("SSH opened to the world", _ingress("ecs", 22), "security/security_group/ecs", "", "security"),
     Deed("database opened to the world", _ingress("rds", 5432), "security/security_group/rds", "", "security"),
@@ -283,12 +290,13 @@ DEEDS = [
     Deed("snapshots of the cache", _redis(SnapshotRetentionLimit=3, SnapshottingClusterId="reptidex-dev-001"), "database/redis", "snapshot_days", "data", 1),
     Deed("another database host told", lambda h: h("ssm").put_parameter(Name="/reptidex/dev/database/host", Value="evil.example.com", Type="String", Overwrite=True), "database/parameter/database/host", "value", "availability"),
     Deed("a parameter deleted", lambda h: h("ssm").delete_parameter(Name="/reptidex/dev/redis/port"), "database/parameter/redis/port", "", "availability"),
+    Deed("another account may read the password", lambda h: h("secretsmanager").put_resource_policy(SecretId="reptidex/dev/database", ResourcePolicy=json.dumps(OTHERS)), "database/database_secret", "policy", "security"),
     # compute
     Deed("scanning switched off", lambda h: h("ecr").put_image_scanning_configuration(repositoryName="reptidex/dev/web-public", imageScanningConfiguration={"scanOnPush": False}), "compute/repository/web-public", "scan_on_push", "security"),
     Deed("untagged images kept", lambda h: h("ecr").delete_lifecycle_policy(repositoryName="reptidex/dev/web-admin"), "compute/repository/web-admin", "untagged_days", "cost"),
     Deed("tags immutable", lambda h: h("ecr").put_image_tag_mutability(repositoryName="reptidex/dev/web-embed", imageTagMutability="IMMUTABLE"), "compute/repository/web-embed", "tag_mutability", "security"),
     Deed("logs kept for ever", lambda h: h("logs").delete_retention_policy(logGroupName="/ecs/dev/repti-core"), "compute/log_group/repti-core", "retention_days", "cost"),
-    Deed("log group deleted", lambda h: h("logs").delete_log_group(logGroupName="/ecs/dev/repti-ops"), "compute/log_group/repti-ops", "", "cost"),
+    Deed("log group deleted", lambda h: h("logs").delete_log_group(logGroupName="/ecs/dev/repti-ops"), "compute/log_group/repti-ops", "", "data"),
     Deed("Container Insights off", lambda h: h("ecs").update_cluster(cluster="dev-reptidex-cluster", settings=[{"name": "containerInsights", "value": "disabled"}]), "compute/cluster", "insights", "cost"),
     Deed("count raised by hand", lambda h: h.service("web-public", desiredCount=3), "compute/service/web-public", "desired", "availability"),
     Deed("exec switched on", lambda h: h.service("web-admin", enableExecuteCommand=True), "compute/service/web-admin", "execute_command", "security"),
@@ -300,6 +308,7 @@ DEEDS = [
     Deed("deletion protection on", lambda h: _attribute(h, "deletion_protection.enabled", "true"), "compute/load_balancer", "attributes.deletion_protection.enabled", "security"),
     Deed("access logs off", lambda h: _attribute(h, "access_logs.s3.enabled", "false"), "compute/load_balancer", "attributes.access_logs.s3.enabled", "security", 1),
     Deed("invalid headers let through", lambda h: _attribute(h, "routing.http.drop_invalid_header_fields.enabled", "false"), "compute/load_balancer", "attributes.routing.http.drop_invalid_header_fields.enabled", "security", 2),
+    Deed("ambiguous requests let through", lambda h: _attribute(h, "routing.http.desync_mitigation_mode", "monitor"), "compute/load_balancer", "attributes.routing.http.desync_mitigation_mode", "security", 2),
     Deed("another health path", lambda h: h("elbv2").modify_target_group(TargetGroupArn=h.target_group("repti-core"), HealthCheckPath="/"), "compute/target_group/repti-core", "health.path", "availability"),
     Deed("longer deregistration", lambda h: h("elbv2").modify_target_group_attributes(TargetGroupArn=h.target_group("web-public"), Attributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": "300"}]), "compute/target_group/web-public", "attributes.deregistration_delay.timeout_seconds", "availability"),
     Deed("another listener", _second_listener, "compute/load_balancer", "", "security"),

@@ -126,7 +126,7 @@ def test_a_change_of_the_configuration_is_pending_and_no_drift(where: dict[str, 
     found = app.drift("dev", config_dir=tmp_path, **where)
     assert found.findings == ()
     assert {f.field for f in found.pending} == {"retention_days"}
-    assert len(found.pending) == 10
+    assert len(found.pending) == 11, "of ten services and of Container Insights"
 
 
 def test_owners_by_configuration_have_leases(where: dict[str, Any], tmp_path: Path) -> None:

@@ -156,6 +156,8 @@ class Behaviour:
     methods: str = "all"
     headers_policy: str = ""
     viewer_protocol: str = "redirect-to-https"
+    functions: frozenset[str] = frozenset()
+    """Code that sees every request or answer, as `<event> <ARN>`; none of ours does."""
 
 
 @dataclass(frozen=True)
@@ -412,7 +414,17 @@ def _behaviour(one: Mapping[str, Any]) -> dict[str, Any]:
         "methods": "all" if len(one["AllowedMethods"]["Items"]) > len(READ_METHODS) else "read",
         "headers_policy": one.get("ResponseHeadersPolicyId", ""),
         "viewer_protocol": one["ViewerProtocolPolicy"],
+        "functions": frozenset(
+            f"{f['EventType']} {f.get('FunctionARN') or f.get('LambdaFunctionARN')}"
+            for member in ("FunctionAssociations", "LambdaFunctionAssociations")
+            for f in one.get(member, {}).get("Items", [])
+        ),
     }
+
+
+def _functions(b: Behaviour, member: str, lambdas: bool) -> dict[str, Any]:
+    pairs = [one.split(" ", 1) for one in sorted(b.functions) if (":lambda:" in one) is lambdas]
+    return _items([{"EventType": event, member: arn} for event, arn in pairs])
 
 
 def _sent(b: Behaviour) -> dict[str, Any]:
@@ -428,8 +440,8 @@ def _sent(b: Behaviour) -> dict[str, Any]:
         "FieldLevelEncryptionId": "",
         "TrustedSigners": {"Enabled": False, "Quantity": 0},
         "TrustedKeyGroups": {"Enabled": False, "Quantity": 0},
-        "LambdaFunctionAssociations": {"Quantity": 0},
-        "FunctionAssociations": {"Quantity": 0},
+        "LambdaFunctionAssociations": _functions(b, "LambdaFunctionARN", True),
+        "FunctionAssociations": _functions(b, "FunctionARN", False),
         "AllowedMethods": {**_items(methods), "CachedMethods": _items(READ_METHODS)},
         "ForwardedValues": {
             "QueryString": b.query_strings,

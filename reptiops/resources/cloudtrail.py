@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -12,6 +13,24 @@ from reptiops.engine.scope import Scope
 from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, update, write
 
 TRAILS = (arn_of("cloudtrail", "trail/{name}"),)
+
+
+EVERY = ""
+SELECTORS = '{"EventSelectors": [{"IncludeManagementEvents": true, "ReadWriteType": "All", "DataResources": []}]}'
+"""What a trail without selectors does: all management events, no data events (aws-facts 7.3)."""
+
+
+def _events(answer: Mapping[str, Any]) -> str:
+    """AWS's selectors as text; EVERY for those of a trail that nobody has touched."""
+    selectors = answer.get("EventSelectors") or []
+    one = selectors[0] if len(selectors) == 1 else {}
+    usual = one.get("ReadWriteType") == "All" and one.get("IncludeManagementEvents", True)
+    plain = usual and not one.get("DataResources") and not one.get("ExcludeManagementEventSources")
+    advanced = answer.get("AdvancedEventSelectors") or []
+    if not advanced and (plain or not selectors):
+        return EVERY
+    member = {"AdvancedEventSelectors": advanced} if advanced else {"EventSelectors": selectors}
+    return json.dumps(member, sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -24,6 +43,8 @@ class Trail(Resource):
     global_events: bool = True
     log_file_validation: bool = True
     logging: bool = True
+    events: str = EVERY
+    """Which management events it keeps: all, or as AWS's selectors say it."""
 
     free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "security"
@@ -34,10 +55,10 @@ class Trail(Resource):
     limit: ClassVar[float] = 300
     rights: ClassVar[tuple[Right, ...]] = (
         read("cloudtrail:DescribeTrails"),
-        read("cloudtrail:GetTrailStatus", "cloudtrail:ListTags", on=TRAILS),
+        read("cloudtrail:GetTrailStatus", "cloudtrail:GetEventSelectors", "cloudtrail:ListTags", on=TRAILS),
         create("cloudtrail:CreateTrail", "cloudtrail:AddTags", on=TRAILS, when=TAGGED),
         *write("cloudtrail:StartLogging", on=TRAILS),
-        update("cloudtrail:UpdateTrail", "cloudtrail:StopLogging", on=TRAILS),
+        update("cloudtrail:UpdateTrail", "cloudtrail:StopLogging", "cloudtrail:PutEventSelectors", on=TRAILS),
         delete("cloudtrail:DeleteTrail", on=TRAILS),
     )
 
@@ -67,6 +88,7 @@ class Trail(Resource):
                 global_events=one["IncludeGlobalServiceEvents"],
                 log_file_validation=one["LogFileValidationEnabled"],
                 logging=aws.cloudtrail.get_trail_status(Name=arn)["IsLogging"],
+                events=_events(aws.cloudtrail.get_event_selectors(TrailName=arn)),
             )
             yield Live(one["Name"], has, scope.address(tags.get(arn, {})), out={"arn": arn})
 
@@ -93,7 +115,9 @@ class Trail(Resource):
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Everything but the name."""
-        if changed - {"logging"}:
+        if "events" in changed:
+            aws.cloudtrail.put_event_selectors(TrailName=self.name, **json.loads(self.events or SELECTORS))
+        if changed - {"logging", "events"}:
             aws.cloudtrail.update_trail(**self._parameters())
         if "logging" in changed and self.logging:
             aws.cloudtrail.start_logging(Name=self.name)

@@ -12,6 +12,7 @@ from reptiops.aws import Aws, settled
 from reptiops.engine.resource import Doing, Identity, Live, Made, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
+from reptiops.policy import Policy
 from reptiops.resources import ec2_held
 from reptiops.resources.ec2 import Subnet, Vpc
 from reptiops.resources.ec2_routes import RouteTable
@@ -218,6 +219,10 @@ class SecurityGroupRule(Ec2Resource):
         revoke(GroupId=live.has.group, SecurityGroupRuleIds=[live.id])
 
 
+OPEN_POLICY = Policy.make({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"})
+"""What AWS gives an endpoint that is made without a policy: what passes it is for the callers' own policies to say."""
+
+
 @dataclass(frozen=True)
 class VpcEndpoint(Ec2Resource):
     """A private way to an AWS service: a gateway in route tables, or interfaces in subnets."""
@@ -230,8 +235,10 @@ class VpcEndpoint(Ec2Resource):
     subnets: frozenset[str] = frozenset()
     security_groups: frozenset[str] = frozenset()
     private_dns: bool = False
+    policy: Policy = OPEN_POLICY
 
     within: ClassVar[bool] = True
+    risks: ClassVar[Mapping[str, Risk]] = {"policy": "security", "security_groups": "security"}
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidVpcEndpointId.NotFound", "InvalidVpcEndpoint.NotFound"})
     not_yet: ClassVar[frozenset[str]] = Vpc.absent | Subnet.absent | RouteTable.absent | SecurityGroup.absent
     propagating: ClassVar[tuple[tuple[str, str], ...]] = (("InvalidParameter", "conflicting DNS domain"),)
@@ -282,6 +289,7 @@ class VpcEndpoint(Ec2Resource):
                 subnets=frozenset(one.get("SubnetIds", [])),
                 security_groups=frozenset(g["GroupId"] for g in one.get("Groups", [])),
                 private_dns=one["VpcEndpointType"] == "Interface" and bool(one.get("PrivateDnsEnabled")),
+                policy=Policy.of(one["PolicyDocument"]) if one.get("PolicyDocument") else OPEN_POLICY,
             )
             yield Live(one["VpcEndpointId"], has, scope.address(tags), _endpoint_status(word))
 
@@ -319,6 +327,8 @@ class VpcEndpoint(Ec2Resource):
                 modify |= {f"Remove{parameter}": sorted(has - want)} if has - want else {}
         if "private_dns" in changed:
             modify["PrivateDnsEnabled"] = self.private_dns
+        if "policy" in changed:
+            modify["PolicyDocument"] = self.policy.json()
         if modify:
             aws.ec2.modify_vpc_endpoint(VpcEndpointId=live.id, **modify)
 

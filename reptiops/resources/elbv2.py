@@ -61,10 +61,23 @@ def _listed(attributes: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": k, "Value": v} for k, v in sorted(attributes.items())]
 
 
+SAFE: Mapping[str, str] = {
+    "routing.http.desync_mitigation_mode": "defensive",
+    "routing.http.preserve_host_header.enabled": "false",
+    "routing.http.xff_header_processing.mode": "append",
+    "waf.fail_open.enabled": "false",
+}
+"""Attributes of a load balancer that guard what is behind it, as AWS sets them: another value shows, wanted or not."""
+ANSWERS = "routing.http.response."
+"""How a listener's attributes begin that change what a browser is told."""
+
+
 def _wanted_only(answer: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
-    """Those of the twenty or so attributes that somebody wants."""
+    """Those of the twenty or so attributes that somebody wants, and those that somebody has made less safe."""
     live = {a["Key"]: a.get("Value", "") for a in answer["Attributes"]}
-    return {name: live[name] for name in names if name in live}
+    odd = {name for name, safe in SAFE.items() if live.get(name, safe) != safe}
+    odd |= {name for name, value in live.items() if name.startswith(ANSWERS) and value not in ("", "true")}
+    return {name: live[name] for name in {*names, *odd} if name in live}
 
 
 @dataclass(frozen=True)
@@ -179,7 +192,8 @@ class LoadBalancer(BalancingResource):
         if "security_groups" in changed:
             aws.elbv2.set_security_groups(LoadBalancerArn=live.id, SecurityGroups=sorted(self.security_groups))
         if "attributes" in changed:
-            differing = {k: v for k, v in self.attributes.items() if live.has.attributes.get(k) != v}
+            wanted = {**{name: SAFE[name] for name in live.has.attributes if name in SAFE}, **self.attributes}
+            differing = {k: v for k, v in wanted.items() if live.has.attributes.get(k) != v}
             aws.elbv2.modify_load_balancer_attributes(LoadBalancerArn=live.id, Attributes=_listed(differing))
 
     def protection(self, live: Live[Any]) -> str:
@@ -457,7 +471,10 @@ class Listener(BalancingResource):
         if changed - {"attributes"}:
             aws.elbv2.modify_listener(ListenerArn=live.id, **self._settings())
         if "attributes" in changed:
-            dropped = dict.fromkeys(live.has.attributes.keys() - self.attributes.keys(), "")
+            dropped = {
+                name: "true" if name.endswith(".enabled") else ""
+                for name in live.has.attributes.keys() - self.attributes.keys()
+            }
             attributes = _listed({**dropped, **self.attributes})
             aws.elbv2.modify_listener_attributes(ListenerArn=live.id, Attributes=attributes)
 

@@ -6,7 +6,7 @@ import json
 import secrets
 import string
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 from botocore.exceptions import ClientError
@@ -15,6 +15,7 @@ from reptiops.aws import Aws, code, message
 from reptiops.engine.resource import Identity, Live, Made, NotYet, Resource, Risk, fixed, local
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
+from reptiops.policy import Policy
 from reptiops.rights import SECRETS, TAGGED, Right, create, delete, read, update
 
 ALPHABET = string.ascii_letters + string.digits
@@ -40,6 +41,8 @@ class Secret(Resource):
 
     name: str = fixed()
     description: str = ""
+    policy: Policy = field(default_factory=Policy.make, kw_only=True)
+    """Who else may read it; nobody by default, for the roles that may are told so in their own policies."""
     field_name: str = local(default="")
     beside: Mapping[str, str] = local(default_factory=dict)
     length: int = local(default=32)
@@ -52,10 +55,15 @@ class Secret(Resource):
     holds_data: ClassVar[bool] = True
     rights: ClassVar[tuple[Right, ...]] = (
         read("secretsmanager:ListSecrets"),
-        read("secretsmanager:DescribeSecret", on=SECRETS),
+        read("secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy", on=SECRETS),
         create("secretsmanager:CreateSecret", "secretsmanager:TagResource", on=SECRETS, when=TAGGED),
         create("secretsmanager:RestoreSecret", on=SECRETS),
-        update("secretsmanager:UpdateSecret", on=SECRETS),
+        update(
+            "secretsmanager:UpdateSecret",
+            "secretsmanager:PutResourcePolicy",
+            "secretsmanager:DeleteResourcePolicy",
+            on=SECRETS,
+        ),
         delete("secretsmanager:DeleteSecret", on=SECRETS),
     )
 
@@ -87,7 +95,9 @@ class Secret(Resource):
             versions = one.get("VersionIdsToStages") or one.get("SecretVersionsToStages") or {}
             version = next((v for v, stages in versions.items() if "AWSCURRENT" in stages), "")
             out = {"arn": one["ARN"], "version": version}
-            yield Live(one["ARN"], cls(one["Name"], one.get("Description", "")), address, out=out)
+            text = aws.secretsmanager.get_resource_policy(SecretId=one["ARN"]).get("ResourcePolicy")
+            policy = Policy.of(text) if text else Policy.make()
+            yield Live(one["ARN"], cls(one["Name"], one.get("Description", ""), policy=policy), address, out=out)
 
     @classmethod
     def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
@@ -123,8 +133,13 @@ class Secret(Resource):
         return json.dumps({**self.beside, self.field_name: value}) if self.field_name else value
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
-        """Only the description; the value is never touched again."""
-        aws.secretsmanager.update_secret(SecretId=live.id, Description=self.description)
+        """Description and policy; the value is never touched again."""
+        if "description" in changed:
+            aws.secretsmanager.update_secret(SecretId=live.id, Description=self.description)
+        if "policy" in changed and self.policy == Policy.make():
+            aws.secretsmanager.delete_resource_policy(SecretId=live.id)
+        elif "policy" in changed:
+            aws.secretsmanager.put_resource_policy(SecretId=live.id, ResourcePolicy=self.policy.json())
 
     def unused(self) -> Self:
         """Never in service: no recovery window."""

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from reptiops.engine.resource import Live
-from reptiops.resources.ec2_access import FlowLog, SecurityGroup, SecurityGroupRule, VpcEndpoint
+from reptiops.policy import Policy
+from reptiops.resources.ec2_access import OPEN_POLICY, FlowLog, SecurityGroup, SecurityGroupRule, VpcEndpoint
 from tests.samples import Sample, World
 from tests.samples.ec2 import owned_vpc
 
@@ -60,7 +61,14 @@ SAMPLES = [
     Sample(
         VpcEndpoint,
         _gateway,
-        [lambda e: replace(e, name="two"), lambda e: replace(e, route_tables=frozenset())],
+        [
+            lambda e: replace(e, name="two"),
+            lambda e: replace(e, route_tables=frozenset()),
+            lambda e: replace(
+                e, policy=Policy.make({"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*"})
+            ),
+            lambda e: replace(e, policy=OPEN_POLICY),
+        ],
     ),
     Sample(FlowLog, _flow_log, [lambda f: replace(f, name="two")]),
 ]

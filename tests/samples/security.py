@@ -65,6 +65,18 @@ def _made_by_another(world: World, want: ServiceLinkedRole, live: Live[ServiceLi
     assert want.create(world.aws, world.identity("security/service_linked_role/ecs")).id == live.id
 
 
+READING = json.dumps(
+    {
+        "EventSelectors": [
+            {
+                "DataResources": [],
+                "ExcludeManagementEventSources": [],
+                "IncludeManagementEvents": True,
+                "ReadWriteType": "ReadOnly",
+            }
+        ]
+    }
+)
 SAMPLES = [
     Sample(Certificate, lambda world: Certificate("reptidex.com", NAMES)),
     Sample(SelfSignedCertificate, lambda world: SelfSignedCertificate("reptidex.com", NAMES), beyond=_renewed),
@@ -91,6 +103,8 @@ SAMPLES = [
             lambda t: replace(t, logging=False),
             lambda t: replace(t, logging=True),
             lambda t: replace(t, multi_region=False),
+            lambda t: replace(t, events=READING),
+            lambda t: replace(t, events=""),
             lambda t: replace(t, log_file_validation=False),
             lambda t: replace(t, global_events=False, multi_region=False),
         ],

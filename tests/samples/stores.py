@@ -32,6 +32,15 @@ def _brought_back(world: World, want: Secret, live: Live[Secret]) -> None:
     keeping.create(world.aws, world.identity("network/sample/one"))
 
 
+READERS = Policy.make(
+    {
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
+        "Action": "secretsmanager:GetSecretValue",
+        "Resource": "*",
+    }
+)
+"""Somebody who may read a secret."""
 SAMPLES = [
     Sample(
         Bucket,
@@ -53,7 +62,11 @@ SAMPLES = [
     Sample(
         Secret,
         lambda world: Secret("reptidex/dev/sample", "one", "password", {"username": "reptidex"}),
-        [lambda s: replace(s, description="two")],
+        [
+            lambda s: replace(s, description="two"),
+            lambda s: replace(s, policy=READERS),
+            lambda s: replace(s, policy=Policy.make()),
+        ],
         beyond=_brought_back,
     ),
     Sample(Parameter, lambda world: Parameter("/reptidex/dev/sample/host", "one"), [lambda p: replace(p, value="two")]),
