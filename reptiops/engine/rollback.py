@@ -81,9 +81,6 @@ class _Undo:
         doomed = self._doomed()
         held = self._held(doomed, later)
         self._remove([one for one in doomed if one.address not in held])
-        for address in what.beside:
-            if (known := what.entries.get(address)) is not None:
-                work.recorded_as(address, known)
         rank = {s.path: index for index, s in enumerate(self.graph.order)}
         for address in sorted(what.deleted, key=lambda a: rank.get("/".join(a.split("/")[:2]), -1)):
             if work.stop.is_set():
@@ -92,6 +89,9 @@ class _Undo:
         for address in reversed(later):
             self._guarded(address, what.updated[address], self._set_back)
         self._remove([one for one in doomed if one.address in held])
+        for address in what.beside:
+            if (known := what.entries.get(address)) is not None:
+                work.recorded_as(address, known)
         if work.stop.is_set():
             self.errors.append("the rollback was interrupted")
         return self._verified()
