@@ -34,6 +34,7 @@ from reptiops.engine.resource import (
 )
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Entry, Journal, State, now
+from reptiops.engine.updating import Doing
 from reptiops.errors import ReptiopsError
 
 LOOKS = (0.0, 0.5, 1.5, 3.0)
@@ -58,16 +59,6 @@ class CallFailed(ReptiopsError):
         called = f" {operation(error)}" if operation(error) else ""
         super().__init__(f"{verb} of {address} ({kind}) failed:{called} {self.code}: {message(error)}{reference}")
         self.denied = self.code in DENIED
-
-
-@dataclass
-class Doing:
-    """An update on its way: of what, to what, which fields; doubtful after an answer was lost."""
-
-    live: Live[Any]
-    target: Resource
-    changed: frozenset[str]
-    doubtful: bool = False
 
 
 @dataclass
@@ -183,11 +174,12 @@ class Work:
         """
         target = carry(want, live.has)
         identity, renamed = self.identity(address), bool(retagged(address, live))
-        doing = Doing(replace(live, identity=identity), target, frozenset(c.field for c in diff(want, live.has)))
+        changed = frozenset(c.field for c in diff(want, live.has))
+        doing = Doing(want, replace(live, identity=identity), target, changed, self.scope, self.stop, self.looks)
 
         def attempt() -> str:
             if doing.doubtful:
-                self._again(doing, want)
+                doing.again()
             was = doing.doubtful
             if renamed:
                 type(target).tag(self.aws, doing.live, identity)
@@ -198,7 +190,7 @@ class Work:
             except Exception as error:
                 doing.doubtful = was or lost(error)
                 # AWS may have by now what its reads did not show: "there already" or "not there" then is as wanted.
-                if was and not passes(type(target), error) and self._shown(doing, want):
+                if was and not passes(type(target), error) and doing.shown():
                     return doing.live.id
                 raise
 
@@ -209,23 +201,15 @@ class Work:
             self.gone(live.address)
         return entry
 
-    def _again(self, doing: Doing, want: Resource) -> None:
-        """After a lost answer: what is there now, and what of the change is left to do."""
-        kind = type(want)
-        self.scope.forget(kind)
-        found = next((one for one in self.scope.live(kind) if one.id == doing.live.id), None)
-        if found is not None and not kind.renewed:
-            doing.live = replace(found, identity=doing.live.identity)
-            doing.target, doing.changed = carry(want, found.has), frozenset(c.field for c in diff(want, found.has))
+    def withdraw(self, address: str, kind: type[Resource], before: str) -> None:
+        """Take back what updates have put in the place of the id `before`; an attempt after a lost answer looks anew."""
 
-    def _shown(self, doing: Doing, want: Resource) -> bool:
-        """Whether AWS shows, if not at once, that nothing of a change is left to do."""
-        for pause in self.looks:
-            self.stop.wait(pause)
-            self._again(doing, want)
-            if not doing.changed:
-                return True
-        return False
+        def attempt() -> None:
+            self.scope.forget(kind)
+            kind.withdraw(self.aws, self.scope, before)
+
+        self._retried(kind, address, "restore", self.clock.now())(attempt)
+        self.scope.forget(kind)
 
     def delete(self, address: str, instance: Resource, live: Live[Any]) -> None:
         """Ask AWS to remove it; what is already gone is success. Whether it has gone is for the next look to tell.

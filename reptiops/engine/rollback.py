@@ -157,8 +157,7 @@ class _Undo:
         work, before = self.work, restore(kind, self._now(was.pre))
         entry = work.state.entries.get(address)
         if kind.renewed and was.id:
-            kind.withdraw(work.aws, work.scope, was.id)
-            work.scope.forget(kind)
+            work.withdraw(address, kind, was.id)
         current = self._find(address, kind, before.key(), was.id)
         if current is None:
             self.errors.append(f"{address} ({was.id}) has gone and cannot be set back")
