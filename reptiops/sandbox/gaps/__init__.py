@@ -1,7 +1,9 @@
 """What moto lacks, filled at run time in this one place, so that resources use the same boto3 calls as on AWS.
 
-One module per service, each with a function `fill()`; `core` and `speed` are about moto itself. An addition says whether it adds an operation or stands in for
-one that moto has; if the installed moto does not fit, the sandbox refuses to start instead of behaving half right.
+One module per service, each with a function `fill()`; `core` and `speed` are about moto itself. An addition says whether
+it adds an operation or stands in for one that moto has; if the installed moto does not fit, the sandbox refuses to start
+instead of behaving half right. Nothing here refuses a call but for want of what it names: what AWS refuses beyond that is
+a rule with a name in `reptiops.sandbox.rules`.
 """
 
 from __future__ import annotations
