@@ -49,6 +49,10 @@ THROTTLED = frozenset(
         "ThrottledException",
         "RequestThrottledException",
         "EC2ThrottledException",
+        "RequestThrottledException",
+        "Throttled",
+        "BandwidthLimitExceeded",
+        "TransactionInProgressException",
         "BandwidthLimitExceeded",
     ]
 )

@@ -77,7 +77,7 @@ def check(sample: Sample, watch: Callable[[Any], Any] = lambda session: None) ->
     with rules.enforced(), mock_aws():
         world = World()
         watch(world.session)
-        want = first = sample.make(world)
+        want = sample.make(world)
         address = "network/sample/one"
         identity = world.identity(address)
         assert _mine(world, want, address, beside) is None, "it is there before it was made"
@@ -119,11 +119,14 @@ def check(sample: Sample, watch: Callable[[Any], Any] = lambda session: None) ->
             return  # shared with others: never written, never deleted
         _delete(world, want, live)
         assert _mine(world, want, address, beside) is None, "it is still there after it was deleted"
-        _adopted(world, first, address, beside)
+        _adopted(world, want, address, beside)
 
 
 def _adopted(world: World, want: Resource, address: str, beside: Iterable[Resource]) -> None:
-    """Somebody else makes the same one, without our tags: it is found as nobody's, taken over, and goes as ours."""
+    """Somebody else makes the same one, without our tags: it is found as nobody's, taken over, and goes as ours.
+
+    It is made as the last change left it: a rollback makes anew whatever there was.
+    """
     answer = want.create(
         world.aws, Identity(address, {"Project": "theirs", "Environment": "other", "Owner": "somebody"})
     )

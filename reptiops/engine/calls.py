@@ -5,9 +5,10 @@ A create is never repeated blindly: whatever went wrong, AWS is asked first whet
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -74,8 +75,9 @@ class Work:
     guard: threading.Lock = field(default_factory=threading.Lock)
     asked: dict[str, list[str]] = field(default_factory=dict)
     """Address → the requests by which its deletion was asked for; recorded once it has gone."""
-    generation: int = field(default_factory=time.time_ns)
-    """Goes into idempotency tokens: the same within a run, another in the next, for AWS remembers some for ever."""
+    generation: Iterator[int] = field(default_factory=lambda: itertools.count(time.time_ns()))
+    """Goes into idempotency tokens: AWS remembers some for ever, so a thing that is made anew needs another one, be it
+    in the same run (a rollback brings back what a replacement removed)."""
 
     timings: Timings = field(default_factory=Timings)
     """What this environment has seen of how long things take; what this run sees is added."""
@@ -94,7 +96,7 @@ class Work:
 
     def identity(self, address: str) -> Identity:
         """What a create of this address carries."""
-        return Identity(address, {**self.scope.names.tags, ADDRESS_TAG: address}, self.generation)
+        return Identity(address, {**self.scope.names.tags, ADDRESS_TAG: address}, next(self.generation))
 
     # -- create --
 

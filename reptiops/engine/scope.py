@@ -21,6 +21,8 @@ R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
 VANISHING = 4
 """How often a list is read anew because something on it vanished before its details were read."""
+VANISHED = 1.0
+"""Seconds before that: lists lag behind (aws-facts 1.4)."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,7 @@ class Scope:
                     raise self._denied(kind, error) from error
                 if code(error) not in kind.absent:
                     raise
+                self.clock.sleep(VANISHED, threading.Event())
         return list(kind.observe(self.aws, self))
 
     def _claimed(self, kind: type[R], found: list[Live[R]]) -> list[Live[R]]:

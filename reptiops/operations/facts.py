@@ -120,7 +120,8 @@ def _is_there(aws: Aws, name: str) -> bool:
 def _parked(aws: Aws, env: Environment) -> frozenset[str]:
     """The services that office hours hold at 0."""
     answer = aws.ecs.describe_clusters(clusters=[env.cluster_name], include=["TAGS"])
-    keys = [tag["key"] for one in answer["clusters"] for tag in one.get("tags", [])]
+    there = [one for one in answer["clusters"] if one["status"] != "INACTIVE"]  # a deleted one is shown for long
+    keys = [tag["key"] for one in there for tag in one.get("tags", [])]
     return frozenset(key.removeprefix(PARKED) for key in keys if key.startswith(PARKED))
 
 

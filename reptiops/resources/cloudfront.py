@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
-from reptiops.aws import Aws
+from botocore.exceptions import ClientError
+
+from reptiops.aws import Aws, code
 from reptiops.engine.resource import Doing, Drawn, Identity, Live, Made, NotYet, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
@@ -243,8 +245,9 @@ class Distribution(Resource):
             ours = one["Comment"] in comments or aliases & set(one["Aliases"].get("Items", []))
             if not ours:
                 continue
-            answer = aws.cloudfront.list_tags_for_resource(Resource=one["ARN"])["Tags"]
-            tags = {t["Key"]: t.get("Value", "") for t in answer.get("Items", [])}
+            tags = _tags(aws, one["ARN"])
+            if tags is None:
+                continue
             address = scope.address(tags)
             if (address is None) is not strange or (strange and not scope.unclaimed(tags)):
                 continue
@@ -337,6 +340,17 @@ def _status(word: str, *, enabled: bool) -> Status:
 
 def _out(one: Mapping[str, Any]) -> dict[str, str]:
     return {"arn": one["ARN"], "domain_name": one["DomainName"].lower(), "zone_id": ZONE}
+
+
+def _tags(aws: Aws, arn: str) -> dict[str, str] | None:
+    """None where it has gone since it was listed."""
+    try:
+        answer = aws.cloudfront.list_tags_for_resource(Resource=arn)["Tags"]
+    except ClientError as error:
+        if code(error) not in ("NoSuchResource", "NoSuchDistribution"):
+            raise
+        return None
+    return {t["Key"]: t.get("Value", "") for t in answer.get("Items", [])}
 
 
 def _summaries(aws: Aws) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ class Vpc(Ec2Resource):
 
     drawn: ClassVar[Drawn] = "network"
     free: ClassVar[bool] = True
-    absent: ClassVar[frozenset[str]] = frozenset({"InvalidVpcID.NotFound"})
+    absent: ClassVar[frozenset[str]] = frozenset({"InvalidVpcID.NotFound", "InvalidVpcId.NotFound"})
     unseen: ClassVar[frozenset[str]] = absent
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidVpcID.NotFound", "DependencyViolation"})
     typical: ClassVar[float] = 2
@@ -127,7 +127,7 @@ class Subnet(Ec2Resource):
     within: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidSubnetID.NotFound", "InvalidSubnetId.NotFound"})
     unseen: ClassVar[frozenset[str]] = absent
-    not_yet: ClassVar[frozenset[str]] = absent | {"InvalidVpcID.NotFound", "DependencyViolation"}
+    not_yet: ClassVar[frozenset[str]] = absent | Vpc.absent | {"DependencyViolation"}
     limit: ClassVar[float] = 1200
     rights: ClassVar[tuple[Right, ...]] = (
         read("ec2:DescribeSubnets"),
@@ -205,8 +205,8 @@ class InternetGateway(Ec2Resource):
 
     free: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidInternetGatewayID.NotFound"})
-    unseen: ClassVar[frozenset[str]] = absent
-    not_yet: ClassVar[frozenset[str]] = absent | {"InvalidVpcID.NotFound", "DependencyViolation"}
+    unseen: ClassVar[frozenset[str]] = absent | Vpc.absent  # the attachment may fail when the gateway is there
+    not_yet: ClassVar[frozenset[str]] = absent | Vpc.absent | {"DependencyViolation"}
     limit: ClassVar[float] = 1200
     rights: ClassVar[tuple[Right, ...]] = (
         read("ec2:DescribeInternetGateways"),

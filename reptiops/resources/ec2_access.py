@@ -62,6 +62,7 @@ class SecurityGroup(Ec2Resource):
         read("ec2:DescribeSecurityGroups"),
         *made("ec2:CreateSecurityGroup", "security-group", "vpc"),
         *write("ec2:RevokeSecurityGroupEgress", on=at("security-group"), when=OURS),
+        update("ec2:AuthorizeSecurityGroupEgress", on=at("security-group"), when=OURS),
         delete(ec2_held.INTERFACES, "ec2:DescribeSecurityGroups"),
         delete("ec2:DeleteSecurityGroup", on=at("security-group"), when=OURS),
     )
@@ -85,7 +86,7 @@ class SecurityGroup(Ec2Resource):
             yield Live(one["GroupId"], has, scope.address(tags_of(one)))
 
     def create(self, aws: Aws, identity: Identity) -> Made:
-        """No token: name and tag find it again. The rule that lets everything out goes at once."""
+        """No token: name and tag find it again. The rule that lets everything out goes at once, unless it is wanted."""
         answer = aws.ec2.create_security_group(
             GroupName=self.name,
             Description=self.description,
@@ -93,13 +94,17 @@ class SecurityGroup(Ec2Resource):
             TagSpecifications=named(identity, "security-group", self.name),
         )
         group = str(answer["GroupId"])
-        aws.ec2.revoke_security_group_egress(GroupId=group, IpPermissions=[EVERYTHING])
+        if not self.open_outbound:
+            aws.ec2.revoke_security_group_egress(GroupId=group, IpPermissions=[EVERYTHING])
         return Made(group)
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
-        """Only the open outbound rule can differ in place."""
-        revoke = aws.ec2.revoke_security_group_egress
-        settled(revoke, "InvalidPermission.NotFound", GroupId=live.id, IpPermissions=[EVERYTHING])
+        """Only the open outbound rule can differ in place. A rollback may want it back."""
+        if self.open_outbound:
+            call, settled_by = aws.ec2.authorize_security_group_egress, "InvalidPermission.Duplicate"
+        else:
+            call, settled_by = aws.ec2.revoke_security_group_egress, "InvalidPermission.NotFound"
+        settled(call, settled_by, GroupId=live.id, IpPermissions=[EVERYTHING])
 
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """Refused while an interface uses it or another group's rule names it."""
@@ -193,17 +198,23 @@ class SecurityGroupRule(Ec2Resource):
         return Made(answer["SecurityGroupRules"][-1]["SecurityGroupRuleId"])
 
     def _permission(self) -> dict[str, Any]:
-        far = (
-            {"UserIdGroupPairs": [{"GroupId": self.peer}]}
-            if self.peer.startswith("sg-")
-            else {"IpRanges": [{"CidrIp": self.peer}]}
-        )
-        return {"IpProtocol": self.protocol, "FromPort": self.from_port, "ToPort": self.to_port, **far}
+        listed, member, _ = _peer(self.peer)
+        return {
+            "IpProtocol": self.protocol,
+            "FromPort": self.from_port,
+            "ToPort": self.to_port,
+            listed: [{member: self.peer}],
+        }
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """ModifySecurityGroupRules replaces all fields of a rule."""
-        peer = {"ReferencedGroupId": self.peer} if self.peer.startswith("sg-") else {"CidrIpv4": self.peer}
-        rule = {"IpProtocol": self.protocol, "FromPort": self.from_port, "ToPort": self.to_port, **peer}
+        _, _, member = _peer(self.peer)
+        rule = {
+            "IpProtocol": self.protocol,
+            "FromPort": self.from_port,
+            "ToPort": self.to_port,
+            member: self.peer,
+        }
         aws.ec2.modify_security_group_rules(
             GroupId=self.group,
             SecurityGroupRules=[{"SecurityGroupRuleId": live.id, "SecurityGroupRule": rule}],
@@ -221,6 +232,17 @@ class SecurityGroupRule(Ec2Resource):
 
 OPEN_POLICY = Policy.make({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"})
 """What AWS gives an endpoint that is made without a policy: what passes it is for the callers' own policies to say."""
+
+
+def _peer(peer: str) -> tuple[str, str, str]:
+    """How a permission lists such a peer, what it calls it there, and what a rule calls it. A rollback knows them all."""
+    if peer.startswith("sg-"):
+        return "UserIdGroupPairs", "GroupId", "ReferencedGroupId"
+    if peer.startswith("pl-"):
+        return "PrefixListIds", "PrefixListId", "PrefixListId"
+    if ":" in peer:
+        return "Ipv6Ranges", "CidrIpv6", "CidrIpv6"
+    return "IpRanges", "CidrIp", "CidrIpv4"
 
 
 @dataclass(frozen=True)

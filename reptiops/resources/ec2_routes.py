@@ -35,8 +35,11 @@ class RouteTable(Ec2Resource):
         *InternetGateway.absent,
         *Subnet.absent,
         *Vpc.absent,
+        "InvalidGatewayID.NotFound",  # CreateRoute's own name for a gateway of any kind
         "DependencyViolation",
     }
+    propagating: ClassVar[tuple[tuple[str, str], ...]] = (("InvalidParameterValue", "belong to different networks"),)
+    """What CreateRoute says as long as it does not see the gateway's attachment."""
     rights: ClassVar[tuple[Right, ...]] = (
         read("ec2:DescribeRouteTables"),
         *made("ec2:CreateRouteTable", "route-table", "vpc"),
@@ -71,7 +74,7 @@ class RouteTable(Ec2Resource):
             if any(a.get("Main") for a in associations):
                 continue
             tags = tags_of(one)
-            subnets = frozenset(a["SubnetId"] for a in associations if "SubnetId" in a)
+            subnets = frozenset(a["SubnetId"] for a in associations if "SubnetId" in a and _holds(a))
             has = cls(one["VpcId"], tags.get("Name", ""), _routes(one["Routes"]), subnets)
             yield Live(one["RouteTableId"], has, scope.address(tags))
 
@@ -128,9 +131,14 @@ class RouteTable(Ec2Resource):
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """Associations first."""
         tables = aws.ec2.describe_route_tables(RouteTableIds=[live.id])["RouteTables"]
-        for association in tables[0].get("Associations", []):
+        for association in filter(_holds, tables[0].get("Associations", [])):
             _disassociate(aws, association)
         aws.ec2.delete_route_table(RouteTableId=live.id)
+
+
+def _holds(association: Mapping[str, Any]) -> bool:
+    """AWS goes on listing an association for a moment after it was taken away."""
+    return association.get("AssociationState", {}).get("State") not in ("disassociating", "disassociated")
 
 
 def _disassociate(aws: Aws, association: Mapping[str, Any]) -> None:

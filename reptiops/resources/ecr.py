@@ -108,7 +108,8 @@ class Repository(Resource):
             encryptionConfiguration={"encryptionType": self.encryption},
             tags=identity.tag_list(),
         )
-        self._expire(aws)
+        if self.untagged_days:
+            self._expire(aws)
         made = answer["repository"]
         return Made(self.name, {"arn": made["repositoryArn"], "uri": made["repositoryUri"]})
 

@@ -197,9 +197,14 @@ class Service(Resource):
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
-        """Everything in our cluster, ten a call; deleted ones stay visible as INACTIVE."""
+        """Everything in our cluster, ten a call; deleted ones stay visible as INACTIVE.
+
+        ListServices leaves out what is draining, DescribeServices shows it: what is recorded is asked for by its ARN.
+        """
+        recorded = scope.recorded(cls).ids()
         for cluster in scope.live(Cluster):
-            arns = aws.ecs.pages("list_services", "serviceArns", cluster=cluster.id)
+            here = {arn for arn in recorded if arn.split("/")[-2] == cluster.has.name}
+            arns = sorted({*aws.ecs.pages("list_services", "serviceArns", cluster=cluster.id), *here})
             for start in range(0, len(arns), DESCRIBED_AT_ONCE):
                 some = arns[start : start + DESCRIBED_AT_ONCE]
                 answer = aws.ecs.describe_services(cluster=cluster.id, services=some, include=["TAGS"])
@@ -275,7 +280,8 @@ class Service(Resource):
             "healthCheckGracePeriodSeconds": self.grace_seconds,
             "platformVersion": self.platform_version,
             "enableExecuteCommand": self.execute_command,
-            "availabilityZoneRebalancing": "ENABLED",
+            # It starts the new task first, for which 100 % leaves no room: AWS refuses the two together.
+            "availabilityZoneRebalancing": "ENABLED" if self.maximum_percent > 100 else "DISABLED",
             "deploymentConfiguration": {
                 "minimumHealthyPercent": self.minimum_percent,
                 "maximumPercent": self.maximum_percent,
@@ -293,6 +299,7 @@ class Service(Resource):
             "platformVersion": {"platform_version"},
             "enableExecuteCommand": {"execute_command"},
             "deploymentConfiguration": {"minimum_percent", "maximum_percent", "circuit_breaker", "rollback"},
+            "availabilityZoneRebalancing": {"maximum_percent"},
         }
         whole = self._parameters()
         sent = {name: whole[name] for name, fields in groups.items() if fields & changed}

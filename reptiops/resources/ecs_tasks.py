@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -120,7 +121,7 @@ class TaskDefinition(Resource):
     within: ClassVar[bool] = True
     rights: ClassVar[tuple[Right, ...]] = (
         # These three take no resource in IAM.
-        read("ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions"),
+        read("ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions", "ecs:ListTaskDefinitionFamilies"),
         *write("ecs:RegisterTaskDefinition", "ecs:TagResource", on=DEFINITIONS, when=TAGGED),
         *write("iam:PassRole", on=ROLES, when=passed_to("ecs-tasks")),
         delete("ecs:ListTaskDefinitions", "ecs:DeregisterTaskDefinition"),
@@ -135,7 +136,7 @@ class TaskDefinition(Resource):
         """The revision in service; a newer one of ours with the same images counts instead: it waits to be deployed."""
         wanted = {want.family for want in scope.wanted(cls)}
         newest: dict[str, str] = {}
-        for arn in aws.ecs.pages("list_task_definitions", "taskDefinitionArns", status="ACTIVE"):
+        for arn in cls._active(aws, scope, wanted):
             name = _family(arn)
             mine = name in wanted or name.startswith(f"{scope.names.prefix}-")
             if mine and (name not in newest or _revision(arn) > _revision(newest[name])):
@@ -156,6 +157,25 @@ class TaskDefinition(Resource):
                     live = waiting
             if live is not None:
                 yield live
+
+    @classmethod
+    def _active(cls, aws: Aws, scope: Scope, wanted: Iterable[str]) -> list[str]:
+        """Revisions of ours among them: all of a small account by one call, else the newest of each family of ours.
+
+        Pipelines register a revision a deployment, for every application of the account: nobody wants to page through them.
+        """
+        answer = aws.ecs.list_task_definitions(status="ACTIVE")
+        if "nextToken" not in answer:
+            return list(answer["taskDefinitionArns"])
+        there = aws.ecs.pages(
+            "list_task_definition_families", "families", familyPrefix=f"{scope.names.prefix}-", status="ACTIVE"
+        )
+        newest = {"status": "ACTIVE", "sort": "DESC", "maxResults": 1}
+
+        def latest(family: str) -> list[str]:
+            return list(aws.ecs.list_task_definitions(familyPrefix=family, **newest)["taskDefinitionArns"])
+
+        return list(itertools.chain.from_iterable(aws.each(latest, sorted({*wanted, *there}))))
 
     @classmethod
     def _read(cls, aws: Aws, scope: Scope, arn: str, recorded: Recorded[Self]) -> Live[Self]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 from botocore.exceptions import ClientError
 
@@ -132,9 +132,16 @@ class Bucket(Resource):
         tags = tags_of(scope, cls, called, singly(lambda arn: _tags(aws, called[arn])), names)
         found = {arn: scope.address(tags.get(arn, {})) for arn in buckets}
         ours = [arn for arn, address in found.items() if called[arn] in names or address is not None]
-        for arn, has in zip(ours, aws.each(lambda arn: cls._read(aws, called[arn]), ours), strict=True):
+        for arn, has in zip(ours, aws.each(lambda arn: cls._or_gone(aws, called[arn]), ours), strict=True):
+            if has is None:
+                continue
             name, created = called[arn], buckets[arn].get("CreationDate")
             yield Live(name, has, found[arn], out=_out(name), created=created)
+
+    @classmethod
+    def _or_gone(cls, aws: Aws, name: str) -> Self | None:
+        """ListBuckets may show a deleted bucket for a while, whose details then answer NoSuchBucket."""
+        return cast("Self | None", _or_none(lambda: cls._read(aws, name), *cls.absent))
 
     @classmethod
     def _read(cls, aws: Aws, name: str) -> Self:
@@ -236,17 +243,17 @@ def _out(name: str) -> dict[str, str]:
     return {"arn": f"arn:aws:s3:::{name}", "domain": f"{name}.s3.amazonaws.com"}
 
 
-def _or_none(read: Callable[[], Any], absent: str) -> Any:
+def _or_none(read: Callable[[], Any], *absent: str) -> Any:
     try:
         return read()
     except ClientError as error:
-        if code(error) != absent:
+        if code(error) not in absent:
             raise
         return None
 
 
 def _tags(aws: Aws, name: str) -> dict[str, str]:
-    answer = _or_none(lambda: aws.s3.get_bucket_tagging(Bucket=name), "NoSuchTagSet")
+    answer = _or_none(lambda: aws.s3.get_bucket_tagging(Bucket=name), "NoSuchTagSet", *Bucket.absent)
     return {t["Key"]: t["Value"] for t in answer["TagSet"]} if answer else {}
 
 

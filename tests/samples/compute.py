@@ -11,6 +11,7 @@ from reptiops.resources.ecs import Cluster, Service
 from reptiops.resources.ecs_tasks import Container, HealthCheck, TaskDefinition
 from reptiops.resources.elbv2 import FixedResponse, HostRule, Listener, LoadBalancer, Redirect, TargetGroup
 from reptiops.resources.elbv2 import HealthCheck as TargetHealthCheck
+from reptiops.sandbox.gaps.ecs import PAGE
 from tests.samples import Sample, World
 
 CLUSTER = Cluster("dev-reptidex-cluster")
@@ -113,6 +114,13 @@ WEB = Container(
     stop_seconds=30,
 )
 
+
+def _crowded(world: World, want: TaskDefinition, live: Live[TaskDefinition]) -> None:
+    client = world.session.client("ecs")
+    for _ in range(PAGE):  # somebody else's, before ours in the list
+        client.register_task_definition(family="another", containerDefinitions=[{"name": "a", "image": "a:1"}])
+
+
 SAMPLES = [
     Sample(
         LoadBalancer,
@@ -171,6 +179,7 @@ SAMPLES = [
             lambda t: replace(t, containers={"web": WEB, "side": Container("b:1", essential=False)}),
         ],
         beside=(CLUSTER,),
+        beyond=_crowded,
     ),
     Sample(
         Service,
@@ -178,6 +187,7 @@ SAMPLES = [
         [
             lambda s: replace(s, desired=2),
             lambda s: replace(s, minimum_percent=50, circuit_breaker=False, rollback=False),
+            lambda s: replace(s, minimum_percent=0, maximum_percent=100),
             lambda s: replace(s, grace_seconds=90),
             lambda s: replace(s, execute_command=True),
             lambda s: replace(s, desired=0),

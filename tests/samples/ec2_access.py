@@ -35,20 +35,22 @@ def _flow_log(world: World) -> FlowLog:
     return FlowLog(owned_vpc(world), "/vpc/sample", world.role("vpc-flow-logs.amazonaws.com"), name="one")
 
 
-def _opened(world: World, want: SecurityGroup, live: Live[SecurityGroup]) -> None:
-    everything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
-    world.session.client("ec2").authorize_security_group_egress(GroupId=live.id, IpPermissions=everything)
-    for _ in ("done", "and asked for again, for the answer was lost"):
-        want.update(world.aws, live, frozenset({"open_outbound"}))
-
-
 def _outbound(world: World, want: SecurityGroupRule, live: Live[SecurityGroupRule]) -> None:
-    second = world.another(want, direction="outbound")
-    want.delete(world.aws, second)
+    for peer in (want.peer, "2001:db8::/32"):
+        second = world.another(want, direction="outbound", peer=peer)
+        want.delete(world.aws, second)
 
 
 SAMPLES = [
-    Sample(SecurityGroup, lambda world: SecurityGroup(owned_vpc(world), "sample-sg", "What it is for"), beyond=_opened),
+    Sample(
+        SecurityGroup,
+        lambda world: SecurityGroup(owned_vpc(world), "sample-sg", "What it is for"),
+        [
+            lambda g: replace(g, open_outbound=True),
+            lambda g: replace(g, open_outbound=False),
+            lambda g: replace(g, open_outbound=True),
+        ],
+    ),
     Sample(
         SecurityGroupRule,
         lambda world: SecurityGroupRule(_group(world), "inbound", "tcp", 443, 443, "10.0.0.0/8"),

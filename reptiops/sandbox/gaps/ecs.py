@@ -16,6 +16,8 @@ KEPT = {
     "availabilityZoneRebalancing": "availability_zone_rebalancing",
 }
 """What moto's create_service drops and its update_service keeps."""
+PAGE = 100
+"""Task definitions that a list shows at most."""
 
 
 def fill() -> None:
@@ -124,12 +126,29 @@ def _services() -> None:
     @replace(EC2ContainerServiceBackend, "list_services")
     def listed(original: Any, self: Any, cluster_str: str, *args: Any, **kwargs: Any) -> Any:
         arns = original(self, cluster_str, *args, **kwargs)
-        inactive = {s.arn for s in self.services.values() if s.status == "INACTIVE"}
-        return [arn for arn in arns if arn not in inactive]
+        active = {s.arn for s in self.services.values() if s.status == "ACTIVE"}  # DescribeServices shows the others
+        return [arn for arn in arns if arn in active]
 
 
 def _task_definitions() -> None:
+    from moto.core.responses import ActionResult
     from moto.ecs.models import EC2ContainerServiceBackend
+    from moto.ecs.responses import EC2ContainerServiceResponse
+
+    @replace(EC2ContainerServiceResponse, "list_task_definitions")
+    def pages(original: Any, self: Any) -> Any:
+        """A hundred a page, by family and revision, or the other way round."""
+
+        def order(arn: str) -> tuple[str, int]:
+            family, _, revision = arn.rpartition(":")
+            return family, int(revision)
+
+        family, status = self._get_param("familyPrefix"), self._get_param("status", "ACTIVE")
+        arns = self.ecs_backend.list_task_definitions(family, status)
+        arns.sort(key=order, reverse=self._get_param("sort") == "DESC")
+        first, size = int(self._get_param("nextToken") or 0), int(self._get_param("maxResults") or PAGE)
+        more = {"nextToken": str(first + size)} if len(arns) > first + size else {}
+        return ActionResult({"taskDefinitionArns": arns[first : first + size], **more})
 
     def filled(container: dict[str, Any]) -> dict[str, Any]:
         whole = {"cpu": 0, "essential": True, "environment": [], "mountPoints": [], "volumesFrom": [], **container}
