@@ -118,7 +118,9 @@ WEB = Container(
 def _crowded(world: World, want: TaskDefinition, live: Live[TaskDefinition]) -> None:
     client = world.session.client("ecs")
     for _ in range(PAGE):  # somebody else's, before ours in the list
-        client.register_task_definition(family="another", containerDefinitions=[{"name": "a", "image": "a:1"}])
+        client.register_task_definition(
+            family="another", containerDefinitions=[{"name": "a", "image": "a:1", "memory": 64}]
+        )
 
 
 SAMPLES = [
