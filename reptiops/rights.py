@@ -28,6 +28,8 @@ TAGGED: Condition = {
     "StringEquals": {"aws:RequestTag/Project": "{project}", "aws:RequestTag/Environment": "{environment}"}
 }
 """Only with the environment's tags in the request: nothing can be made that is not marked as ours."""
+BY_AWS: Condition = {"Bool": {"aws:ViaAWSService": "true"}}
+"""Only when an AWS service does it on the caller's behalf, as a part of another call: never when the caller asks for it."""
 
 
 @dataclass(frozen=True)

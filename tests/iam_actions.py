@@ -15,7 +15,7 @@ PREFIX = {
     "service-quotas": "servicequotas",
 }
 """API service → IAM prefix, where they differ."""
-VIEW, MODIFY = ("budgets:ViewBudget",), ("budgets:ModifyBudget",)
+VIEW, MODIFY = ("budgets:ViewBudget", "billing:GetBillingViewData"), ("budgets:ModifyBudget",)
 RENAMED: Mapping[str, tuple[str, ...]] = {
     "budgets:CreateBudget": MODIFY,
     "budgets:CreateNotification": MODIFY,
@@ -45,6 +45,7 @@ RENAMED: Mapping[str, tuple[str, ...]] = {
 }
 TAGGING = {
     "acm": ("Tags", "acm:AddTagsToCertificate"),
+    "application-autoscaling": ("Tags", "application-autoscaling:TagResource"),
     "budgets": ("ResourceTags", "budgets:TagResource"),
     "cloudtrail": ("TagsList", "cloudtrail:AddTags"),
     "cloudwatch": ("Tags", "cloudwatch:TagResource"),
@@ -74,6 +75,41 @@ PASSED = (
 )
 """Calls that hand on a role, and the parameter that names it."""
 
+CACHE_NODES = frozenset(
+    {
+        *("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DescribeVpcs"),
+        *("ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"),
+    }
+)
+DEPENDENT: Mapping[str, frozenset[str]] = {
+    "application-autoscaling:DeleteScalingPolicy": frozenset({"cloudwatch:DeleteAlarms"}),
+    "application-autoscaling:DeregisterScalableTarget": frozenset({"cloudwatch:DeleteAlarms"}),
+    "application-autoscaling:PutScalingPolicy": frozenset(
+        {"cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"}
+    ),
+    "ec2:CreateVpcEndpoint": frozenset(
+        {
+            *("ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"),
+            "route53:AssociateVPCWithHostedZone",
+        }
+    ),
+    "elasticache:CreateReplicationGroup": CACHE_NODES,
+    "elasticache:DecreaseReplicaCount": CACHE_NODES,
+    "elasticache:DeleteCacheSubnetGroup": CACHE_NODES,
+    "elasticache:DeleteReplicationGroup": CACHE_NODES,
+    "elasticache:IncreaseReplicaCount": CACHE_NODES,
+    "elasticache:ModifyReplicationGroup": CACHE_NODES,
+    "elbv2:CreateLoadBalancer": frozenset(
+        {
+            *("ec2:DescribeAccountAttributes", "ec2:DescribeAddresses", "ec2:DescribeInternetGateways"),
+            *("ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"),
+        }
+    ),
+    "elbv2:CreateTargetGroup": frozenset({"ec2:DescribeInternetGateways", "ec2:DescribeVpcs"}),
+    "elbv2:SetSubnets": frozenset({"ec2:DescribeSubnets"}),
+}
+"""What AWS asks of the caller beside the call's own action; docs/security.md says where that is written and what is left out."""
+
 
 def actions(service: str, operation: str, parameters: Mapping[str, Any]) -> frozenset[str]:
     """What IAM asks for when this call is made."""
@@ -91,4 +127,4 @@ def actions(service: str, operation: str, parameters: Mapping[str, Any]) -> froz
             needed.add("s3:TagResource")
     if call == "rds:DeleteDBInstance" and parameters.get("FinalDBSnapshotIdentifier"):
         needed |= {"rds:CreateDBSnapshot", "rds:AddTagsToResource"}
-    return frozenset(needed)
+    return frozenset(needed | DEPENDENT.get(call, frozenset()))

@@ -10,13 +10,17 @@ from reptiops.aws import Aws
 from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, fixed, local
 from reptiops.engine.scope import Scope
 from reptiops.resources.ecs import Cluster
-from reptiops.rights import Condition, Right, arn_of, delete, read, write
+from reptiops.rights import TAGGED, Condition, Right, arn_of, create, delete, read, write
 
 COUNT = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}
 BUSY = frozenset({"ConcurrentUpdateException", "FailedResourceAccessException"})
 
 
 TARGETS = (arn_of("application-autoscaling", "scalable-target/*"),)
+ALARMS = (arn_of("cloudwatch", "alarm:TargetTracking-{resource}-*"),)
+"""AWS makes and removes them with a policy, but asks whether the caller may (Application Auto Scaling user guide,
+identity-based policy examples).
+"""
 ON_ECS: Condition = {"StringEquals": {"application-autoscaling:service-namespace": "ecs"}}
 
 
@@ -52,7 +56,9 @@ class ScalableTarget(Resource):
     rights: ClassVar[tuple[Right, ...]] = (
         read("application-autoscaling:DescribeScalableTargets"),
         *write("application-autoscaling:RegisterScalableTarget", on=TARGETS, when=ON_ECS),
+        create("application-autoscaling:TagResource", on=TARGETS, when=TAGGED),
         delete("application-autoscaling:DeregisterScalableTarget", on=TARGETS, when=ON_ECS),
+        delete("cloudwatch:DeleteAlarms", on=ALARMS),
     )
 
     def key(self) -> str:
@@ -111,7 +117,10 @@ class ScalingPolicy(Resource):
     rights: ClassVar[tuple[Right, ...]] = (
         read("application-autoscaling:DescribeScalingPolicies"),
         *write("application-autoscaling:PutScalingPolicy", on=TARGETS, when=ON_ECS),
+        *write("cloudwatch:DescribeAlarms"),
+        *write("cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms", on=ALARMS),
         delete("application-autoscaling:DeleteScalingPolicy", on=TARGETS, when=ON_ECS),
+        delete("cloudwatch:DeleteAlarms", on=ALARMS),
     )
 
     def key(self) -> str:

@@ -36,6 +36,8 @@ class Budget(Resource):
     rights: ClassVar[tuple[Right, ...]] = (
         # Every call about a budget, its notifications and subscribers is one of these two to IAM.
         read("budgets:ViewBudget", "budgets:ListTagsForResource", on=BUDGETS),
+        # A budget is a look at the account's costs, and these have rights of their own since 2025.
+        read("billing:GetBillingViewData", on=(arn_of("billing", "billingview/primary", regional=False),)),
         create("budgets:ModifyBudget", "budgets:TagResource", on=BUDGETS),
         update("budgets:ModifyBudget", on=BUDGETS),
         delete("budgets:ModifyBudget", on=BUDGETS),

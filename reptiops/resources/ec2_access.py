@@ -270,6 +270,9 @@ class VpcEndpoint(Ec2Resource):
     rights: ClassVar[tuple[Right, ...]] = (
         read("ec2:DescribeVpcEndpoints"),
         *made("ec2:CreateVpcEndpoint", "vpc-endpoint", "vpc", "route-table", "subnet", "security-group"),
+        create("ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"),
+        # Its private names are in a zone of AWS's, which is joined to the VPC on the caller's behalf.
+        create("route53:AssociateVPCWithHostedZone", on=("arn:{partition}:route53:::hostedzone/*",)),
         update("ec2:ModifyVpcEndpoint", on=at("vpc-endpoint", "route-table", "subnet", "security-group"), when=OURS),
         update(TAGS, on=at("vpc-endpoint"), when=OURS),
         delete("ec2:DeleteVpcEndpoints", on=at("vpc-endpoint"), when=OURS),

@@ -30,7 +30,7 @@ from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.resources import held
 from reptiops.resources.rds import newer_minor
 from reptiops.resources.tagging import BULK, singly, tags_of
-from reptiops.rights import SECRETS, TAGGED, Right, arn_of, create, delete, read, update, write
+from reptiops.rights import BY_AWS, SECRETS, TAGGED, Right, arn_of, create, delete, read, update, write
 
 TOKEN_TAG = "reptiops:token-version"
 """The tag that says from which version of the secret the auth token was set."""
@@ -69,6 +69,12 @@ CACHES = (
 )
 BESIDE = (*GROUPS, arn_of("elasticache", "parametergroup:*"))
 """What the call that makes a group names."""
+LOOKING = ("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DescribeVpcs")
+PLUGGING = ("ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface")
+"""Changes of nodes depend on both, says the service authorization reference of ElastiCache; its service-linked role has the
+second too, so it is asked of the caller at most on ElastiCache's own behalf.
+"""
+PLUGS = tuple(arn_of("ec2", f"{one}/*") for one in ("network-interface", "security-group", "subnet"))
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,8 @@ class SubnetGroup(CacheResource):
         update("elasticache:ModifyCacheSubnetGroup", on=GROUPS),
         delete("elasticache:DeleteCacheSubnetGroup", on=GROUPS),
         delete("elasticache:DescribeCacheClusters", on=(arn_of("elasticache", "cluster:*"),)),
+        delete(*LOOKING),
+        delete(*PLUGGING, on=PLUGS, when=BY_AWS),
     )
 
     def key(self) -> str:
@@ -199,6 +207,8 @@ class ReplicationGroup(CacheResource):
         read("elasticache:ListTagsForResource", on=CACHES),
         create("elasticache:CreateReplicationGroup", "elasticache:AddTagsToResource", on=CACHES, when=TAGGED),
         create("elasticache:CreateReplicationGroup", on=BESIDE),
+        *write(*LOOKING),
+        *write(*PLUGGING, on=PLUGS, when=BY_AWS),
         *write("secretsmanager:GetSecretValue", on=SECRETS),
         update(
             "elasticache:AddTagsToResource",
@@ -212,6 +222,8 @@ class ReplicationGroup(CacheResource):
         update("elasticache:ModifyReplicationGroup", on=BESIDE),
         update("elasticache:DescribeReplicationGroups", on=(arn_of("elasticache", "replicationgroup:*"),)),
         delete("elasticache:DeleteReplicationGroup", on=CACHES),
+        delete(*LOOKING),
+        delete(*PLUGGING, on=PLUGS, when=BY_AWS),
     )
 
     ONE_WAY: ClassVar[Mapping[str, Undoing]] = {

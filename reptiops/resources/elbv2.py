@@ -39,6 +39,8 @@ LISTENERS = (arn_of("elasticloadbalancing", f"listener/{_BALANCER}/*"),)
 RULES = (arn_of("elasticloadbalancing", f"listener-rule/{_BALANCER}/*/*"),)
 TARGETS = (arn_of("elasticloadbalancing", "targetgroup/{elbv2.TargetGroup.name}/*"),)
 TAGS = "elasticloadbalancing:AddTags"
+NETWORK = ("ec2:DescribeInternetGateways", "ec2:DescribeVpcs")
+"""ELB looks at the network with the rights of its caller: "Elastic Load Balancing API permissions", a list by call."""
 
 
 def _tags(scope: Scope, kind: type[Resource], arns: Iterable[str]) -> dict[str, Mapping[str, str]]:
@@ -123,6 +125,9 @@ class LoadBalancer(BalancingResource):
             "elasticloadbalancing:DescribeTags",
         ),
         create("elasticloadbalancing:CreateLoadBalancer", TAGS, on=BALANCERS, when=TAGGED),
+        create("ec2:DescribeAccountAttributes", "ec2:DescribeAddresses", *NETWORK),
+        create("ec2:DescribeSecurityGroups", "ec2:DescribeSubnets"),
+        update("ec2:DescribeSubnets"),
         *write("elasticloadbalancing:ModifyLoadBalancerAttributes", on=BALANCERS),
         update("elasticloadbalancing:SetSubnets", "elasticloadbalancing:SetSecurityGroups", on=BALANCERS),
         delete(
@@ -268,6 +273,7 @@ class TargetGroup(BalancingResource):
             "elasticloadbalancing:DescribeTags",
         ),
         create("elasticloadbalancing:CreateTargetGroup", TAGS, on=TARGETS, when=TAGGED),
+        create(*NETWORK),
         *write("elasticloadbalancing:ModifyTargetGroupAttributes", on=TARGETS),
         update("elasticloadbalancing:ModifyTargetGroup", on=TARGETS),
         delete("elasticloadbalancing:DeleteTargetGroup", on=TARGETS),

@@ -1,4 +1,6 @@
-"""CloudTrail: the sandbox remembers who changed what, so that it can be looked up."""
+"""CloudTrail: the sandbox remembers who changed what, so that it can be looked up. A trail that nobody gave selectors logs
+management events, and says so.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,26 @@ NAMING = re.compile(r"(?:name|arn|identifier|id|cluster|service)(?:\.\d+)?$", re
 """Members whose values an event lists as resources. Roughly: AWS has a list for each operation, and publishes none."""
 UNLISTED = ("sgr-",)
 """CloudTrail lists the group of a security group rule, never the rule."""
+UNSELECTED = {
+    "ReadWriteType": "All",
+    "IncludeManagementEvents": True,
+    "DataResources": [],
+    "ExcludeManagementEventSources": [],
+}
+"""The event selector of a new trail."""
 EVENTS: deque[dict[str, Any]] = deque(maxlen=KEPT)
 
 
 def fill() -> None:
     """Record every change, and answer lookups by resource name."""
+    from moto.cloudtrail.models import Trail
     from moto.cloudtrail.responses import CloudTrailResponse
     from moto.core.responses import BaseResponse
+
+    @replace(Trail, "get_event_selectors")
+    def selectors(original: Any, self: Any) -> Any:
+        plain, advanced = original(self)
+        return (plain if plain or advanced else [UNSELECTED]), advanced
 
     @replace(BaseResponse, "call_action")
     def call(original: Any, self: Any) -> Any:

@@ -154,6 +154,7 @@ def _members() -> None:
     def _member(name: str, group: Any) -> dict[str, Any]:
         return {
             "CacheClusterId": name,
+            "ARN": group.arn.replace(f":replicationgroup:{group.replication_group_id}", f":cluster:{name}"),
             "ReplicationGroupId": group.replication_group_id,
             "CacheClusterStatus": "available",
             "CacheNodeType": group.cache_node_type,

@@ -15,6 +15,19 @@ def fill() -> None:
     _versions()
     _parameters()
     _subnet_groups()
+    _enhanced_monitoring()
+
+
+def _enhanced_monitoring() -> None:
+    from moto.rds.models import DBInstance
+
+    def log_stream(self: Any) -> str | None:
+        if not self.monitoring_interval:
+            return None
+        place = f"{self.region}:{self.account_id}:log-group:RDSOSMetrics:log-stream:{self.dbi_resource_id}"
+        return f"arn:{self.partition}:logs:{place}"
+
+    add(DBInstance, "enhanced_monitoring_resource_arn")(property(log_stream))  # type: ignore[type-var]
 
 
 def _versions() -> None:
@@ -28,6 +41,7 @@ def _versions() -> None:
             {
                 "Engine": "postgres",
                 "EngineVersion": one,
+                "DBEngineDescription": "PostgreSQL",
                 "DBParameterGroupFamily": f"postgres{major}",
                 "Status": "available",
             }
