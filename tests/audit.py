@@ -1,4 +1,5 @@
-"""Outside judgement of every IAM policy that reptiops writes or prints: parliament and cloudsplaining. `make audit`.
+"""Outside judgement of every IAM policy that reptiops writes or prints: parliament, cloudsplaining, and AWS's own service
+authorization reference (tests/authorization.py). `make audit`.
 
     python -m tests.audit
 
@@ -10,18 +11,24 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, get_args
 
 from reptiops import app
 from reptiops.app.costs import configured
-from reptiops.config import load_environment
+from reptiops.config import environment_file, load_environment
 from reptiops.resources.iam import Role
+from tests import authorization
 
 ACCOUNT = "123456789012"
 LOGIN = "logging in to the registry takes no resource in IAM, and what it gives is good for twelve hours and for what the role may pull or push"
 LISTS = "lists and descriptions: most take no resource in IAM, and none shows the value of a secret"
 OWN = "the developer's role is meant to do everything to its own environment: whole services, held to ARNs of its names and tags"
+NEWER = (
+    "younger than parliament's list; AWS's reference (tests/authorization.py) and IAM's global condition keys have it"
+)
 ACCEPTED = {
     (
         "tool",
@@ -37,6 +44,9 @@ ACCEPTED = {
         "RESOURCE_POLICY_PRIVILEGE_ESCALATION",
     ): "whoever makes a bucket sets its policy; only under the environment's "
     "own prefix, and the bucket refuses plain HTTP and the public",
+    ("tool", "UNKNOWN_ACTION billing:GetBillingViewData"): NEWER,
+    ("tool", "UNKNOWN_CONDITION_FOR_ACTION ec2:CreateNetworkInterface"): NEWER,
+    ("tool", "UNKNOWN_CONDITION_FOR_ACTION ec2:DeleteNetworkInterface"): NEWER,
     ("execution_role start-tasks", "CredentialsExposure"): LOGIN,
     ("deployer_role deploy", "CredentialsExposure"): LOGIN,
     ("people_role/developer look", "CredentialsExposure"): LOGIN,
@@ -53,11 +63,16 @@ ACCEPTED = {
 def policies() -> Iterator[tuple[str, str, str]]:
     """Whose (`tool`, or which policy of which role), where, and the document of everything."""
     for environment in ("dev", "prod"):
-        for task in get_args(app.Task):
-            if task in ("init", "job"):
-                continue  # these need a state bucket in the configuration
-            for number, policy in enumerate(app.policies(environment, task, account=ACCOUNT), 1):
-                yield "tool", f"{environment} {task} {number}", policy.json()
+        with tempfile.TemporaryDirectory() as directory:
+            text = environment_file(environment).read_text()
+            kept = text.replace("backend: local ", "backend: s3://reptidex-states/tool ")
+            if kept == text:
+                raise ValueError("the configuration names no local backend to replace")
+            (Path(directory) / f"{environment}.yaml").write_text(kept)
+            given: Any = {"account": ACCOUNT, "config_dir": Path(directory)}
+            for task in get_args(app.Task):
+                for number, policy in enumerate(app.policies(environment, task, **given), 1):
+                    yield "tool", f"{environment} {task} {number}", policy.json()
         for address, want in configured(load_environment(environment)).items():
             if isinstance(want, Role):
                 for name, policy in want.policies.items():
@@ -65,11 +80,12 @@ def policies() -> Iterator[tuple[str, str, str]]:
 
 
 def parliament_findings(document: str) -> Iterable[tuple[str, str]]:
-    """Each finding of parliament: its name and detail."""
+    """Each finding of parliament: its name, with the action where it knows none such, and detail."""
     from parliament import analyze_policy_string  # type: ignore[import-not-found]
 
     for one in analyze_policy_string(document).findings:
-        yield one.issue, str(one.detail)[:300]
+        detail = str(one.detail)[:300]
+        yield f"{one.issue} {detail.split()[-1]}" if one.issue.startswith("UNKNOWN") else one.issue, detail
 
 
 def cloudsplaining_findings(document: str) -> Iterable[tuple[str, str]]:
@@ -98,6 +114,7 @@ def main() -> int:
                 used.add((whose, issue))
             else:
                 wrong.append(f"{whose} {name}: {issue}: {detail}")
+    wrong += authorization.findings(authorization.all_rights())
     idle = [f"accepted for nothing: {key}" for key in ACCEPTED.keys() - used]
     sys.stdout.write(
         "\n".join([*wrong, *idle, f"{count} policies, {len(wrong)} findings, {len(used)} kinds accepted"]) + "\n"

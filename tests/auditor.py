@@ -10,7 +10,6 @@ auditor that the sandbox cannot answer and that the file does not name: what was
 from __future__ import annotations
 
 import csv
-import json
 import os
 import re
 import subprocess
@@ -29,9 +28,25 @@ from reptiops.sandbox import control
 from reptiops.sandbox.session import sandbox_session
 from reptiops.testing import push_images
 
-SERVICES = (
-    "acm cloudfront cloudtrail cloudwatch ec2 ecr ecs elasticache elbv2 iam rds route53 s3 secretsmanager sns ssm vpc"
-).split()
+SERVICES = [
+    "acm",
+    "cloudfront",
+    "cloudtrail",
+    "cloudwatch",
+    "ec2",
+    "ecr",
+    "ecs",
+    "elasticache",
+    "elbv2",
+    "iam",
+    "rds",
+    "route53",
+    "s3",
+    "secretsmanager",
+    "sns",
+    "ssm",
+    "vpc",
+]
 """Prowler's names for the services that the environment uses and that it has checks for."""
 QUOTAS = (("elastic-ips", 10), ("fargate-vcpus", 100))
 ENVIRONMENTS = ("dev", "prod")

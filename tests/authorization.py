@@ -28,16 +28,16 @@ STARS = {
     "cloudwatch:DescribeAlarms": "asked for all, to find what nobody declared; AWS then wants `*`",
     "ec2:DescribeVpcAttribute": "a VPC that is to be adopted carries no tag of ours yet; two switches are read",
     "ecr:DescribeRepositories": "asked for all, to find what nobody declared; AWS then wants `*`",
+    "ecs:DescribeTasks": "the account's running tasks are counted against its quota of vCPU, in whatever cluster they are",
+    "ecs:ListTasks": "as for describing tasks",
     "servicequotas:GetServiceQuota": "three numbers of the account",
 }
 """`*` though the action takes a resource → why."""
 LEFT_OUT = {
-    "application-autoscaling:TagResource": "",
     "autoscaling:DescribeAccountLimits": "of quotas that are not asked for",
     "cloudformation:DescribeAccountLimits": "of quotas that are not asked for",
     "cloudfront:CreateConnectionGroup": "of distributions with tenants",
     "dynamodb:DescribeLimits": "of quotas that are not asked for",
-    "ecs:ListClusters": "of flow logs with fields of ECS",
     "ecs:ListContainerInstances": "of flow logs with fields of ECS",
     "elasticloadbalancing:DescribeAccountLimits": "of quotas that are not asked for",
     "iam:GetAccountSummary": "of quotas that are not asked for",
@@ -92,7 +92,7 @@ def findings(rights: Iterable[Right]) -> list[str]:
             wrong.add(f"{action}: no such action")
             continue
         wrong |= {f"{action}: {text}" for text in _about_places(action, said, of_it)}
-        if any(said["resource_types"].keys() - {""}) and any("*" in right.on for right in of_it):
+        if any(said["resource_types"].keys() - {""}) and any("*" in right.on and not right.when for right in of_it):
             met.add(action)
         for needed in _dependents(said) - by_action.keys():
             met.add(needed)

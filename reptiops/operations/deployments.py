@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from botocore.exceptions import BotoCoreError, ClientError
 
 from reptiops.aws import Aws, code
-from reptiops.rights import read
+from reptiops.rights import arn_of, read
 
 RIGHTS = (
-    read("ecs:DescribeServices", "ecs:ListTasks", "ecs:DescribeTasks"),
+    read("ecs:DescribeServices", on=(arn_of("ecs", "service/{cluster}/*"),)),
+    read("ecs:DescribeTasks", on=(arn_of("ecs", "task/{cluster}/*"),)),
+    read("ecs:ListTasks", when={"ArnEquals": {"ecs:cluster": arn_of("ecs", "cluster/{cluster}")}}),
     read("elasticloadbalancing:DescribeTargetHealth"),
-    read("logs:DescribeLogStreams", "logs:GetLogEvents"),
+    read("logs:DescribeLogStreams", on=(arn_of("logs", "log-group:{logs.LogGroup.name}:*"),)),
+    read("logs:GetLogEvents", on=(arn_of("logs", "log-group:{logs.LogGroup.name}:log-stream:*"),)),
 )
 EVENTS = 5
 TASKS = 5

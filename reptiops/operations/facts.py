@@ -24,7 +24,8 @@ RIGHTS = (
     read("rds:DescribeDBInstances", on=(arn_of("rds", "db:*"),)),
     read("ecs:DescribeClusters", on=(arn_of("ecs", "cluster/{cluster}"),)),
     read("ecs:DescribeServices", on=(arn_of("ecs", "service/{cluster}/*"),)),
-    read("ecr:DescribeRepositories", "ecr:DescribeImages"),
+    read("ecr:DescribeRepositories"),
+    read("ecr:DescribeImages", on=(arn_of("ecr", "repository/{ecr.Repository.name}"),)),
 )
 
 
