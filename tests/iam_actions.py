@@ -15,7 +15,7 @@ PREFIX = {
     "service-quotas": "servicequotas",
 }
 """API service → IAM prefix, where they differ."""
-VIEW, MODIFY = ("budgets:ViewBudget", "billing:GetBillingViewData"), ("budgets:ModifyBudget",)
+VIEW, MODIFY = ("budgets:ViewBudget",), ("budgets:ModifyBudget",)
 RENAMED: Mapping[str, tuple[str, ...]] = {
     "budgets:CreateBudget": MODIFY,
     "budgets:CreateNotification": MODIFY,
@@ -81,12 +81,16 @@ CACHE_NODES = frozenset(
         *("ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"),
     }
 )
+COSTS = frozenset({"billing:GetBillingViewData"})
 DEPENDENT: Mapping[str, frozenset[str]] = {
     "application-autoscaling:DeleteScalingPolicy": frozenset({"cloudwatch:DeleteAlarms"}),
     "application-autoscaling:DeregisterScalableTarget": frozenset({"cloudwatch:DeleteAlarms"}),
     "application-autoscaling:PutScalingPolicy": frozenset(
         {"cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"}
     ),
+    "budgets:DescribeBudget": COSTS,
+    "budgets:DescribeNotificationsForBudget": COSTS,
+    "budgets:DescribeSubscribersForNotification": COSTS,
     "ec2:CreateVpcEndpoint": frozenset(
         {
             *("ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"),

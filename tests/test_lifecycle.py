@@ -14,7 +14,9 @@ from reptiops import app
 from reptiops.aws import is_read
 from reptiops.config import environment_file, load_environment
 from reptiops.testing import mocked_aws, provision, push_images
+from tests.granted import missing
 from tests.inventory import inventory
+from tests.recorder import Recorder
 
 
 class Writes:
@@ -33,14 +35,19 @@ class Writes:
 def test_made_once_nothing_to_do_twice_and_gone_in_the_end(environment: str, tmp_path: Path) -> None:
     with mocked_aws() as session:
         before = inventory(session)
+        recorder = Recorder(session)
         done = provision(session, tmp_path, environment)
         assert len(inventory(session) - before) > 150
         writes = Writes(session)
         assert not app.plan(environment, session=session, state_dir=tmp_path).changes
         provision(session, tmp_path, environment)
         assert writes.seen == []
+        assert not missing(environment, "provision", recorder.calls), "called without a right to it"
+        assert len(recorder.calls) > 500
+        recorder.calls.clear()
         assert done.outputs["web_public_url"].startswith("https://")
         gone = app.teardown(environment, session=session, state_dir=tmp_path, allow_protected=True)
+        assert not missing(environment, "teardown", recorder.calls), "called without a right to it"
         assert gone.left == ()
         assert inventory(session) == before
         assert (len(gone.kept) > 0) == (environment == "prod")

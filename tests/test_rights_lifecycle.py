@@ -7,10 +7,8 @@ The second half is shown here for the operations, and for the kinds by the contr
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +18,18 @@ from botocore.exceptions import ClientError
 
 from reptiops import app
 from reptiops.app import states
-from reptiops.app.rights import policies
 from reptiops.config import environment_file
 from reptiops.operations import facts, notify, parking, preflight, s3_backend, strays, who
 from reptiops.sandbox.rules.shapes import input_shape, violations
 from reptiops.testing import mocked_aws, push_images
+from tests.granted import missing
 from tests.iam_actions import actions
 from tests.recorder import Call, Recorder
 
 pytestmark = pytest.mark.proof
-"""A whole life of both environments; in `make test` the contract test holds each kind by itself."""
+"""A whole life of both environments, with all that is done to them. `make test` holds the contract test of each kind, and
+provision and teardown of both environments (tests/test_lifecycle.py), to the same.
+"""
 ACCOUNT = "123456789012"
 Life = dict[str, list[Call]]
 """Calls by what the policy is for."""
@@ -169,51 +169,15 @@ def _by_hand(session: Any, environment: str = "dev") -> None:
     session.client("ssm").delete_parameter(Name=f"/reptidex/{environment}/database/host")
 
 
-def check_granted(environment: str, task: Any, calls: list[Call], where: dict[str, Any]) -> None:
-    """Each call's actions are granted, on resources whose names its parameters bear out."""
-    documents = policies(environment, task, account=ACCOUNT, config_dir=where["config_dir"])
-    granted: dict[str, set[str]] = {}
-    for document in documents:
-        for statement in json.loads(document.json())["Statement"]:
-            for action in statement["Action"]:
-                granted.setdefault(action, set()).update(statement["Resource"])
-    missing = {}
-    for call in calls:
-        for action in actions(call.service, call.operation, call.parameters):
-            if not any(_about(pattern, call.parameters) for pattern in granted.get(action, ())):
-                missing[action, call.by] = call.parameters
-    assert not missing
-
-
-def _about(pattern: str, parameters: Any) -> bool:
-    """Whether some text in the parameters is the ARN, or its last part a name, that the pattern allows."""
-    name = pattern.rsplit(":", 1)[-1] if ":log-group:" not in pattern else pattern.split(":log-group:")[1]
-    endings = {pattern, name, name.split("/", 1)[-1], name.split("/")[-1], name.removesuffix(":*")}
-    if any(set(ending) <= set("*?-:") for ending in endings):
-        return True  # an id that only AWS knows; the condition on tags is IAM's to test
-    return any(fnmatchcase(text, ending) for text in _texts(parameters) for ending in endings)
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for one in value.values():
-            yield from _texts(one)
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _texts(one)
-
-
 @pytest.mark.parametrize("task", ["init", "plan", "provision", "drift", "reconcile", "teardown"])
 def test_dev_calls_nothing_that_is_not_granted(task: str, phases: Phases, where: dict[str, Any]) -> None:
-    check_granted("dev", task, phases.life[task], where)
+    assert not missing("dev", task, phases.life[task], where["config_dir"])
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("task", ["provision", "drift", "reconcile", "teardown"])
 def test_prod_calls_nothing_that_is_not_granted(task: str, prod: Life, where: dict[str, Any]) -> None:
-    check_granted("prod", task, prod[task], where)
+    assert not missing("prod", task, prod[task], where["config_dir"])
 
 
 OPERATIONS = {
