@@ -38,7 +38,6 @@ LEFT_OUT = {
     "cloudformation:DescribeAccountLimits": "of quotas that are not asked for",
     "cloudfront:CreateConnectionGroup": "of distributions with tenants",
     "dynamodb:DescribeLimits": "of quotas that are not asked for",
-    "ecs:ListContainerInstances": "of flow logs with fields of ECS",
     "elasticloadbalancing:DescribeAccountLimits": "of quotas that are not asked for",
     "iam:GetAccountSummary": "of quotas that are not asked for",
     "kinesis:DescribeLimits": "of quotas that are not asked for",

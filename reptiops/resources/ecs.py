@@ -54,7 +54,8 @@ class Cluster(Resource):
         create("ecs:CreateCluster", "ecs:TagResource", on=CLUSTERS, when=TAGGED),
         update("ecs:UpdateCluster", on=CLUSTERS),
         delete("ecs:DeleteCluster", on=CLUSTERS),
-        delete("ecs:ListServices", "ecs:ListTasks", "ecs:ListContainerInstances"),
+        delete("ecs:ListServices", "ecs:ListTasks"),
+        delete("ecs:ListContainerInstances", on=CLUSTERS),
     )
 
     def key(self) -> str:
