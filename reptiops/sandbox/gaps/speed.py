@@ -43,20 +43,29 @@ def _methods() -> None:
 
 def _attributes() -> None:
     """Under which names a member of an answer may stand in moto's objects depends on their class alone."""
-    from moto.core.serialize import AttributePicker, XFormedAttributePicker
+    from moto.core.serialize import AttributePicker
+    from moto.core.utils import MISSING, get_value
 
-    for picker in (AttributePicker, XFormedAttributePicker):
+    def found(obj: Any, names: tuple[str, ...]) -> Any:
+        if type(obj) is dict:  # most are: a look is cheaper than an exception
+            return next((obj[name] for name in names if name in obj), None)
+        return next((value for name in names if (value := get_value(obj, name, MISSING)) is not MISSING), None)
 
-        @replace(picker, "get_possible_keys")
-        def keys(original: Any, self: Any, context: Any) -> tuple[str, ...]:
-            if context.shape is None:
-                return tuple(original(self, context))
-            # The shape keeps them, for it lives as long as they are right.
-            known: dict[Any, tuple[str, ...]] = context.shape.__dict__.setdefault("_reptiops_keys", {})
-            which = (original, tuple(self.alias_providers), type(context.obj), context.key)
-            if which not in known:
-                known[which] = tuple(dict.fromkeys(original(self, context)))
-            return known[which]
+    @replace(AttributePicker, "__call__")
+    def pick(original: Any, self: Any, context: Any) -> Any:
+        if context.shape is None:
+            return original(self, context)
+        # The shape keeps the names, for it lives as long as they are right.
+        known: dict[Any, tuple[str, ...]] = context.shape.__dict__.setdefault("_reptiops_names", {})
+        which = (type(self), tuple(self.alias_providers), type(context.obj), context.key)
+        names = known.get(which)
+        if names is None:
+            names = known[which] = tuple(dict.fromkeys(self.get_possible_keys(context)))
+        value = found(context.obj, names)
+        for path, transform in self.response_transformers.items():
+            if f"{context.key_path}.{context.key}".endswith(path):
+                return transform(value)
+        return value
 
 
 def _ids() -> None:
