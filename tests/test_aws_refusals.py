@@ -12,7 +12,7 @@ from moto import mock_aws
 
 from reptiops.aws import THROTTLED
 from reptiops.engine.passing import passes
-from reptiops.resources import autoscaling, cloudtrail, ec2, ec2_access, ec2_routes, elbv2, logs, rds, ssm
+from reptiops.resources import autoscaling, cloudtrail, ec2, ec2_access, ec2_routes, elbv2, logs, rds, rds_groups, ssm
 from reptiops.sandbox import gaps, rules
 from reptiops.steps import documented
 from tests.samples import World
@@ -37,7 +37,7 @@ NEIGHBOURS = [
     (ec2_access.VpcEndpoint, "InvalidSubnetId.NotFound"),
     (ec2_routes.RouteTable, "InvalidSubnetId.NotFound"),
     (ec2_routes.RouteTable, "NatGatewayNotFound"),
-    (rds.SubnetGroup, "InvalidSubnet"),
+    (rds_groups.SubnetGroup, "InvalidSubnet"),
     (rds.Instance, "InvalidVPCNetworkStateFault"),
     (elbv2.LoadBalancer, "SubnetNotFound"),
     (autoscaling.ScalingPolicy, "ObjectNotFoundException"),

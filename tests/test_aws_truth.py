@@ -37,6 +37,7 @@ from reptiops.resources import (
     ecs_tasks,
     elasticache,
     elbv2,
+    elbv2_listeners,
     iam,
     rds,
     s3,
@@ -301,7 +302,7 @@ CONSUMERS = [
         "InvalidConfigurationRequest",
         "Access Denied for bucket: x. Please check S3bucket permission",
     ),
-    (elbv2.Listener, "UnsupportedCertificate", "must have a fully-qualified domain name"),
+    (elbv2_listeners.Listener, "UnsupportedCertificate", "must have a fully-qualified domain name"),
     (rds.Instance, "InvalidParameterValue", "IAM role ARN value is invalid or does not include the permissions"),
     (rds.Instance, "InvalidParameterValue", "Verify that you have permission to create service linked role"),
     (elasticache.ReplicationGroup, "InvalidParameterValue", "Verify that the ElastiCache service linked role exists."),
@@ -335,10 +336,10 @@ def test_12_a_listener_takes_an_issued_certificate_only(world: World) -> None:
     asked = certificates.request_certificate(DomainName="a.example", ValidationMethod="DNS")["CertificateArn"]
     made = client.create_load_balancer(Name="sample", Subnets=list(world.subnets), SecurityGroups=[world.group])
     balancer = made["LoadBalancers"][0]["LoadBalancerArn"]
-    pending = elbv2.Listener(balancer, 443, "HTTPS", certificate=asked)
+    pending = elbv2_listeners.Listener(balancer, 443, "HTTPS", certificate=asked)
     identity = world.identity("compute/listener/443")
     refused(lambda: pending.create(world.aws, identity), "UnsupportedCertificate", "fully-qualified domain name")
-    assert elbv2.Listener(balancer, 443, "HTTPS", certificate=world.certificate).create(world.aws, identity)
+    assert elbv2_listeners.Listener(balancer, 443, "HTTPS", certificate=world.certificate).create(world.aws, identity)
     refused(
         lambda: certificates.delete_certificate(CertificateArn=world.certificate), "ResourceInUseException", "in use"
     )

@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from reptiops.engine.resource import Live, Resource
-from reptiops.resources import acm, cloudfront, ecs, elasticache, iam, rds, s3
+from reptiops.resources import acm, cloudfront, ecs, elasticache, iam, rds_groups, s3
 from reptiops.sandbox import gaps
 from tests.samples import World
 from tests.samples.cloudfront import _distribution
@@ -31,12 +31,12 @@ def test_groups_of_a_database(world: World) -> None:
     from tests.samples.database import _instance
 
     want = _instance(world)
-    assert "No instance uses it any more" in held(world, rds.SubnetGroup("sample"), "sample")
+    assert "No instance uses it any more" in held(world, rds_groups.SubnetGroup("sample"), "sample")
     want.create(world.aws, world.identity("database/database"))
     used = "Used by reptidex-dev of reptidex dev (available): free when that is deleted or changed."
-    assert held(world, rds.SubnetGroup("sample"), "sample") == used
-    assert held(world, rds.ParameterGroup("sample", "postgres15", ""), "sample") == used
-    assert "No instance" in held(world, rds.ParameterGroup("sample-two", "postgres15", ""), "sample-two")
+    assert held(world, rds_groups.SubnetGroup("sample"), "sample") == used
+    assert held(world, rds_groups.ParameterGroup("sample", "postgres15", ""), "sample") == used
+    assert "No instance" in held(world, rds_groups.ParameterGroup("sample-two", "postgres15", ""), "sample-two")
 
 
 def test_a_caches_subnet_group(world: World) -> None:

@@ -176,6 +176,8 @@ class Kept(Exception):
 class Resource:
     """The base of every kind. See `docs/adding-a-resource.md` for a worked example."""
 
+    of_service: ClassVar[str] = ""
+    """The service in the kind's name, where the module is not called after it."""
     absent: ClassVar[frozenset[str]] = frozenset()
     """AWS error codes that mean: it is not there."""
     not_yet: ClassVar[frozenset[str]] = frozenset()
@@ -359,7 +361,7 @@ class Resource:
     @classmethod
     def kind(cls) -> str:
         """`service.Class`, e.g. `ec2.Vpc`: how state and journal name the kind."""
-        return f"{cls.__module__.rsplit('.', 1)[-1]}.{cls.__name__}"
+        return f"{cls.of_service or cls.__module__.rsplit('.', 1)[-1]}.{cls.__name__}"
 
 
 # --- canonical form ---------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from reptiops.export.form import FORMS, Properties, Writer
-from reptiops.resources import autoscaling, ecr, ecs, ecs_tasks, elbv2
+from reptiops.resources import autoscaling, ecr, ecs, ecs_tasks, elbv2, elbv2_listeners
 
 
 def camel(name: str) -> str:
@@ -87,7 +87,7 @@ def _container(name: str, c: ecs_tasks.Container) -> Properties:
 
 @FORMS.form(ecs.Service, "AWS::ECS::Service", arn="Ref")
 def service(want: ecs.Service, to: Writer) -> Properties:
-    for address, rule in to.like(elbv2.HostRule).items():
+    for address, rule in to.like(elbv2_listeners.HostRule).items():
         if rule.target_group == want.target_group:
             to.depends(f"⟦{address}.id⟧")
     count = want.first_desired if want.desired is None else want.desired
@@ -165,8 +165,8 @@ def target_group(want: elbv2.TargetGroup, to: Writer) -> Properties:
     }
 
 
-@FORMS.form(elbv2.Listener, "AWS::ElasticLoadBalancingV2::Listener", arn="Ref")
-def listener(want: elbv2.Listener, to: Writer) -> Properties:
+@FORMS.form(elbv2_listeners.Listener, "AWS::ElasticLoadBalancingV2::Listener", arn="Ref")
+def listener(want: elbv2_listeners.Listener, to: Writer) -> Properties:
     return {
         "LoadBalancerArn": want.load_balancer,
         "Port": want.port,
@@ -178,16 +178,16 @@ def listener(want: elbv2.Listener, to: Writer) -> Properties:
     }
 
 
-def _action(action: elbv2.Redirect | elbv2.FixedResponse) -> Properties:
-    if isinstance(action, elbv2.Redirect):
+def _action(action: elbv2_listeners.Redirect | elbv2_listeners.FixedResponse) -> Properties:
+    if isinstance(action, elbv2_listeners.Redirect):
         config = {"Protocol": action.protocol, "Port": action.port, "StatusCode": action.status}
         return {"Type": "redirect", "RedirectConfig": config}
     answer = {"StatusCode": action.status, "ContentType": action.content_type, "MessageBody": action.body}
     return {"Type": "fixed-response", "FixedResponseConfig": answer}
 
 
-@FORMS.form(elbv2.HostRule, "AWS::ElasticLoadBalancingV2::ListenerRule", arn="Ref")
-def host_rule(want: elbv2.HostRule, to: Writer) -> Properties:
+@FORMS.form(elbv2_listeners.HostRule, "AWS::ElasticLoadBalancingV2::ListenerRule", arn="Ref")
+def host_rule(want: elbv2_listeners.HostRule, to: Writer) -> Properties:
     return {
         "ListenerArn": want.listener,
         "Priority": want.priority,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from reptiops.export.form import FORMS, Properties, Writer
-from reptiops.resources import elasticache, rds, secretsmanager, ssm
+from reptiops.resources import elasticache, rds, rds_groups, secretsmanager, ssm
 
 PARAMETER_ARN = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${Ref}"
 
@@ -29,8 +29,8 @@ def parameter(want: ssm.Parameter, to: Writer) -> Properties:
     return {"Name": want.name, "Type": "String", "Value": want.value}
 
 
-@FORMS.form(rds.SubnetGroup, "AWS::RDS::DBSubnetGroup")
-def database_subnets(want: rds.SubnetGroup, to: Writer) -> Properties:
+@FORMS.form(rds_groups.SubnetGroup, "AWS::RDS::DBSubnetGroup")
+def database_subnets(want: rds_groups.SubnetGroup, to: Writer) -> Properties:
     return {
         "DBSubnetGroupName": want.name,
         "DBSubnetGroupDescription": want.description,
@@ -38,8 +38,8 @@ def database_subnets(want: rds.SubnetGroup, to: Writer) -> Properties:
     }
 
 
-@FORMS.form(rds.ParameterGroup, "AWS::RDS::DBParameterGroup")
-def database_parameters(want: rds.ParameterGroup, to: Writer) -> Properties:
+@FORMS.form(rds_groups.ParameterGroup, "AWS::RDS::DBParameterGroup")
+def database_parameters(want: rds_groups.ParameterGroup, to: Writer) -> Properties:
     return {
         "DBParameterGroupName": want.name,
         "Family": want.family,

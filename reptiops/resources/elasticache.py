@@ -28,7 +28,7 @@ from reptiops.engine.resource import (
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.resources import held
-from reptiops.resources.rds import newer_minor
+from reptiops.resources.rds_states import newer_minor
 from reptiops.resources.tagging import BULK, singly, tags_of
 from reptiops.rights import BY_AWS, SECRETS, TAGGED, Right, arn_of, create, delete, read, update, write
 

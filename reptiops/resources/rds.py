@@ -1,10 +1,10 @@
-"""PostgreSQL: subnet group, parameter group, instance."""
+"""PostgreSQL: the instance; `rds_groups` has its subnet group and its parameter group."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 
@@ -20,21 +20,28 @@ from reptiops.engine.resource import (
     Live,
     Made,
     NotYet,
-    Resource,
     Risk,
     Status,
     Undoing,
-    either_name,
     fixed,
     local,
-    other_name,
     satisfied,
 )
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.errors import ReptiopsError
-from reptiops.resources import held
-from reptiops.resources.tagging import BULK, singly, tags_of
+from reptiops.resources.rds_groups import PARAMETERS, SUBNETS, RdsResource, tags_in
+from reptiops.resources.rds_states import (
+    AT_ONCE,
+    READY,
+    SPEED,
+    UNABLE,
+    WAITING,
+    at_least,
+    newer_minor,
+    numbers,
+    status,
+)
 from reptiops.rights import ROLES, SECRETS, TAGGED, Right, arn_of, create, delete, passed_to, read, update, write
 
 PASSWORD_TAG = "reptiops:password-version"
@@ -45,272 +52,8 @@ SNAPSHOT = 120.0
 """Seconds that a final snapshot of a small database takes."""
 STRIPED, IOPS, THROUGHPUT = 400, 12_000, 500
 """From so many GiB on gp3 has more volumes, with at least so many operations and MiB a second (aws-facts 5.2)."""
-PARAMETERS_AT_ONCE = 20
-"""ModifyDBParameterGroup takes so many."""
-
-
-def _tags(one: Mapping[str, Any]) -> dict[str, str]:
-    return {t["Key"]: t["Value"] for t in one.get("TagList", [])}
-
-
-def _listed_tags(aws: Aws, arn: str) -> dict[str, str]:
-    return _tags(aws.rds.list_tags_for_resource(ResourceName=arn))
-
-
-SUBNETS = (arn_of("rds", "subgrp:{rds.SubnetGroup.name}"),)
-PARAMETERS = (arn_of("rds", "pg:{rds.ParameterGroup.name}"),)
 INSTANCES = (arn_of("rds", "db:{rds.Instance.name}"),)
 SNAPSHOTS = (arn_of("rds", "snapshot:{rds.Instance.name}-*"),)
-
-
-@dataclass(frozen=True)
-class RdsResource(Resource):
-    """What the kinds of RDS share."""
-
-    @classmethod
-    def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
-        """By ARN; other tags stay."""
-        aws.rds.add_tags_to_resource(ResourceName=live.out["arn"], Tags=identity.tag_list())
-
-
-@dataclass(frozen=True)
-class SubnetGroup(RdsResource):
-    """Where the instance may live: subnets of at least two zones, even for one instance."""
-
-    name: str = fixed()
-    description: str = ""
-    subnets: frozenset[str] = frozenset()
-
-    free: ClassVar[bool] = True
-    absent: ClassVar[frozenset[str]] = frozenset({"DBSubnetGroupNotFoundFault"})
-    not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidDBSubnetGroupStateFault", "InvalidSubnet"})
-    limit: ClassVar[float] = 900
-    rights: ClassVar[tuple[Right, ...]] = (
-        BULK,
-        read("rds:DescribeDBSubnetGroups", on=(arn_of("rds", "subgrp:*"),)),
-        read("rds:ListTagsForResource", on=SUBNETS),
-        create("rds:CreateDBSubnetGroup", "rds:AddTagsToResource", on=SUBNETS, when=TAGGED),
-        update("rds:ModifyDBSubnetGroup", on=SUBNETS),
-        delete("rds:DeleteDBSubnetGroup", on=SUBNETS),
-        delete("rds:DescribeDBInstances", on=(arn_of("rds", "db:*"),)),
-    )
-
-    def key(self) -> str:
-        """Names are kept in lower case."""
-        return self.name.lower()
-
-    @classmethod
-    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
-        """All of the region in pages; tags are read for wanted names and those under our prefix."""
-        wanted = {want.key() for want in scope.wanted(cls)}
-        groups = {
-            one["DBSubnetGroupArn"]: one
-            for one in aws.rds.pages("describe_db_subnet_groups", "DBSubnetGroups")
-            if one["DBSubnetGroupName"] in wanted or one["DBSubnetGroupName"] == scope.names.prefix
-        }
-        names = {arn: one["DBSubnetGroupName"] for arn, one in groups.items()}
-        tags = tags_of(scope, cls, names, singly(lambda arn: _listed_tags(aws, arn)), wanted)
-        for arn, one in groups.items():
-            subnets = frozenset(s["SubnetIdentifier"] for s in one["Subnets"])
-            has = cls(names[arn], one["DBSubnetGroupDescription"], subnets)
-            yield Live(names[arn], has, scope.address(tags.get(arn, {})), out={"arn": arn})
-
-    def create(self, aws: Aws, identity: Identity) -> Made:
-        """Found again by name and tag."""
-        answer = aws.rds.create_db_subnet_group(
-            DBSubnetGroupName=self.name,
-            DBSubnetGroupDescription=self.description,
-            SubnetIds=sorted(self.subnets),
-            Tags=identity.tag_list(),
-        )
-        return Made(self.key(), {"arn": answer["DBSubnetGroup"]["DBSubnetGroupArn"]})
-
-    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
-        """Description and subnets, always both."""
-        aws.rds.modify_db_subnet_group(
-            DBSubnetGroupName=self.name, DBSubnetGroupDescription=self.description, SubnetIds=sorted(self.subnets)
-        )
-
-    def delete(self, aws: Aws, live: Live[Any]) -> None:
-        """Refused while an instance, a vanishing one too, uses it."""
-        aws.rds.delete_db_subnet_group(DBSubnetGroupName=live.id)
-
-    def blockers(self, aws: Aws, live: Live[Any]) -> str:
-        """The instances in it."""
-        return held.instances(aws, subnets=live.id)
-
-
-@dataclass(frozen=True)
-class ParameterGroup(RdsResource):
-    """Engine parameters that differ from AWS's own. What counts is the value in force, whoever set it.
-
-    Another family is another group: the instance takes it with its major version, and then the old one goes.
-    """
-
-    name: str = satisfied(either_name, fixed=True)
-    family: str = fixed()
-    description: str = fixed()
-    parameters: Mapping[str, str] = field(default_factory=dict)
-
-    free: ClassVar[bool] = True
-    risk: ClassVar[Risk] = "security"
-    absent: ClassVar[frozenset[str]] = frozenset({"DBParameterGroupNotFound"})
-    not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidDBParameterGroupState"})
-    made_beside: ClassVar[bool] = True
-    limit: ClassVar[float] = 900
-    rights: ClassVar[tuple[Right, ...]] = (
-        BULK,
-        read("rds:DescribeDBParameterGroups", on=(arn_of("rds", "pg:*"),)),
-        read("rds:DescribeDBParameters", "rds:ListTagsForResource", on=PARAMETERS),
-        create("rds:CreateDBParameterGroup", "rds:AddTagsToResource", on=PARAMETERS, when=TAGGED),
-        *write("rds:DescribeDBParameters", "rds:ModifyDBParameterGroup", on=PARAMETERS),
-        update("rds:ResetDBParameterGroup", on=PARAMETERS),
-        delete("rds:DeleteDBParameterGroup", on=PARAMETERS),
-        delete("rds:DescribeDBInstances", on=(arn_of("rds", "db:*"),)),
-    )
-
-    def key(self) -> str:
-        """Names are kept in lower case."""
-        return self.name.lower()
-
-    @classmethod
-    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
-        """By name. Of AWS's hundreds of parameters only the wanted ones and those that a person set are read."""
-        wanted = {key: want for want in scope.wanted(cls) for key in (want.key(), other_name(want.key(), want.key()))}
-        groups = {
-            one["DBParameterGroupArn"]: one
-            for one in aws.rds.pages("describe_db_parameter_groups", "DBParameterGroups")
-            if one["DBParameterGroupName"] in wanted or one["DBParameterGroupName"].startswith(f"{scope.names.prefix}-")
-        }
-        names = {arn: one["DBParameterGroupName"] for arn, one in groups.items()}
-        tags = tags_of(scope, cls, names, singly(lambda arn: _listed_tags(aws, arn)), wanted)
-        for arn, one in groups.items():
-            name = names[arn]
-            if name not in wanted and scope.address(tags.get(arn, {})) is None:
-                continue
-            asked = wanted[name].parameters if name in wanted else {}
-            parameters = {
-                p["ParameterName"]: p.get("ParameterValue", "")
-                for p in aws.rds.pages("describe_db_parameters", "Parameters", DBParameterGroupName=name)
-                if p.get("Source") == "user" or p["ParameterName"] in asked
-            }
-            has = cls(name, one["DBParameterGroupFamily"], one["Description"], parameters)
-            yield Live(name, has, scope.address(tags.get(arn, {})), out={"arn": arn})
-
-    def succeeding(self, live: Live[Any]) -> Self:
-        """Names are unique."""
-        return replace(self, name=other_name(self.name, live.has.name))
-
-    def create(self, aws: Aws, identity: Identity) -> Made:
-        """The group, then its parameters."""
-        answer = aws.rds.create_db_parameter_group(
-            DBParameterGroupName=self.name,
-            DBParameterGroupFamily=self.family,
-            Description=self.description,
-            Tags=identity.tag_list(),
-        )
-        self._set(aws, self.parameters)
-        return Made(self.key(), {"arn": answer["DBParameterGroup"]["DBParameterGroupArn"]})
-
-    def _set(self, aws: Aws, parameters: Mapping[str, str]) -> None:
-        if not parameters:
-            return
-        static = {
-            p["ParameterName"]
-            for p in aws.rds.pages("describe_db_parameters", "Parameters", DBParameterGroupName=self.name)
-            if p.get("ApplyType") == "static"
-        }
-        sent = [
-            {
-                "ParameterName": name,
-                "ParameterValue": value,
-                "ApplyMethod": "pending-reboot" if name in static else "immediate",
-            }
-            for name, value in sorted(parameters.items())
-        ]
-        for start in range(0, len(sent), PARAMETERS_AT_ONCE):
-            some = sent[start : start + PARAMETERS_AT_ONCE]
-            aws.rds.modify_db_parameter_group(DBParameterGroupName=self.name, Parameters=some)
-
-    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
-        """Values that differ are set; what is no longer wanted goes back to AWS's own value."""
-        has = live.has.parameters
-        self._set(aws, {name: value for name, value in self.parameters.items() if has.get(name) != value})
-        dropped = [{"ParameterName": n, "ApplyMethod": "pending-reboot"} for n in sorted(has.keys() - self.parameters)]
-        for start in range(0, len(dropped), PARAMETERS_AT_ONCE):
-            some = dropped[start : start + PARAMETERS_AT_ONCE]
-            aws.rds.reset_db_parameter_group(DBParameterGroupName=self.name, Parameters=some)
-
-    def delete(self, aws: Aws, live: Live[Any]) -> None:
-        """Refused while an instance uses it, and for minutes after."""
-        aws.rds.delete_db_parameter_group(DBParameterGroupName=live.id)
-
-    def blockers(self, aws: Aws, live: Live[Any]) -> str:
-        """The instances that have it."""
-        return held.instances(aws, parameters=live.id)
-
-
-def _numbers(version: str) -> list[int]:
-    return [int(part) for part in version.split(".") if part.isdigit()]
-
-
-def newer_minor(want: str | None, live: str | None) -> bool:
-    """Whether a live version is the wanted one or a newer minor version of the same major one."""
-    if not want or not live:
-        return want == live
-    return _numbers(want)[:1] == _numbers(live)[:1] and _numbers(live) >= _numbers(want)
-
-
-def at_least(want: int | None, live: int | None) -> bool:
-    """Storage that AWS grew by itself satisfies; it never shrinks."""
-    return want is not None and live is not None and live >= want
-
-
-SPEED = {"iops": "Iops", "throughput": "StorageThroughput"}
-"""What `out` calls how fast the storage is, and what AWS calls it."""
-READY = frozenset({"available", "storage-optimization"})
-FAILED = frozenset(
-    {
-        "failed",
-        "inaccessible-encryption-credentials",
-        "incompatible-credentials",
-        "incompatible-network",
-        "incompatible-option-group",
-        "incompatible-parameters",
-        "incompatible-restore",
-        "insufficient-capacity",
-        "restore-error",
-    }
-)
-
-WAITING: Mapping[str, str] = {
-    "EngineVersion": "version",
-    "DBInstanceClass": "instance_class",
-    "AllocatedStorage": "storage_gb",
-    "StorageType": "storage_type",
-    "MultiAZ": "multi_az",
-    "BackupRetentionPeriod": "backup_days",
-    "Port": "port",
-    "CACertificateIdentifier": "ca_certificate",
-}
-"""What may wait for the maintenance window, by AWS's name, and the field that says what is wanted of it."""
-AT_ONCE = frozenset(
-    {
-        "auto_minor_upgrade",
-        "backup_window",
-        "copy_tags",
-        "deletion_protection",
-        "log_exports",
-        "maintenance_window",
-        "max_storage_gb",
-        "password_version",
-        "security_groups",
-    }
-)
-"""What AWS changes at once whether it is asked to or not, so that nothing else that waits is touched (aws-facts 5.2)."""
-
-UNABLE = frozenset({"failed", "incompatible-restore", "incompatible-network"})
-"""In these states AWS takes no final snapshot."""
 
 
 @dataclass(frozen=True)
@@ -431,7 +174,7 @@ class Instance(RdsResource):
         """All of the region in pages, with their tags; ours, and those with a wanted name."""
         wanted = {want.key() for want in scope.wanted(cls)}
         for one in aws.rds.pages("describe_db_instances", "DBInstances"):
-            address = scope.address(_tags(one))
+            address = scope.address(tags_in(one))
             if one["DBInstanceIdentifier"] in wanted or address is not None:
                 yield cls._live(one, address)
 
@@ -469,7 +212,7 @@ class Instance(RdsResource):
             copy_tags=one.get("CopyTagsToSnapshot", False),
             log_exports=frozenset(one.get("EnabledCloudwatchLogsExports", [])),
             ca_certificate=one.get("CACertificateIdentifier"),
-            password_version=_tags(one).get(PASSWORD_TAG),
+            password_version=tags_in(one).get(PASSWORD_TAG),
         )
         host = one.get("Endpoint", {}).get("Address", "")
         out = {"arn": one["DBInstanceArn"], "resource_id": one.get("DbiResourceId", ""), "repairable": "yes"}
@@ -480,7 +223,7 @@ class Instance(RdsResource):
         if host:
             out |= {"host": host, "port": str(has.port)}
         created = one.get("InstanceCreateTime")
-        return Live(one["DBInstanceIdentifier"], has, address, _status(one, pending), out, created)
+        return Live(one["DBInstanceIdentifier"], has, address, status(one, pending), out, created)
 
     def create(self, aws: Aws, identity: Identity) -> Made:
         """gp3 below 400 GiB takes neither IOPS nor throughput; above, AWS's least are said."""
@@ -593,7 +336,7 @@ class Instance(RdsResource):
         if changed & {"storage_gb", "storage_type"} and (speed := self._speed(live.out)):
             sent |= {"AllocatedStorage": self.storage_gb, **speed}
         if "version" in changed:
-            major = _numbers(self.version)[:1] != _numbers(live.has.version)[:1]
+            major = numbers(self.version)[:1] != numbers(live.has.version)[:1]
             sent |= {"EngineVersion": self.version, "AllowMajorVersionUpgrade": major}
         if "port" in changed:
             sent["DBPortNumber"] = self.port
@@ -645,11 +388,9 @@ class Instance(RdsResource):
             raise NotYet("deletion protection is being switched off")
         stamp = datetime.now(UTC).strftime("%Y%m%d%H%M%S")
         usable = self.final_snapshot and current["DBInstanceStatus"] not in UNABLE
-        snapshot: dict[str, Any] = (
-            {"SkipFinalSnapshot": False, "FinalDBSnapshotIdentifier": f"{live.id}-final-{stamp}"}
-            if usable
-            else {"SkipFinalSnapshot": True}
-        )
+        snapshot: dict[str, Any] = {"SkipFinalSnapshot": not usable}
+        if usable:
+            snapshot["FinalDBSnapshotIdentifier"] = f"{live.id}-final-{stamp}"
         try:
             # Where a snapshot was wanted and cannot be taken, the automated backups are all that is left: they stay.
             backups = not self.final_snapshot or usable
@@ -657,20 +398,3 @@ class Instance(RdsResource):
         except ClientError as error:
             if "already being deleted" not in message(error) or not code(error).startswith("InvalidDBInstanceState"):
                 raise
-
-
-def _status(one: Mapping[str, Any], pending: Mapping[str, Any]) -> Status:
-    word = one["DBInstanceStatus"]
-    if word in FAILED:
-        return Status("failed", word)
-    groups = [g["Status"] for g in one.get("VpcSecurityGroups", [])]
-    if word in ("stopped", "stopping"):
-        return Status("ready", word)
-    if word not in READY or any(g not in ("active",) for g in groups):
-        # A full disk is not going to change by itself: somebody has to give it more.
-        return Status("pending", word, partial=not one.get("Endpoint"), changing=word != "storage-full")
-    waiting = sorted(k for k in pending if k != "MasterUserPassword")
-    if waiting:
-        return Status("ready", f"{word}, changes wait: {', '.join(waiting)}", unapplied=True)
-    reboot = any(g.get("ParameterApplyStatus") == "pending-reboot" for g in one.get("DBParameterGroups", []))
-    return Status("ready", f"{word}, reboot pending" if reboot else word)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from reptiops.config import Environment, Service
 from reptiops.engine.graph import Result, step
 from reptiops.facts import Facts
-from reptiops.resources import ecs, elbv2
+from reptiops.resources import ecs, elbv2, elbv2_listeners
 from reptiops.resources.autoscaling import ScalableTarget, ScalingPolicy, ScheduledAction
 from reptiops.resources.ecr import Repository
 from reptiops.resources.ecs_tasks import Container, HealthCheck, TaskDefinition
@@ -191,21 +191,21 @@ def target_group(env: Environment, vpc: Result) -> dict[str, elbv2.TargetGroup]:
 
 
 @step(early=("load_balancer",))
-def http_listener(env: Environment, load_balancer: Result) -> elbv2.Listener:
+def http_listener(env: Environment, load_balancer: Result) -> elbv2_listeners.Listener:
     """Plain HTTP is sent to HTTPS."""
-    action = elbv2.Redirect(f"HTTP_{env.load_balancer.redirect_status}")
-    return elbv2.Listener(load_balancer.id, 80, action=action)
+    action = elbv2_listeners.Redirect(f"HTTP_{env.load_balancer.redirect_status}")
+    return elbv2_listeners.Listener(load_balancer.id, 80, action=action)
 
 
 @step(early=("load_balancer",))
-def https_listener(env: Environment, load_balancer: Result, certificate: Result) -> elbv2.Listener:
+def https_listener(env: Environment, load_balancer: Result, certificate: Result) -> elbv2_listeners.Listener:
     """HTTPS, with the security headers that a listener can set: Referrer-Policy is not among them."""
     answer = env.load_balancer.default_answer
-    return elbv2.Listener(
+    return elbv2_listeners.Listener(
         load_balancer.id,
         443,
         protocol="HTTPS",
-        action=elbv2.FixedResponse(str(answer.status), answer.content_type, answer.body),
+        action=elbv2_listeners.FixedResponse(str(answer.status), answer.content_type, answer.body),
         certificate=certificate.id,
         tls_policy=env.load_balancer.tls_policy,
         attributes=_headers(env) if env.load_balancer.security_headers else {},
@@ -225,10 +225,10 @@ def _headers(env: Environment) -> dict[str, str]:
 @step(early=("https_listener",))
 def host_rule(
     env: Environment, https_listener: Result, target_group: Mapping[str, Result]
-) -> dict[str, elbv2.HostRule]:
+) -> dict[str, elbv2_listeners.HostRule]:
     """Which host goes to which service."""
     return {
-        service.name: elbv2.HostRule(
+        service.name: elbv2_listeners.HostRule(
             listener=https_listener.id,
             priority=service.priority,
             hosts=frozenset(service.hosts),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from reptiops.config import Environment
 from reptiops.engine.graph import Result, step
 from reptiops.facts import Facts
-from reptiops.resources import elasticache, rds
+from reptiops.resources import elasticache, rds, rds_groups
 from reptiops.resources.logs import ServiceLogGroup, export_group
 from reptiops.resources.secretsmanager import Secret
 from reptiops.resources.ssm import Parameter
@@ -40,16 +40,16 @@ def redis_secret(env: Environment) -> Secret | None:
 
 
 @step()
-def database_subnet_group(env: Environment, private_subnet: Mapping[str, Result]) -> rds.SubnetGroup:
+def database_subnet_group(env: Environment, private_subnet: Mapping[str, Result]) -> rds_groups.SubnetGroup:
     """The database lives in the private subnets."""
     subnets = frozenset(subnet.id for subnet in private_subnet.values())
-    return rds.SubnetGroup(env.prefix, f"Private subnets of {env.prefix}", subnets)
+    return rds_groups.SubnetGroup(env.prefix, f"Private subnets of {env.prefix}", subnets)
 
 
 @step()
-def database_parameter_group(env: Environment) -> rds.ParameterGroup:
+def database_parameter_group(env: Environment) -> rds_groups.ParameterGroup:
     """Engine parameters; TLS is forced here."""
-    return rds.ParameterGroup(
+    return rds_groups.ParameterGroup(
         name=env.database_parameter_group,
         family=env.database.family,
         description=f"PostgreSQL {env.database.major_version} of {env.prefix}",

@@ -9,8 +9,9 @@ from reptiops.engine.resource import Live
 from reptiops.resources.autoscaling import ScalableTarget, ScalingPolicy, ScheduledAction
 from reptiops.resources.ecs import Cluster, Service
 from reptiops.resources.ecs_tasks import Container, HealthCheck, TaskDefinition
-from reptiops.resources.elbv2 import FixedResponse, HostRule, Listener, LoadBalancer, Redirect, TargetGroup
 from reptiops.resources.elbv2 import HealthCheck as TargetHealthCheck
+from reptiops.resources.elbv2 import LoadBalancer, TargetGroup
+from reptiops.resources.elbv2_listeners import FixedResponse, HostRule, Listener, Redirect
 from reptiops.sandbox.gaps.ecs import PAGE
 from tests.samples import Sample, World
 

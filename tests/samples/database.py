@@ -7,7 +7,8 @@ from typing import Any
 
 from reptiops.engine.resource import Live
 from reptiops.resources import elasticache
-from reptiops.resources.rds import Instance, ParameterGroup, SubnetGroup
+from reptiops.resources.rds import Instance
+from reptiops.resources.rds_groups import ParameterGroup, SubnetGroup
 from tests.samples import Sample, World
 
 
