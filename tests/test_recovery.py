@@ -13,6 +13,7 @@ import pytest
 from reptiops import app
 from reptiops.app import states
 from reptiops.engine import lock as locks
+from reptiops.engine.events import Event
 from reptiops.engine.resource import ADDRESS_TAG
 from reptiops.testing import mocked_aws, provision
 from tests.faults import Faults, Killed
@@ -34,6 +35,21 @@ def test_a_failed_run_that_was_kept_is_undone_later(tmp_path: Path) -> None:
         runs = app.history("dev", session=session, state_dir=tmp_path)
         assert [(run.operation, run.ending) for run in runs] == [("rollback", "undone"), ("provision", "failed")]
         assert runs[1].failures == ("compute/cluster: AccessDenied injected",)
+        assert inventory(session) == before
+
+
+def test_where_nobody_listens_any_more_a_run_ends_in_order(tmp_path: Path) -> None:
+    def closed(event: Event) -> None:
+        if event.word in ("start", "done", "failed"):
+            raise BrokenPipeError
+
+    with mocked_aws() as session:
+        before = inventory(session)
+        Faults(session, ("ec2:CreateSubnet", 2))
+        with pytest.raises(app.ProvisionFailed, match="injected") as failed:
+            provision(session, tmp_path, "dev", only=ONLY, tell=closed)
+        assert failed.value.undone is not None
+        assert failed.value.undone.complete
         assert inventory(session) == before
 
 

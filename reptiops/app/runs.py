@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,16 @@ class Interrupted(ReptiopsError):
     """The person stopped the run."""
 
     exit_code = 130
+
+
+def unhindered(say: Sink) -> Sink:
+    """The same, but where nobody listens any more (a closed pipe or terminal) the run goes on and ends in order."""
+
+    def told(event: Event) -> None:
+        with contextlib.suppress(OSError):
+            say(event)
+
+    return told
 
 
 def run_id(at: datetime) -> str:
@@ -62,7 +73,7 @@ def writing(
         journal.write("run", operation=operation, **actor(site))
         stop = stop or Stop()
         stop.armed = True
-        work = Work(site.aws, scope, site.state, journal, tell, stop)
+        work = Work(site.aws, scope, site.state, journal, unhindered(tell), stop)
         if playbook is not None:
             work.timeout, work.parallel = playbook.timeout_seconds, playbook.max_parallel
         work.timings, scope.clock = site.timings(), work.clock
