@@ -26,7 +26,6 @@ from tests.forks import in_fork
 from tests.scenarios import SCENARIOS, Undisturbed, begun, compared, prepared, session, unconverged, undisturbed
 from tests.test_failures import SEED
 
-
 UNTAGGED = ("dashboard", "reptidex-dev")
 """What nobody declares any more is found by its tags or by the state; a dashboard has no tags, and stays without a state."""
 
