@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from reptiops.engine.eta import Countdown
 from reptiops.engine.events import Event, Sink
 from reptiops.engine.graph import PHASES, Graph
 from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, make
-from reptiops.engine.remove import LAGS, Doomed, Remove
+from reptiops.engine.remove import LAGS, Doomed, Remove, patience
 from reptiops.engine.resource import Live
 from reptiops.engine.rollback import inventory
 from reptiops.engine.scope import Scope
@@ -245,11 +246,17 @@ def _verify(
     """Look again: the plan must be empty now. What is not is told, never hidden. Lists may lag behind for some seconds."""
     scope = work.scope.again()
     again = make(site.graph, site.given, scope, site.state, selection)
-    for pause in LAGS:
-        unlisted = {a.kind for a in again.changes if a.verb == "create" and a.address in created}
-        if not unlisted or work.stop.is_set():
+    waited = 0.0
+    for pause in chain(LAGS, repeat(LAGS[-1])):
+        unlisted = {
+            a.kind
+            for a in again.changes
+            if (a.verb == "create" and a.address in created) or (a.verb == "delete" and a.kind.listed_late)
+        }
+        if waited >= patience(unlisted) or work.stop.is_set():
             break
         work.clock.sleep(pause, work.stop)
+        waited += pause
         for kind in unlisted:
             scope.forget(kind)
         again = make(site.graph, site.given, scope, site.state, selection)

@@ -106,7 +106,7 @@ def drift_site(site: Site, matcher: Matcher | None = None) -> Drift:
     """The drift of an opened site, with what carries its tags and is of no kind that the tool makes."""
     seen = matcher or observed(site)[1]
     found = find(site.graph, site.given, seen, site.state, owner_of(site.env))
-    known = {name for lives in seen.all.values() for one in lives for name in (one.id, one.out.get("arn", ""))}
+    known = {name for lives in seen.all.values() for one in lives for name in one.names}
     known |= _removed(site)
     more = [
         Finding(one.address or "network/vpc", one.arn, "", "extra", "security", natural=one.arn)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Any
 
 from reptiops.engine.apply import ApplyError
@@ -198,15 +199,22 @@ def _batches(some: Iterable[Doomed]) -> Iterator[tuple[Doomed, ...]]:
             yield tuple(listed[start : start + kind.together])
 
 
+def patience(kinds: Iterable[type[Resource]]) -> float:
+    """Seconds for which lists of these kinds are read again before they are believed; 0 for none."""
+    return max((max(sum(LAGS), kind.listed_late) for kind in kinds), default=0.0)
+
+
 def look_after(work: Work, scope: Scope, kinds: Iterable[type[Resource]], assumed: Set[tuple[str, str]]) -> None:
     """Look at everything after a removal, and for some seconds again at lists that still show what AWS said has gone."""
     listed = list(kinds)
     look(scope, listed)
-    for pause in LAGS:
+    waited = 0.0
+    for pause in chain(LAGS, repeat(LAGS[-1])):
         lagging = [k for k in listed if any((k.kind(), one.id) in assumed for one in scope.live(k))]
-        if not lagging or work.stop.is_set():
+        if waited >= patience(lagging) or work.stop.is_set():
             return
         work.clock.sleep(pause, work.stop)
+        waited += pause
         for kind in lagging:
             scope.forget(kind)
         look(scope, lagging)

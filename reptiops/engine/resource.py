@@ -151,6 +151,11 @@ class Live(Generic[R]):
     identity: Identity | None = None
     """For an update that makes something new (a task definition's next revision): what that has to carry."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What AWS calls it, its ARN too, and the parts that carry its tags with it: `out["members"]`, by id or ARN."""
+        return (self.id, self.out.get("arn", ""), *filter(None, self.out.get("members", "").split(",")))
+
 
 @dataclass(frozen=True)
 class Made:
@@ -221,6 +226,8 @@ class Resource:
     """What is not as usual while it is replaced, for a person who has to allow that."""
     returns: ClassVar[bool] = False
     """True: AWS may make a deleted one anew for a while, as its services write on: a teardown looks once more."""
+    listed_late: ClassVar[float] = 0.0
+    """Seconds for which AWS's lists may leave out a new one, or show one that has gone, where that is more than usual."""
     rights: ClassVar[tuple[Right, ...]] = ()
     """The IAM actions that its methods need."""
 

@@ -36,6 +36,9 @@ WATCHED = {
 }
 """Types that their kinds read whole, that AWS makes with our tags (backups, interfaces), and that it shows after their end."""
 
+NODE = re.compile(r":elasticache:.*:cluster:(.+)-\d{3}$")
+"""The group of a node, which AWS names: one that is new, or has gone a moment ago, is not among its group's members."""
+
 
 @dataclass(frozen=True)
 class Stray:
@@ -59,4 +62,5 @@ def _known(arn: str, known: Collection[str]) -> bool:
     service, resource = arn.split(":")[2], arn.split(":", 5)[5]
     if re.split("[:/]", resource)[0] in WATCHED.get(service, ()):
         return True
-    return any(name in known for name in (arn, resource, resource.rsplit("/", 1)[-1], resource.rsplit(":", 1)[-1]))
+    names = (arn, resource, resource.rsplit("/", 1)[-1], resource.rsplit(":", 1)[-1], *NODE.findall(arn))
+    return any(name in known for name in names)

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from reptiops.aws import Aws
+from botocore.exceptions import ClientError
+
+from reptiops.aws import Aws, code, message
 from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, fixed, local
 from reptiops.engine.scope import Scope
 from reptiops.resources.ecs import Cluster
@@ -14,6 +16,8 @@ from reptiops.rights import TAGGED, Condition, Right, arn_of, create, delete, re
 
 COUNT = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}
 BUSY = frozenset({"ConcurrentUpdateException", "FailedResourceAccessException"})
+THERE = "tried to tag already exists"
+"""In AWS's answer to a registration with tags of what is registered already."""
 
 
 TARGETS = (arn_of("application-autoscaling", "scalable-target/*"),)
@@ -46,13 +50,14 @@ class ScalableTarget(Resource):
     free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "cost"
     absent: ClassVar[frozenset[str]] = frozenset({"ObjectNotFoundException"})
-    not_yet: ClassVar[frozenset[str]] = BUSY
+    not_yet: ClassVar[frozenset[str]] = BUSY | {"ResourceNotFoundException"}
     propagating: ClassVar[tuple[tuple[str, str], ...]] = (
         ("ValidationException", "ECS service doesn't exist"),
         ("ValidationException", "Unable to assume IAM role"),
     )
     taggable: ClassVar[bool] = False
     limit: ClassVar[float] = 300
+    listed_late: ClassVar[float] = 300
     rights: ClassVar[tuple[Right, ...]] = (
         read("application-autoscaling:DescribeScalableTargets"),
         *write("application-autoscaling:RegisterScalableTarget", on=TARGETS, when=ON_ECS),
@@ -73,18 +78,26 @@ class ScalableTarget(Resource):
         ):
             if _ours(scope, one["ResourceId"]):
                 has = cls(one["ResourceId"], one["MinCapacity"], one["MaxCapacity"])
-                yield Live(one["ResourceId"], has, created=one.get("CreationTime"))
+                out = {"arn": one["ScalableTargetARN"]}
+                yield Live(one["ResourceId"], has, out=out, created=one.get("CreationTime"))
 
     def create(self, aws: Aws, identity: Identity) -> Made:
-        """Tags are taken by a new one only."""
-        aws.application_autoscaling.register_scalable_target(
-            **COUNT,
-            ResourceId=self.resource,
-            MinCapacity=self.first_minimum if self.minimum is None else self.minimum,
-            MaxCapacity=self.first_maximum if self.maximum is None else self.maximum,
-            Tags=dict(identity.tags),
-        )
-        return Made(self.resource)
+        """Tags are taken with a new one only. One that the list does not show yet, or whose answer was lost, is there: it
+        is registered again without them, and tagged.
+        """
+        ends = {
+            "MinCapacity": self.first_minimum if self.minimum is None else self.minimum,
+            "MaxCapacity": self.first_maximum if self.maximum is None else self.maximum,
+        }
+        scaling, tags = aws.application_autoscaling, dict(identity.tags)
+        try:
+            answer = scaling.register_scalable_target(**COUNT, ResourceId=self.resource, **ends, Tags=tags)
+        except ClientError as error:
+            if code(error) != "ValidationException" or THERE not in message(error):
+                raise
+            answer = scaling.register_scalable_target(**COUNT, ResourceId=self.resource, **ends)
+            scaling.tag_resource(ResourceARN=answer["ScalableTargetARN"], Tags=tags)
+        return Made(self.resource, {"arn": answer["ScalableTargetARN"]})
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Both ends."""

@@ -1,17 +1,19 @@
-"""Application Auto Scaling: registering moves the count, deregistering takes everything along."""
+"""Application Auto Scaling: registering moves the count and takes tags, deregistering takes everything along."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from reptiops.sandbox.gaps import replace
+from reptiops.sandbox.gaps import add, replace
 
 RUNNING = dict.fromkeys(("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended"), False)
 """What a target suspends that was never told to: nothing. All three are always answered."""
 
 
 def fill() -> None:
-    """Targets, policies and scheduled actions."""
+    """Targets with their tags, policies and scheduled actions."""
+    _tags()
     from moto.applicationautoscaling.models import ApplicationAutoscalingBackend
     from moto.core.exceptions import JsonRESTError
 
@@ -39,3 +41,32 @@ def fill() -> None:
         original(self, namespace, resource, dimension)
         self.policies = {k: p for k, p in self.policies.items() if p.resource_id != resource}
         self.scheduled_actions = [a for a in self.scheduled_actions if a.resource_id != resource]
+
+
+def _tags() -> None:
+    from moto.applicationautoscaling.models import FakeScalableTarget
+    from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
+    from moto.core.exceptions import JsonRESTError
+
+    FakeScalableTarget.tags = {}
+
+    def held(self: Any) -> list[Any]:
+        targets = self.applicationautoscaling_backend.targets.values()
+        return [one for of_dimension in targets for one in of_dimension.values()]
+
+    @replace(ApplicationAutoScalingResponse, "register_scalable_target")
+    def register(original: Any, self: Any) -> str:
+        answer = str(original(self))
+        for one in held(self):
+            if one.arn == json.loads(answer)["ScalableTargetARN"] and self._get_param("Tags"):
+                one.tags = dict(self._get_param("Tags"))
+        return answer
+
+    @add(ApplicationAutoScalingResponse, "tag_resource")
+    def tag_resource(self: Any) -> str:
+        arn = self._get_param("ResourceARN")
+        for one in held(self):
+            if one.arn == arn:
+                one.tags = {**one.tags, **self._get_param("Tags")}
+                return "{}"
+        raise JsonRESTError("ResourceNotFoundException", f"The scalable target {arn} does not exist.")

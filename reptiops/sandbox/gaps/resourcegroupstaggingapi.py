@@ -1,4 +1,6 @@
-"""The tagging API: repositories, subnet and parameter groups, listeners and rules have tags too; pages are by resource."""
+"""The tagging API: repositories, subnet and parameter groups, listeners and rules, nodes of a replication group, scalable
+targets have tags too; pages are by resource.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ def fill() -> None:
     from moto.resourcegroupstaggingapi.models import ResourceGroupsTaggingAPIBackend
 
     def more(account: str, region: str) -> Iterator[tuple[str, str, dict[str, str]]]:
+        from moto.applicationautoscaling.models import applicationautoscaling_backends
         from moto.ecr.models import ecr_backends
+        from moto.elasticache.models import elasticache_backends
         from moto.elbv2.models import elbv2_backends
         from moto.rds.models import rds_backends
 
@@ -26,6 +30,14 @@ def fill() -> None:
         rds = rds_backends[account][region]
         for group in (*rds.subnet_groups.values(), *rds.db_parameter_groups.values()):
             yield f"rds:{group.resource_type}", group.arn, {t["Key"]: t["Value"] for t in group.get_tags()}
+        cache = elasticache_backends[account][region]
+        for group in cache.replication_groups.values():
+            for node in group.member_clusters:  # a group's tags are those of its nodes
+                arn = f"{group.arn.rsplit(':', 2)[0]}:cluster:{node}"
+                yield "elasticache:cluster", arn, cache.tagging_service.get_tag_dict_for_resource(group.arn)
+        for targets in applicationautoscaling_backends[account][region].targets.values():
+            for target in targets.values():
+                yield "application-autoscaling:scalable-target", target.arn, target.tags
         balancers = elbv2_backends[account][region]
         for balancer in balancers.load_balancers.values():
             for listener in balancer.listeners.values():

@@ -13,6 +13,8 @@ RETENTIONS = (
 )
 FORCED = 60.0
 """Seconds for which the name of a secret deleted without recovery is still taken."""
+LISTED = 60.0
+"""Seconds for which a scalable target that has gone is still listed; on AWS up to five minutes."""
 SEEN = 2.0
 """Seconds for which a new log group or scalable target may not be found."""
 RESTS = 30.0
@@ -179,6 +181,27 @@ def _scaling() -> None:
         yield
         if not known:
             call.world.clock.note(f"target {call.get('ResourceId')}")
+
+    @rule("6.5 del", "application-autoscaling", "DeregisterScalableTarget")
+    def gone_target_is_listed(call: Call) -> Iterator[None]:
+        """A target that has gone is still listed for a while."""
+        backend, name = call.backend("applicationautoscaling"), call.get("ResourceId")
+        held = backend.targets.get(call.get("ScalableDimension"), {}).get(name)
+        yield
+        if held is not None and call.world.clock.factor:
+            backend.departed[name] = held
+            call.world.clock.later(LISTED, backend.departed.pop, name, None)
+
+    @rule("6.5", "application-autoscaling", "RegisterScalableTarget")
+    def tags_of_a_new_target(call: Call) -> None:
+        """Tags are taken with the registration of a new target only."""
+        held = call.backend("applicationautoscaling").targets.get(call.get("ScalableDimension"), {})
+        if call.get("Tags") and call.get("ResourceId") in held:
+            message = (
+                "The scalable target that you tried to tag already exists. Use the TagResource API to tag an existing "
+                "scalable target."
+            )
+            raise Refused("ValidationException", message)
 
     @rule("6.5", "application-autoscaling", "RegisterScalableTarget")
     def ends_in_order(call: Call) -> None:
