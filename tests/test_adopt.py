@@ -131,6 +131,26 @@ def test_what_cannot_be_adopted(where: dict[str, Any], address: str, identifier:
     assert inventory(where["session"]) == before
 
 
+@pytest.mark.parametrize(("kind", "value"), [("AAAA", "2001:db8::1"), ("HTTPS", "1 . alpn=h2")], ids=["AAAA", "HTTPS"])
+def test_a_record_of_another_type_under_a_host_is_not_removed(where: dict[str, Any], kind: str, value: str) -> None:
+    """A browser that speaks IPv6 would go there, so it cannot stay beside ours; whose it is, is not ours to say."""
+    route53 = where["session"].client("route53")
+    zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
+    record = {"Name": "api-dev.reptidex.com.", "Type": kind, "TTL": 60, "ResourceRecords": [{"Value": value}]}
+
+    def send(action: str) -> None:
+        batch = {"Changes": [{"Action": action, "ResourceRecordSet": record}]}
+        route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+
+    send("CREATE")
+    try:
+        with pytest.raises(app.Refused, match=r"reptiops adopt dev compute/alias_record \S+"):
+            app.provision("dev", **where)
+        assert record in route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    finally:
+        send("DELETE")
+
+
 def test_a_record_that_points_elsewhere_is_not_overwritten(where: dict[str, Any]) -> None:
     session = where["session"]
     route53 = session.client("route53")

@@ -229,11 +229,13 @@ class AliasRecords(Resource):
         return f"{self.zone}/{self.target}"
 
     def foreign(self, live: Live[Any]) -> bool:
-        """A host that points elsewhere is somebody else's, unless it points at another target of ours: then it moves."""
-        ours = live.out.get("ours", "").split()
+        """A host that points elsewhere, by a record of whichever type, is somebody else's, unless it points at another
+        target of ours: then it moves.
+        """
+        ours = live.out.get("ours", "").split(",")
         return any(
-            host in self.hosts and alias != self.hosts[host] and host not in ours
-            for host, alias in live.has.hosts.items()
+            name.split(" ")[0] in self.hosts and alias != self.hosts.get(name) and name not in ours
+            for name, alias in live.has.hosts.items()
         )
 
     @classmethod
@@ -253,7 +255,7 @@ class AliasRecords(Resource):
                 if ours or (host in claimed and record["Type"] not in KEPT_TYPES):
                     aliases[host if ours else f"{host} {record['Type']}"] = _alias(record)
             targets = {name for of in TARGETS.values() for name in of(scope)}
-            inside = " ".join(sorted(host for host, alias in aliases.items() if alias.dns_name in targets))
+            inside = ",".join(sorted(host for host, alias in aliases.items() if alias.dns_name in targets))
             for index, want in enumerate(wanted):
                 names, later = TARGETS[want.target](scope), {h for one in wanted[index + 1 :] for h in one.hosts}
                 hosts = {
