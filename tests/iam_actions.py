@@ -44,7 +44,6 @@ RENAMED: Mapping[str, tuple[str, ...]] = {
     "sts:GetCallerIdentity": (),
 }
 TAGGING = {
-    "application-autoscaling": ("Tags", "application-autoscaling:TagResource"),
     "acm": ("Tags", "acm:AddTagsToCertificate"),
     "application-autoscaling": ("Tags", "application-autoscaling:TagResource"),
     "budgets": ("ResourceTags", "budgets:TagResource"),
