@@ -39,7 +39,7 @@ def where(session: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
     (directory / "drift.yaml").write_text(BOOK)
     made = {"session": session, "config_dir": directory, "playbook_dir": directory, "state_dir": directory / "unused"}
     states.init("dev", **made)
-    some = ("network", "security", "compute/cluster", "monitoring/alarm_topic")
+    some = ("network", "security", "compute/insights_log_group", "compute/cluster", "monitoring/alarm_topic")
     app.provision("dev", only=some, **made)
     jobs.install("dev", "15m", IMAGE, **made)
     return made
