@@ -503,6 +503,7 @@ def test_21_a_distribution_is_disabled_and_deployed_before_it_is_deleted(slow: A
 
     want.retire(slow.aws, look())
     assert look().status.phase == "pending"
+    assert not look().has.enabled, "disabling is begun at once: it takes minutes"
     with pytest.raises(NotYet):
         want.delete(slow.aws, look())
     slow.pass_time(300)

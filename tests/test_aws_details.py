@@ -1,0 +1,87 @@
+"""Small things that AWS does and a whole life of a kind does not meet: lists, batches, case, failures inside an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from reptiops.aws import Aws
+from reptiops.engine.scope import Scope
+from reptiops.resources import acm, rds, s3
+from reptiops.sandbox import gaps, rules
+from tests.samples import World
+from tests.samples.database import _cache, _instance
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """An empty account with the rules enforced and everything there at once."""
+    gaps.apply()
+    with rules.enforced(), mock_aws():
+        yield World()
+
+
+def _answer(world: World, operation: str, answer: dict[str, Any], status: int = 200) -> Aws:
+    """Clients whose operation AWS answers so."""
+    response = (AWSResponse("", status, {}, None), answer)
+    world.session.events.register(f"before-call.{operation}", lambda **_: response)
+    return Aws(world.session, "us-east-1")
+
+
+def test_certificates_of_every_key_are_listed(world: World) -> None:
+    """Without their names AWS leaves out all but two."""
+    asked: list[Any] = []
+    world.session.events.register(
+        "before-parameter-build.acm.ListCertificates", lambda params, **_: asked.append(params["Includes"]["keyTypes"])
+    )
+    acm.listed(world.aws)
+    model = world.session.client("acm").meta.service_model.shape_for("KeyAlgorithm")
+    assert {name for keys in asked for name in keys} >= set(model.enum)
+
+
+def test_versions_and_markers_go_before_a_bucket(world: World) -> None:
+    client, want = world.session.client("s3"), s3.Bucket("reptidex-dev-sample", versioning=True)
+    want.create(world.aws, world.identity("storage/bucket/x"))
+    client.put_object(Bucket=want.name, Key="a", Body=b"1")
+    client.delete_object(Bucket=want.name, Key="a")
+    s3._empty(world.aws, want.name)
+    left = client.list_object_versions(Bucket=want.name)
+    assert not left.get("Versions")
+    assert not left.get("DeleteMarkers")
+
+
+def test_what_could_not_be_deleted_is_told_inside_a_200(world: World) -> None:
+    s3.Bucket("reptidex-dev-sample").create(world.aws, world.identity("storage/bucket/x"))
+    world.session.client("s3").put_object(Bucket="reptidex-dev-sample", Key="a", Body=b"1")
+    told = _answer(world, "s3.DeleteObjects", {"Errors": [{"Key": "a", "Code": "AccessDenied", "Message": "no"}]})
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3._empty(told, "reptidex-dev-sample")
+
+
+def test_a_cache_that_finds_nothing_to_modify_is_done(world: World) -> None:
+    want = _cache(world)
+    want.create(world.aws, world.identity("database/redis"))
+    live = next(iter(Scope(world.aws, world.names, [want]).live(type(want))))
+    error = {"Error": {"Code": "InvalidParameterCombination", "Message": "No modifications were requested"}}
+    told = _answer(world, "elasticache.ModifyReplicationGroup", error, 400)
+    replace(want, description="two").update(told, live, frozenset({"description"}))
+
+
+def test_parameters_are_sent_twenty_a_call(world: World) -> None:
+    values = {f"custom.setting_{number}": "1" for number in range(25)}
+    rds.ParameterGroup("many", "postgres15", "x", values).create(world.aws, world.identity("database/parameters"))
+    held = world.session.client("rds").describe_db_parameters(DBParameterGroupName="many", Source="user")["Parameters"]
+    assert len(held) == len(values)
+
+
+def test_a_name_in_capitals_is_found_in_lower_case(world: World) -> None:
+    want = rds.Instance(**{**vars(_instance(world)), "name": "Reptidex-Dev"})
+    want.create(world.aws, world.identity("database/database"))
+    (live,) = Scope(world.aws, world.names, [want]).live(rds.Instance)
+    assert (live.id, live.has.key()) == ("reptidex-dev", want.key())
