@@ -6,17 +6,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import measure
+from benchmarks import measure, size
 from benchmarks.page import Measured, write
 
 SIZES = (10, 100, 1000)
+IN_THE_SANDBOX = (10, 100)
+"""A thousand take the emulated AWS most of an hour: `python -m benchmarks.size 1000`."""
 
 
 def main() -> None:
     """Sizes are measured in a process each, for the peak of memory is a process's own."""
     if sys.argv[1:2] == ["size"]:
         one = measure.size(int(sys.argv[2]))
-        sys.stdout.write(repr((one.services, one.resources, one.cpu, one.memory)))
+        sys.stdout.write(repr(tuple(vars(one).values())))
         return
     sizes = []
     for services in SIZES:
@@ -29,6 +31,8 @@ def main() -> None:
         measure.environment("dev", 0.08),
         {name: measure.critical_path(name) for name in ("dev", "prod")},
         sizes,
+        {services: size.run(services) for services in IN_THE_SANDBOX},
+        measure.profile("dev"),
     )
     write(Path(__file__).parents[1] / "docs", found)
 

@@ -1,7 +1,7 @@
 """Configurations of any size: dev with as many services as wanted, every other one a backend.
 
-More than a hundred need higher quotas at AWS (rules of a listener, target groups of a load balancer: both 100 by default,
-both adjustable), which is why the tool refuses them; `quotas` lifts its check for a measurement.
+A load balancer takes a hundred target groups, and AWS does not raise that quota: so the tool refuses more services, and
+`beyond_aws` lifts its check for a measurement.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def write(directory: Path, services: int) -> Path:
     return directory
 
 
-def quotas(services: int) -> None:
-    """As if AWS had raised the quotas for so many services."""
-    checks_compute.RULES_PER_LISTENER = max(checks_compute.RULES_PER_LISTENER, services)
+def beyond_aws(services: int) -> None:
+    """As if a load balancer took so many target groups."""
+    checks_compute.TARGET_GROUPS = max(checks_compute.TARGET_GROUPS, services)
 
 
 if __name__ == "__main__":

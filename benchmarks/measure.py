@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.generate import quotas, write
+from benchmarks.generate import beyond_aws, write
+from benchmarks.profile import Profile, profiled
 from reptiops import app
 from reptiops.engine.backend import LocalBackend
 from reptiops.engine.drift import find
@@ -60,6 +61,17 @@ def environment(name: str, latency: float = 0.0) -> dict[str, Run]:
     return found
 
 
+def profile(name: str) -> dict[str, Profile]:
+    """Where CPU goes in a first provision and in a plan, whose start is warm: everything is loaded."""
+    with mocked_aws() as session, tempfile.TemporaryDirectory() as directory:
+        where: dict[str, Any] = {"session": session, "state_dir": Path(directory)}
+        app.plan(name, **where)
+        return {
+            "provision": profiled(lambda: app.provision(name, **where)),
+            "plan": profiled(lambda: app.plan(name, **where)),
+        }
+
+
 def critical_path(name: str) -> dict[str, tuple[float, float]]:
     """Simulated seconds of provision and teardown, and of AWS's own critical path."""
     simulation = Simulation(name)
@@ -76,11 +88,15 @@ class Size:
     resources: int
     cpu: dict[str, float]
     memory: float
+    record: float
+    """Bytes written for one change, on average."""
+    snapshot: int
+    """Bytes written once, when a run ends."""
 
 
 def size(services: int) -> Size:
     """Everything that the tool does by itself, at one size."""
-    quotas(services)
+    beyond_aws(services)
     cpu: dict[str, float] = {}
 
     def timed(what: str, act: Callable[[], Any]) -> Any:
@@ -103,17 +119,24 @@ def size(services: int) -> Size:
         timed("drift", lambda: find(graph, given, matcher, state, nobody))
         records = Records(LocalBackend(Path(directory) / "state"))
         records.backend.prepare()
-        timed("journal and state", lambda: _kept(records, state))
+        record, snapshot = timed("journal and state", lambda: _kept(records, state))
         timed("teardown", simulation.teardown)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Size(services, len(state.entries), cpu, peak)
+    return Size(services, len(state.entries), cpu, peak, record, snapshot)
 
 
-def _kept(records: Records, state: Any) -> None:
-    """A record for each resource, then the snapshot, written and read."""
+def _kept(records: Records, state: Any) -> tuple[float, int]:
+    """A record for each resource, then the snapshot, written and read; answers the bytes of both."""
+    root = Path(records.backend.root)  # type: ignore[attr-defined]
     journal = Journal(records, "20260101T000000.000000")
     for entry in state.entries.values():
         journal.write("done", address=entry.address, verb="create", entry=vars(entry))
     journal.close()
+    written = _bytes(root)
     records.save(state)
     records.load(state.belongs)
+    return written / len(state.entries), _bytes(root) - written
+
+
+def _bytes(root: Path) -> int:
+    return sum(file.stat().st_size for file in root.rglob("*") if file.is_file())

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.measure import OPERATIONS, Run, Size
+from benchmarks.profile import Profile
+from benchmarks.size import Step
 
 TERRAFORM = {"provision": (844, 148), "plan": (451, 16), "teardown": (819, 110)}
 """Calls, and seconds with 80 ms a call: Terraform 1.11, AWS provider 5.100, dev, moto server on the same machine."""
@@ -23,6 +25,8 @@ class Measured:
     slow: Mapping[str, Run]
     paths: Mapping[str, Mapping[str, tuple[float, float]]]
     sizes: Sequence[Size]
+    sandbox: Mapping[int, Sequence[Step]]
+    profiles: Mapping[str, Profile]
 
 
 def write(docs: Path, found: Measured) -> None:
@@ -61,9 +65,10 @@ def _tables(found: Measured) -> str:
     ]
     work = list(found.sizes[0].cpu)
     scaling = [
-        [str(s.services), str(s.resources), *(f"{1000 * s.cpu[w] / s.resources:.2f}" for w in work), f"{s.memory:.0f}"]
+        [str(s.services), str(s.resources), *(f"{1000 * s.cpu[w] / s.resources:.2f}" for w in work), f"{s.memory:.0f}",
+         f"{s.record:.0f}", f"{s.snapshot / 1024:.0f}"]
         for s in found.sizes
-    ]
+    ]  # fmt: skip
     machine = (
         f"Measured with Python {platform.python_version()} on {platform.machine()}, 2 cores shared with other work."
     )
@@ -79,10 +84,37 @@ def _tables(found: Measured) -> str:
             "### Simulated seconds beside AWS's own critical path",
             _table(["environment", "operation", "took", "critical path", "ratio"], ratio),
             "### The tool's own CPU at size: milliseconds a resource; memory is the peak in MB",
-            _table(["services", "resources", *work, "memory"], scaling),
+            "A change writes one record, whatever the size of the environment; the snapshot is written once a run.",
+            _table(["services", "resources", *work, "memory", "bytes a change", "snapshot, kB"], scaling),
             "![CPU a resource over the number of services](scaling.svg)",
+            "### A whole life in the sandbox, by the number of services",
+            _table(
+                ["services", "operation", "resources", "calls", "tool's CPU, s", "ms a resource", "emulator's CPU, s"],
+                [_life(services, step) for services, steps in found.sandbox.items() for step in steps],
+            ),
+            "### Whose CPU it is: seconds of dev under the profiler, without start-up",
+            _shares(found.profiles),
+            *(part for name, one in found.profiles.items() for part in _functions(name, one)),
         ]
     )
+
+
+def _life(services: int, step: Step) -> list[str]:
+    each = f"{1000 * step.tool / step.resources:.1f}"
+    cpu = f"{step.tool:.1f}", each, f"{step.emulator:.1f}"
+    return [str(services), step.operation, str(step.resources), str(step.calls), *cpu]
+
+
+def _shares(profiles: Mapping[str, Profile]) -> str:
+    parts = list(dict.fromkeys(part for one in profiles.values() for part, _ in one.shares.most_common()))
+    return _table(
+        ["operation", *parts], [[name, *(f"{one.shares[p]:.2f}" for p in parts)] for name, one in profiles.items()]
+    )
+
+
+def _functions(name: str, one: Profile) -> list[str]:
+    rows = [[f"`{f.name}`", f"{1000 * f.own:.0f}", f"{1000 * f.whole:.0f}", str(f.calls)] for f in one.functions]
+    return [f"### The tool's most expensive functions: {name}, ms", _table(["function", "own", "whole", "calls"], rows)]
 
 
 def figure(sizes: Sequence[Size]) -> str:

@@ -11,12 +11,13 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import (
+    BotoCoreError,
     ClientError,
     ConnectionClosedError,
     EndpointConnectionError,
@@ -209,6 +210,20 @@ class Aws:
                 self._services[name] = Service(self._client(name, 8), lambda: self._writer(name))
             return self._services[name]
 
+    def prepare(self, names: Iterable[str]) -> None:
+        """Begin to make the readers of these services, in this order, in a thread of its own. It calls nothing.
+
+        Who needs one meanwhile waits for the one that is being made, and is next.
+        """
+
+        def make() -> None:
+            # What is wrong with a session its first call says, to the one who calls.
+            with suppress(BotoCoreError):
+                for name in names:
+                    self.service(name)
+
+        threading.Thread(target=make, name="clients", daemon=True).start()
+
     def _writer(self, name: str) -> Any:
         with self._guard:
             if name not in self._writers:
@@ -251,7 +266,8 @@ class Aws:
 
     def ungated(self, name: str) -> Any:
         """A client of its own that the gate does not know, counted apart: for where the state is kept."""
-        return self._client(name, 8, gated=False)
+        with self._guard:
+            return self._client(name, 8, gated=False)
 
     @contextmanager
     def polling(self) -> Iterator[None]:

@@ -114,6 +114,8 @@ class Account:
         self.clock = clock
         self.things: dict[type[Resource], dict[str, Thing]] = {}
         self.looks: Counter[str] = Counter()
+        self.looked: dict[type[Resource], list[float]] = {}
+        """When each kind was looked at."""
 
     @contextmanager
     def polling(self) -> Iterator[None]:
@@ -131,6 +133,7 @@ class Account:
         """What there is now, by id."""
         self.looks[kind.kind()] += 1
         now = self.clock.now()
+        self.looked.setdefault(kind, []).append(now)
         return {key: _as_of(one, now) for key, one in list(self.things.get(kind, {}).items()) if one.gone > now}
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from reptiops.engine.crew import interval
+from reptiops.engine.eta import CALL
 from tests.simulated import Simulation
 
 
@@ -24,6 +27,23 @@ def test_one_poll_serves_all_of_a_kind_and_the_looks_fit_what_they_wait_for() ->
     expected = {name: kind.typical for kind in simulation.graph.kinds() if (name := kind.kind()) in looks}
     for name, count in looks.items():
         assert count <= 60, f"{name} was looked at {count} times in {expected[name]} s"
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_a_kind_is_looked_at_once_an_interval_unless_something_new_of_it_has_begun(environment: str) -> None:
+    simulation = Simulation(environment)
+    simulation.provision()
+    looks = 0
+    for kind, times in simulation.account.looked.items():
+        things = simulation.account.things.get(kind, {}).values()
+        for before, after in pairwise(times):
+            pending = [one for one in things if one.made + CALL < before < one.ready]
+            if not pending or any(before <= one.made + CALL <= after for one in things):
+                continue
+            looks += 1
+            ages = {(max(0.0, before - one.made - late), one.ready - one.made) for one in pending for late in (0, CALL)}
+            assert after - before >= min(interval(*age) for age in ages) - 0.001, (kind.kind(), before, after)
+    assert looks > 100
 
 
 def test_nothing_but_its_consumers_waits_for_the_database() -> None:

@@ -46,7 +46,7 @@ def teardown(
     """Remove everything of the environment, and look again. Raises ApplyError listing what would not go."""
     started = time.monotonic()
     options = Settings(environment, **settings)
-    site = open_site(options)
+    site = open_site(options, leaving=True)
     if site.env.protected and not allow_protected:
         raise Refused(f"{site.env.name} is protected. If it really shall go, add --allow-protected.")
     book = load_playbook(playbook, options.playbook_dir)

@@ -28,6 +28,14 @@ from reptiops.operations.facts import gather
 from reptiops.operations.s3_backend import s3_backend
 from reptiops.steps import documented
 
+USUAL_REGION: str = Environment.model_fields["region"].default
+SERVICES = (
+    "sts", "route53", "rds", "ecs", "ecr", "ec2", "elbv2", "iam", "resourcegroupstaggingapi", "s3", "cloudfront", "acm",
+    "secretsmanager", "elasticache", "logs", "ssm", "cloudwatch", "sns", "application-autoscaling", "budgets",
+    "cloudtrail", "scheduler",
+)  # fmt: skip
+"""Whom a look at everything asks, by botocore's names, in about that order."""
+
 
 class Refused(ReptiopsError):
     """Refused before anything was written."""
@@ -121,13 +129,16 @@ def owner_of(env: Environment) -> Callable[[str, str], str | None]:
     return owner
 
 
-def open_site(settings: Settings, *, blank: bool = False) -> Site:
+def open_site(settings: Settings, *, blank: bool = False, leaving: bool = False) -> Site:
     """Read configuration, credentials, state and facts. Nothing is written, neither in AWS nor on the disk.
 
-    With `blank` the state that is kept is not read: it is about to be made anew.
+    With `blank` the state that is kept is not read: it is about to be made anew. `leaving`: only what a removal needs
+    of the facts.
     """
     from reptiops.app.carried import with_carried  # it reads what rights need, and those know this module
 
+    # Clients take longer to make than a file to read. A sandbox is not started for a file that may be wrong.
+    begun = None if settings.sandbox else _connect(settings, settings.region or USUAL_REGION)
     env = load_environment(settings.environment, settings.config_dir)
     if settings.overrides:
         env = _overridden(env, settings.overrides)
@@ -136,8 +147,8 @@ def open_site(settings: Settings, *, blank: bool = False) -> Site:
         raise Refused(
             f"{env.name} is protected, and {redirected}: that is not AWS. Unset it, or use --sandbox for reptiops's own."
         )
-    session, endpoint, root = session_of(settings)
-    aws = Aws(session, settings.region or env.region, read_only=True)
+    region = settings.region or env.region
+    aws, endpoint, root = begun if begun and begun[0].region == region else _connect(settings, region)
     account = aws.account()
     if env.account and env.account != account and not settings.sandbox:
         raise Refused(f"{env.name} belongs to account {env.account}, but these credentials are of account {account}.")
@@ -146,7 +157,7 @@ def open_site(settings: Settings, *, blank: bool = False) -> Site:
     records = Records(_backend(env, aws, root))
     mark = records.mark()
     state = records.blank(belongs) if blank else records.load(belongs)
-    facts = with_estimate(gather(aws, env, account), env)
+    facts = with_estimate(gather(aws, env, account, leaving=leaving), env)
     facts = with_carried(facts, env, settings.config_dir, settings.playbook_dir)
     if redirected:
         facts = replace(facts, notes=(*facts.notes, f"{redirected}: what is made is made there, not in AWS"))
@@ -163,6 +174,15 @@ def _redirected(settings: Settings) -> str:
         return ""
     names = sorted(name for name in os.environ if name.startswith("AWS_ENDPOINT_URL") and os.environ[name])
     return f"{names[0]} sends calls to {os.environ[names[0]]}" if names else ""
+
+
+def _connect(settings: Settings, region: str) -> tuple[Aws, str | None, Path]:
+    """Clients that begin to be made, the name of their world, and the root of its states. Nothing is called yet."""
+    session, endpoint, root = session_of(settings)
+    aws = Aws(session, region, read_only=True)
+    if settings.session is None:  # one of the caller's own is the caller's to use meanwhile
+        aws.prepare(SERVICES)
+    return aws, endpoint, root
 
 
 def _backend(env: Environment, aws: Aws, root: Path) -> Backend:

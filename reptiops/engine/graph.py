@@ -4,6 +4,7 @@ graph is in the signatures and nobody keeps a second list.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -115,6 +116,7 @@ def step(
     return mark
 
 
+@functools.cache
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     return typing.get_type_hints(function)
 

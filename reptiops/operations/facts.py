@@ -29,8 +29,15 @@ RIGHTS = (
 )
 
 
-def gather(aws: Aws, env: Environment, account: str) -> Facts:
-    """Everything at once: zone, engine versions, cluster, images. Raises what AWS answers."""
+def gather(aws: Aws, env: Environment, account: str, *, leaving: bool = False) -> Facts:
+    """Everything at once: zone, engine versions, cluster, images. Raises what AWS answers.
+
+    `leaving`: what decides on a count or a version is not read, for it will all go; every service may have had an image.
+    """
+    if leaving:
+        every = frozenset(service.name for service in env.services)
+        zone_id, missing = _zone(aws, env)
+        return Facts(account, aws.region, zone_id=zone_id, images=every, missing=missing)
     with ThreadPoolExecutor(4, thread_name_prefix="facts") as pool:
         zone = pool.submit(_zone, aws, env)
         version = pool.submit(_postgres, aws, env)

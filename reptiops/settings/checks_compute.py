@@ -19,7 +19,8 @@ Paths = tuple[SettingPath, ...]
 
 MODERN_TLS = re.compile(r"ELBSecurityPolicy-(TLS13-1-[23]|TLS-1-2|FS-1-2)-.+")
 TARGET_GROUP_NAME = 32
-RULES_PER_LISTENER = 100
+TARGET_GROUPS = 100
+"""Of one load balancer. AWS raises the quota of its rules (100 too), but not this one."""
 CONTAINER_MEMORY_LEAST = 6
 
 
@@ -172,8 +173,9 @@ def _rules(env: Environment) -> Findings:
             message = f"priority {service.priority} is already that of {taken[service.priority]}"
             yield Finding((*path, "priority"), message, "each once; without one it is ten times the place in the list")
         taken[service.priority] = service.name
-    if len(env.services) > RULES_PER_LISTENER:
-        yield Finding(("compute", "services"), "a listener has at most 100 rules", "at most 100 services")
+    if len(env.services) > TARGET_GROUPS:
+        message = "a load balancer has at most 100 target groups, a quota that AWS does not raise"
+        yield Finding(("compute", "services"), message, "at most 100 services")
 
 
 def _probes(env: Environment) -> Findings:

@@ -149,7 +149,7 @@ def redis(
     )
 
 
-@step()
+@step(outlives=("redis",))
 def parameter(env: Environment, database: Result, redis: Result) -> dict[str, Parameter]:
     """Where tasks learn the endpoints; ECS injects them by name."""
     values = {
