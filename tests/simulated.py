@@ -158,7 +158,9 @@ class SimulatedWork(Work):
     account: Account = field(default_factory=lambda: Account(Clock()))
     factor: float = 1.0
 
-    def create(self, address: str, want: Resource, needs: tuple[str, ...]) -> tuple[str, Made | None]:
+    def create(
+        self, address: str, want: Resource, needs: tuple[str, ...], replaced: Live[Any] | None = None
+    ) -> tuple[str, Made | None]:
         """A call; what takes longer is ready later."""
         begun, takes = self.clock.now(), want.takes() * self.factor
         self.clock.sleep(min(CALL, takes), self.stop)
