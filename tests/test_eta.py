@@ -63,11 +63,17 @@ def test_a_path_is_a_chain_in_time(dev: Plan) -> None:
         assert one.path[-1].ends == one.seconds == max(leg.ends for leg in one.legs.values())
 
 
-def test_a_teardown_disables_the_distribution_first_and_ends_with_the_network(dev: Plan) -> None:
+def test_a_teardown_disables_the_distribution_first_and_waits_for_nothing_longer(dev: Plan) -> None:
     one = removal(documented(), all_of(dev))
     assert one.legs["storage/distribution"].starts == 0
-    assert one.path[-1].address == "network/vpc"
-    assert one.seconds == pytest.approx(400 + 60, abs=120)
+    assert [leg.address for leg in one.path] == ["storage/distribution", "security/certificate"]
+    assert one.legs["network/vpc"].ends < one.seconds == pytest.approx(430, abs=10)
+
+
+def test_a_teardown_lets_the_cache_go_at_once_and_the_database_after_its_last_writer(dev: Plan) -> None:
+    legs = removal(documented(), all_of(dev)).legs
+    drained = max(leg.ends for address, leg in legs.items() if address.startswith("compute/service/"))
+    assert legs["database/redis"].starts < drained <= legs["database/database"].starts
 
 
 @given(st.lists(st.floats(0.2, 5), min_size=1, max_size=30))
