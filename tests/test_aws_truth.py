@@ -549,10 +549,15 @@ def test_24_a_failure_inside_a_200_answer_is_an_error(world: World) -> None:
 
 def test_25_what_cannot_be_replaced_while_in_use_is_refused_in_the_plan() -> None:
     refused_ones = (ec2_access.SecurityGroup("vpc-1", "a", "b"), ec2.Vpc("10.0.0.0/16"), ec2.Subnet("vpc-1", "a", "b"))
-    actions = [Action(f"network/x/{n}", "replace", type(w), w) for n, w in enumerate(refused_ones)]
     others = (elbv2.TargetGroup("a", "vpc-1", 80), acm.Certificate("a", frozenset()), ec2.NatGateway("s", "e"))
-    actions += [Action(f"network/y/{n}", "replace", type(w), w) for n, w in enumerate(others)]
+    actions = [
+        Action(f"network/{step}/{n}", "replace", type(w), w, Live("id", w, out={"used": "1"}))
+        for step, some in (("x", refused_ones), ("y", others))
+        for n, w in enumerate(some)
+    ]
     assert sorted(Plan(tuple(actions)).stuck) == ["network/x/0", "network/x/1", "network/x/2"]
+    empty = ec2.Subnet("vpc-1", "a", "b")
+    assert not empty.irreplaceable(Live("id", empty)), "nothing is in it"
 
 
 def test_25_a_target_group_that_is_replaced_gets_the_other_name() -> None:

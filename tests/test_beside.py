@@ -66,7 +66,7 @@ class Bell(Resource):
 class Stiff(Note):
     """A note that AWS would keep."""
 
-    def irreplaceable(self) -> str:
+    def irreplaceable(self, live: Live[Any]) -> str:
         return "write another one"
 
 
@@ -208,7 +208,8 @@ def test_once_the_old_one_goes_there_is_no_way_back_and_none_is_tried(aws: Aws, 
 
 
 def test_a_plan_that_cannot_be_carried_out_says_so() -> None:
-    made = Plan((Action("network/note", "replace", Stiff, Stiff("/notes/x"), phase="network"),))
+    note = Stiff("/notes/x")
+    made = Plan((Action("network/note", "replace", Stiff, note, Live("/notes/x", note), phase="network"),))
     console = Console(record=True, width=200)
     show_plan(console, made)
     said = console.export_text()

@@ -87,9 +87,11 @@ class Action:
     @property
     def hindrance(self) -> str:
         """Why it cannot be done as things are; empty where it can."""
-        if self.want is not None and self.verb == "replace" and (why := self.want.irreplaceable()):
+        if self.want is None or self.live is None:
+            return ""
+        if self.verb == "replace" and (why := self.want.irreplaceable(self.live)):
             return f"it cannot be deleted and made anew while it is in use: {why}"
-        if self.want is not None and self.verb == "update" and self.live is not None:
+        if self.verb == "update":
             return self.want.hindered(self.live, frozenset(c.field for c in self.changes))
         return ""
 

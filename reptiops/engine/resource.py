@@ -313,8 +313,8 @@ class Resource:
         """Whether the kind says what it costs, be it nothing."""
         return cls.free or cls.billable is not Resource.billable
 
-    def irreplaceable(self) -> str:
-        """Why AWS could not delete and remake it while others use it, and the way out; empty where it could."""
+    def irreplaceable(self, live: Live[Any]) -> str:
+        """Why AWS could not delete and remake a live one while others use it, and the way out; empty where it could."""
         return ""
 
     def hindered(self, live: Live[Any], changed: frozenset[str]) -> str:

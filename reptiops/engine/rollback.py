@@ -63,6 +63,8 @@ class _Undo:
     ids: dict[str, str] = field(default_factory=dict)
     """Id of what was deleted → id of what was made anew in its place."""
     staying: set[str] = field(default_factory=set)
+    held: dict[str, str] = field(default_factory=dict)
+    """Address → id of what this run made and cannot remove before what was deleted is there again."""
 
     def __post_init__(self) -> None:
         self.kinds = {kind.kind(): kind for kind in self.graph.kinds()}
@@ -80,6 +82,7 @@ class _Undo:
         self._look()
         doomed = self._doomed()
         held = self._held(doomed, later)
+        self.held = {one.address: one.live.id for one in doomed if one.address in held}
         self._remove([one for one in doomed if one.address not in held])
         rank = {s.path: index for index, s in enumerate(self.graph.order)}
         for address in sorted(what.deleted, key=lambda a: rank.get("/".join(a.split("/")[:2]), -1)):
@@ -187,7 +190,8 @@ class _Undo:
         work, kind, started = self.work, type(target), time.monotonic()
         while not work.stop.is_set():
             work.scope.forget(kind)
-            one = next((o for o in work.scope.live(kind) if o.id == name or o.address == address), None)
+            lives = [o for o in work.scope.live(kind) if o.id == name or o.address == address]
+            one = min(lives, key=lambda o: o.id != name, default=None)
             waited = time.monotonic() - started
             differing = ", ".join(c.path for c in diff(target, one.has)) if one else "it is not listed"
             busy = one.status.word if one and one.status.phase == "pending" else ""
@@ -253,7 +257,7 @@ class _Undo:
         """Make it anew from how it was. What held data cannot come back, and neither can what needs a secret for it."""
         work, pre = self.work, self._now(was.pre)
         before, known = restore(kind, pre), self.what.entries.get(address)
-        live = self._find(address, kind, before.key(), was.id)
+        live = self._find(address, kind, before.key(), was.id, but=self.held.get(address, ""))
         if live is None:
             if kind.holds_data or any(f.metadata.get("secret") for f in fields(kind)):
                 self.errors.append(f"{address} ({was.id}) was deleted with what it held and cannot be brought back")

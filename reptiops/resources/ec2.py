@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws, settled
@@ -102,13 +103,17 @@ class Vpc(Ec2Resource):
         """Only when nothing of ours is left in it."""
         aws.ec2.delete_vpc(VpcId=live.id)
 
-    def irreplaceable(self) -> str:
+    def irreplaceable(self, live: Live[Any]) -> str:
         """Everything else is in it."""
         return "AWS keeps a VPC as long as anything is in it: put its range back, or make another environment and move"
 
     def blockers(self, aws: Aws, live: Live[Any]) -> str:
         """Interfaces that linger, and what else is in it."""
         return ec2_held.together(ec2_held.interfaces(aws, "vpc-id", live.id), ec2_held.inside(aws, live.id))
+
+
+KEPT_BY_AWS = 5
+"""Addresses of each subnet that nobody can use (aws-facts 2.2)."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +163,9 @@ class Subnet(Ec2Resource):
                 one["MapPublicIpOnLaunch"],
             )
             state = Status("ready" if one["State"] == "available" else "pending", one["State"])
-            yield Live(one["SubnetId"], has, scope.address(tags), state)
+            size = ip_network(one["CidrBlock"]).num_addresses - KEPT_BY_AWS
+            used = size - one.get("AvailableIpAddressCount", size)
+            yield Live(one["SubnetId"], has, scope.address(tags), state, {"used": str(used)} if used > 0 else {})
 
     def create(self, aws: Aws, identity: Identity) -> Made:
         """CreateSubnet cannot set the public-address attribute: that is a second call."""
@@ -184,8 +191,10 @@ class Subnet(Ec2Resource):
         """Any interface left in it answers DependencyViolation, for minutes."""
         aws.ec2.delete_subnet(SubnetId=live.id)
 
-    def irreplaceable(self) -> str:
+    def irreplaceable(self, live: Live[Any]) -> str:
         """Databases and caches cannot leave the subnets that they are in."""
+        if not live.out.get("used"):
+            return ""
         return (
             "AWS keeps a subnet as long as interfaces are in it, and no database leaves the one that it is in: put its "
             "range and zone back, or declare one in a further zone"

@@ -110,7 +110,7 @@ class SecurityGroup(Ec2Resource):
         """Refused while an interface uses it or another group's rule names it."""
         aws.ec2.delete_security_group(GroupId=live.id)
 
-    def irreplaceable(self) -> str:
+    def irreplaceable(self, live: Live[Any]) -> str:
         """A second group of the name is refused, and the first one stays as long as anything uses it."""
         return (
             "AWS changes no group's name or description, and moving its members to another group would cut them off for "
