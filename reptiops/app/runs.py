@@ -37,7 +37,7 @@ def unhindered(say: Sink) -> Sink:
     """The same, but where nobody listens any more (a closed pipe or terminal) the run goes on and ends in order."""
 
     def told(event: Event) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, SystemExit):  # rich ends the program where its pipe is closed
             say(event)
 
     return told

@@ -56,7 +56,7 @@ def _say(text: str) -> None:
 
 def choosing(console: Console, given: dict[str, Any], pause: Callable[[], None]) -> Choose | None:
     """Ask whether to keep or to roll back, where somebody is there to answer."""
-    if not sys.stdin.isatty() or given["as_json"] or given.get("quiet"):
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or given["as_json"] or given.get("quiet"):
         return None
 
     def choose(text: str, what: Unfinished) -> Literal["rollback", "keep"]:
