@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -250,3 +252,29 @@ def test_what_terraform_cannot_take_over_is_said() -> None:
     made = terraform.import_blocks({"compute/scheduled_action/s": Live("x", action)}, "1", "us-east-1")
     assert made.count == 0
     assert "imports no scheduled actions" in made.missing["compute/scheduled_action/s"]
+
+
+def test_the_script_says_what_is_missing_before_it_deploys_anything(tmp_path: Path) -> None:
+    tool = tmp_path / "bin" / "aws"
+    tool.parent.mkdir()
+    tool.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\n')
+    tool.chmod(0o755)
+
+    def deploy(zone: str, **more: str) -> subprocess.CompletedProcess[str]:
+        app.write_templates("dev", tmp_path / "out", zone_id=zone)
+        where = {"PATH": f"{tool.parent}:{os.environ['PATH']}", **more}
+        script = str(tmp_path / "out" / "deploy.sh")
+        return subprocess.run(["bash", script], env=where, capture_output=True, text=True, check=False)
+
+    without = deploy("", S3_BUCKET="some-bucket")
+    assert (without.returncode, "HostedZoneId is empty" in without.stderr) == (2, True)
+    direct = deploy("Z0123456789ABCDEFGHIJ")
+    assert direct.returncode == 2
+    assert "compute.yaml, monitoring.yaml: larger than the 51,200 bytes" in direct.stderr
+    assert not (tmp_path / "calls").exists()
+    assert deploy("Z0123456789ABCDEFGHIJ", S3_BUCKET="some-bucket").returncode == 0
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert [re.search(r"--template-file (\w+)\.yaml", call)[1] for call in calls] == FILES  # type: ignore[index]
+    assert all("--s3-bucket some-bucket" in call for call in calls)
+    values = json.loads((tmp_path / "out" / "parameters" / "dev.json").read_text())
+    assert {"ParameterKey": "HostedZoneId", "ParameterValue": "Z0123456789ABCDEFGHIJ"} in values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,17 @@ from reptiops.app.costs import configured, estimate
 from reptiops.app.site import Settings, open_site, plan_site
 from reptiops.config import load_environment
 from reptiops.engine.resource import unknown
-from reptiops.export.templates import Export, templates
+from reptiops.export.templates import PSEUDO, Export, templates
 from reptiops.export.terraform import Imports, import_blocks
 from reptiops.facts import Facts
 from reptiops.steps import documented
 
+ZONE = PSEUDO["zone"]
 DEPLOY = """#!/usr/bin/env bash
 # Deploys {env} in the documented order. S3_BUCKET is where templates go that are too large to be sent.
 set -euo pipefail
 cd "$(dirname "$0")"
-for part in {parts}; do
+{checks}for part in {parts}; do
   aws cloudformation deploy --region {region} --stack-name "{prefix}-$part" --template-file "$part.yaml" \\
     --parameter-overrides "file://parameters/{env}.json" --capabilities CAPABILITY_NAMED_IAM \\
     ${{S3_BUCKET:+--s3-bucket "$S3_BUCKET"}} --no-fail-on-empty-changeset \\
@@ -26,9 +28,35 @@ for part in {parts}; do
 done
 """
 
+NO_ZONE = """if grep -A1 '"HostedZoneId"' "parameters/{env}.json" | grep -q '""'; then
+  echo "parameters/{env}.json: HostedZoneId is empty. This tells it:" >&2
+  echo "  aws route53 list-hosted-zones-by-name --dns-name {zone}" >&2
+  exit 2
+fi
+"""
+NO_BUCKET = """if [ -z "${{S3_BUCKET:-}}" ]; then
+  echo "{large}: larger than the {most:,} bytes that CloudFormation takes directly." >&2
+  echo "They go through a bucket: aws s3 mb s3://NAME --region {region}; S3_BUCKET=NAME ./deploy.sh" >&2
+  exit 2
+fi
+"""
+DIRECT = 51_200
+"""Bytes of a template that CreateStack takes in its TemplateBody; through S3 it takes 1 MB."""
 
-def export_cloudformation(environment: str, config_dir: Path | None = None) -> Export:
-    """The templates of an environment as it is configured. Calls no AWS; account and zone are the stack's own."""
+
+@dataclass(frozen=True)
+class Written:
+    """What an export to CloudFormation has written, and what is left to do before it can be deployed."""
+
+    made: Export
+    files: tuple[Path, ...]
+    todo: tuple[str, ...]
+
+
+def export_cloudformation(environment: str, config_dir: Path | None = None, zone_id: str = "") -> Export:
+    """The templates of an environment as it is configured. Calls no AWS; the account is the stack's own, and the hosted
+    zone a parameter, whose value is `zone_id`.
+    """
     env = load_environment(environment, config_dir)
     images = frozenset(service.name for service in env.services)
     zone = unknown("aws", "zone") if env.dns.enabled and not env.dns.create_zone else None
@@ -41,22 +69,36 @@ def export_cloudformation(environment: str, config_dir: Path | None = None) -> E
         images=images,
         estimate=round(estimate(env).total.typical, 2),
     )
-    return templates(configured(env, facts), documented(), env.prefix)
+    made = templates(configured(env, facts), documented(), env.prefix)
+    return replace(made, values={**made.values, ZONE: zone_id}) if ZONE in made.values else made
 
 
-def write_templates(environment: str, folder: Path, config_dir: Path | None = None) -> tuple[Export, tuple[Path, ...]]:
+def write_templates(environment: str, folder: Path, config_dir: Path | None = None, zone_id: str = "") -> Written:
     """Write the templates, `parameters/<env>.json` and `deploy.sh` into a folder."""
-    env, made = load_environment(environment, config_dir), export_cloudformation(environment, config_dir)
-    parts = " ".join(t.name for t in made.templates)
+    env, made = load_environment(environment, config_dir), export_cloudformation(environment, config_dir, zone_id)
     texts = {folder / f"{t.name}.yaml": t.yaml() for t in made.templates}
+    large = ", ".join(file.name for file, text in texts.items() if len(text.encode()) > DIRECT)
     texts[folder / "parameters" / f"{environment}.json"] = made.parameters()
     script = folder / "deploy.sh"
-    texts[script] = DEPLOY.format(env=env.name, parts=parts, region=env.region, prefix=env.prefix, project=env.project)
+    checks, todo = "", []
+    if ZONE in made.values:
+        checks += NO_ZONE.format(env=env.name, zone=env.zone_name)
+    if made.values.get(ZONE) == "":
+        todo.append(f"enter {ZONE} in parameters/{environment}.json, or export again with --zone: the id is told by\n"
+                    f"  aws route53 list-hosted-zones-by-name --dns-name {env.zone_name}")  # fmt: skip
+    if large:
+        checks += NO_BUCKET.format(large=large, most=DIRECT, region=env.region)
+        todo.append(f"{large}: larger than the {DIRECT:,} bytes that CloudFormation takes directly; deploy through a bucket:\n"
+                    f"  aws s3 mb s3://NAME --region {env.region} && S3_BUCKET=NAME {script}")  # fmt: skip
+    parts = " ".join(t.name for t in made.templates)
+    texts[script] = DEPLOY.format(
+        env=env.name, parts=parts, region=env.region, prefix=env.prefix, project=env.project, checks=checks
+    )
     (folder / "parameters").mkdir(parents=True, exist_ok=True)
     for file, text in texts.items():
         file.write_text(text)
     script.chmod(0o755)
-    return made, tuple(texts)
+    return Written(made, tuple(texts), tuple(todo))
 
 
 def export_terraform(environment: str, **settings: Any) -> Imports:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from reptiops import app
+from reptiops.cli.lines import tell
 from reptiops.cli.options import console_of, printable, shared, show_json, site_settings
 
 
@@ -23,20 +24,24 @@ def export() -> None:
 @click.option(
     "--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR", help="Where <env>.yaml is."
 )
+@click.option("--zone", metavar="ID", help="The id of the hosted zone, for the parameters.")
 @click.option("--debug", is_flag=True, hidden=True)
 @printable
-def cloudformation(env: str, folder: Path | None, config_dir: Path | None, as_json: bool) -> None:
+def cloudformation(env: str, folder: Path | None, config_dir: Path | None, zone: str | None, as_json: bool) -> None:
     """Write ENV as CloudFormation templates.
 
     With their parameters and a script that deploys them. Calls no AWS.
     """
-    made, files = app.write_templates(env, folder or Path("cloudformation"), config_dir)
+    done = app.write_templates(env, folder or Path("cloudformation"), config_dir, zone or "")
     if as_json:
-        show_json({"files": [str(file) for file in files], "missing": dict(made.missing)})
+        named = [str(file) for file in done.files]
+        show_json({"files": named, "missing": dict(done.made.missing), "todo": list(done.todo)})
         return
-    for file in files:
+    for file in done.files:
         click.echo(str(file))
-    _missing(made.missing)
+    _missing(done.made.missing)
+    for one in done.todo:
+        tell(f"left for you: {one}", err=True)
 
 
 @export.command("terraform-import")
@@ -61,6 +66,5 @@ def _missing(missing: Mapping[str, str]) -> None:
     """What is not in it, and why; on standard error, for standard output may be a file."""
     for why in dict.fromkeys(missing.values()):
         addresses = [address for address, reason in missing.items() if reason == why]
-        click.echo(f"not in it: {why}", err=True)
-        for address in addresses:
-            click.echo(f"  {address}", err=True)
+        tell(f"not in it: {why}", err=True)
+        tell("\n".join(f"  {address}" for address in addresses), err=True)

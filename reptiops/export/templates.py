@@ -175,7 +175,8 @@ class _Export:
         """What stands for a reference in a file."""
         if one.address == "aws":
             if one.name == "zone":
-                self.parameter(file, PSEUDO["zone"], "", "The public hosted zone, which is found and not made")
+                about = "The id of the public hosted zone, which is found and not made: Z and some twenty characters"
+                self.parameter(file, PSEUDO["zone"], "", about, "AWS::Route53::HostedZone::Id")
             return Function("Ref", PSEUDO[one.name])
         form = self.forms.made.get(type(self.wanted[one.address]))
         if form is None:
@@ -195,9 +196,9 @@ class _Export:
         self.by_name[there].outputs[output] = {"Value": value, "Export": {"Name": shared}}
         return Function("ImportValue", shared)
 
-    def parameter(self, file: str, name: str, value: str, about: str) -> None:
+    def parameter(self, file: str, name: str, value: str, about: str, kind: str = "String") -> None:
         """Declare a parameter of a file, and its value."""
-        self.by_name[file].parameters[name] = {"Type": "String", "Description": about}
+        self.by_name[file].parameters[name] = {"Type": kind, "Description": about}
         self.values.setdefault(name, value)
 
 
