@@ -70,7 +70,12 @@ IDENTITY = (
         "`aws sso login` with the same --profile, then " + AGAIN,
     ),
     _of(
-        "NoCredentialsError PartialCredentialsError CredentialRetrievalError ProfileNotFound",
+        "ProfileNotFound",
+        "There is no profile of that name in ~/.aws/config or ~/.aws/credentials.",
+        "`aws configure list-profiles` shows them; or look around with --sandbox, which needs none",
+    ),
+    _of(
+        "NoCredentialsError PartialCredentialsError CredentialRetrievalError",
         "There are no AWS credentials to use.",
         "set AWS_PROFILE or --profile, sign in, or look around with --sandbox, which needs none",
     ),

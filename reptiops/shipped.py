@@ -95,5 +95,6 @@ def find_file(shelf: Shelf, name: str, explicit: Path | str | None, pattern: re.
 def _unknown(shelf: Shelf, name: str, folders: tuple[Path, ...], known: tuple[str, ...]) -> Mistake:
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {close[0]}?" if close else ""
-    message = f"there is no {_WORDS[shelf]} called {name!r}{hint}"
+    made = f"; `reptiops init {name}` writes it" if shelf == "config" and not close else ""
+    message = f"there is no {_WORDS[shelf]} called {name!r}{hint or made}"
     return Mistake(str(folders[0]), 0, "", message, ", ".join(known) or f"none here, add <name>.yaml to {folders[0]}")

@@ -71,8 +71,9 @@ def change() -> None:
         ecr.batch_delete_image(repositoryName=name, imageIds=[{"imageTag": image["imageTag"]}])
     file = Path("own/dev.yaml")
     Path("own/kept").write_text(file.read_text())
+    before, mark, backends = file.read_text().partition("\n  backend:\n")
     file.write_text(
-        file.read_text() + "\noverrides:\n  compute/task_definition/repti-core:\n    cpu: 1024\n    memory: 2048\n"
+        before + mark + backends.replace("cpu: 512", "cpu: 1024", 1).replace("memory: 1024", "memory: 2048", 1)
     )
 
 

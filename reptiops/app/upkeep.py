@@ -169,6 +169,7 @@ def reconcile(
     mend, left = _sort(findings, before, site, book, yes, ask)
     braked = _brake(mend, before, book, max_changes)
     if braked or not mend:
+        left += [(f, "braked") for f in mend]
         return Reconciled((), tuple(left), braked, time.monotonic() - started)
     mended = tuple(dict.fromkeys(f.address for f in mend if f.what != "extra"))
     made, selection, held = _repairs(site, scope, mended, {f.address for f in before.findings} - set(mended))

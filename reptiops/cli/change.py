@@ -15,7 +15,7 @@ from reptiops.config import Environment, load_environment
 from reptiops.engine.plan import Action, Plan
 from reptiops.engine.recover import Unfinished
 from reptiops.plandocument import read_plan
-from reptiops.report import describe, plans, summary, terminal
+from reptiops.report import describe, findings, plans, summary, terminal
 
 
 @click.command()
@@ -101,8 +101,11 @@ def teardown(env: str | None, yes: bool, allow_protected: bool, playbook: str = 
     def approve(configuration: Environment, actions: tuple[Action, ...]) -> bool:
         console.print(f"[bold]{len(actions)} resources of {configuration.name} will be destroyed[/]")
         for action in actions:
-            console.print(
-                f"  [red]-[/] {action.address} [dim]{action.live.id if action.live else ''}[/]", highlight=False
+            plans.say(
+                console,
+                f"[red]-[/] {escape(action.address)}  [dim]{escape(plans.brief(action.live.id)) if action.live else ''}[/]",
+                2,
+                hang=4,
             )
         if yes:
             return True
@@ -136,8 +139,10 @@ def teardown(env: str | None, yes: bool, allow_protected: bool, playbook: str = 
             highlight=False,
         )
         for line in done.kept:
-            console.print(f"kept on purpose: {line}", highlight=False, markup=False, soft_wrap=True)
-        console.print("Left: nothing." if not done.left else "Left:\n  " + "\n  ".join(done.left))
+            plans.say(console, f"kept on purpose: {escape(line)}", hang=4)
+        console.print("Left: nothing." if not done.left else "Left:")
+        for line in done.left:
+            plans.say(console, escape(line), 2, hang=4)
     if done.left:
         raise SystemExit(1)
 
@@ -152,7 +157,7 @@ def rollback(env: str, yes: bool, **given: Any) -> None:
     console = console_of(given)
 
     def approve(what: Unfinished) -> bool:
-        console.print(f"{len(what.runs)} runs without an end; undoing removes and sets back:")
+        console.print(f"{findings.counted(len(what.runs), 'run')} without an end; undoing removes and sets back:")
         for address in what.created:
             console.print(f"  [red]-[/] {address}", highlight=False)
         for address in what.updated:
@@ -176,7 +181,7 @@ def rollback(env: str, yes: bool, **given: Any) -> None:
             }
         )
     else:
-        console.print(f"[bold]{env}[/]: {escape(app.undone_text(undone, env))}", highlight=False, soft_wrap=True)
+        plans.say(console, f"[bold]{env}[/]: {escape(app.undone_text(undone, env))}", hang=2)
 
 
 def _only(given: dict[str, Any]) -> str:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.markup import escape
 
 from reptiops import app, plandocument
+from reptiops.cli.lines import tell
 from reptiops.cli.options import ENVIRONMENT, paged, selectable, shared, show_json, site_settings
 from reptiops.config import load_environment
 from reptiops.report import describe, plans, runs, terminal
@@ -64,12 +66,15 @@ def status(env: str, **given: Any) -> None:
         show_json(rows)
         return
     doubt = app.in_doubt(site)
+    if doubt.empty and not any(row["id"] for row in rows):
+        tell(f"Nothing of {env} is there; reptiops plan {env} shows what would be made.")
+        return
     with paged() as console:
         terminal.show_status(console, rows)
         if not doubt.empty:
             console.print()
             for number, line in enumerate(app.doubt_text(doubt, env)):
-                console.print(line, style="" if number else "yellow", highlight=False, markup=False, soft_wrap=True)
+                plans.say(console, escape(line) if number else f"[yellow]{escape(line)}[/]", hang=4)
 
 
 @click.command()
@@ -82,6 +87,8 @@ def outputs(env: str, **given: Any) -> None:
     if given["as_json"]:
         show_json(found)
     else:
+        if not found:
+            tell(f"nothing of {env} is there: reptiops provision {env} makes it", err=True)
         with paged() as console:
             terminal.show_outputs(console, found)
 
@@ -95,6 +102,8 @@ def history(env: str, **given: Any) -> None:
     if given["as_json"]:
         show_json([runs.run(one) for one in found])
         return
+    if not found:
+        tell(f"{env} has no run yet that wrote anything", err=True)
     with paged() as console:
         runs.show_history(console, found)
 

@@ -73,7 +73,7 @@ def preflight(env: str, simulate: bool, phases: tuple[str, ...], only: tuple[str
         for note in notes:
             colour = {"error": "red", "warning": "yellow"}.get(note.level, "dim")
             do = f" ({note.do})" if note.do else ""
-            say(console, f"[{colour}]{note.level}:[/] {escape(f'{note.about}: {note.text}{do}')}")
+            say(console, f"[{colour}]{note.level}:[/] {escape(f'{note.about}: {note.text}{do}')}", hang=2)
         errors = sum(note.level == "error" for note in notes)
         if not given["quiet"]:
             click.echo(f"{len(made.changes)} changes are planned; {errors} errors, {len(notes) - errors} warnings.")

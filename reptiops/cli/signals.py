@@ -35,10 +35,10 @@ def stoppable(progress: Progress) -> Iterator[Stop]:
         if not stop.armed:
             raise KeyboardInterrupt
         if stop.is_set():
-            _say("stopped at once: `reptiops status ENV` says what is in doubt, and the two ways out")
+            _say("stopped at once: `reptiops status ENV` says what is in doubt\nand the two ways out")
             os._exit(INTERRUPTED)
         if not progress.stopping():
-            _say("stopping: nothing new is started, what is in flight may end; again to stop at once")
+            _say("stopping: nothing new is started, what is in flight may end;\nagain to stop at once")
         stop.set()
 
     previous = {s: signal.signal(s, handle) for s in (signal.SIGINT, signal.SIGTERM)}
@@ -67,7 +67,7 @@ def choosing(console: Console, given: dict[str, Any], pause: Callable[[], None])
             highlight=False,
         )
         try:
-            return "rollback" if click.confirm("Roll back? No keeps it as it is", default=True) else "keep"
+            return "rollback" if click.confirm("Roll back (no: keep it as it is)?", default=True) else "keep"
         except click.Abort:
             return "keep"
 

@@ -84,7 +84,8 @@ def _called(one: Account, env: str) -> Iterator[str]:
     more = f" and {len(one.addresses) - NAMED} more" if len(one.addresses) > NAMED else ""
     yield f"error: {f'{one.did} of {names}{more}' if names else one.did} failed"
     reference = f" (request {one.request})" if one.request else ""
-    yield from _row("AWS says", f"{one.code}: {one.said}{reference}")
+    asked = one.code not in ("ProfileNotFound", "NoCredentialsError", "PartialCredentialsError")
+    yield from _row("AWS says" if asked else "boto3", f"{one.code}: {one.said}{reference}")
     found = advise(one.code, one.said, one.kind)
     if found is None:
         yield from _row("do", "look the code up in the service's API reference; --debug shows where it came from")

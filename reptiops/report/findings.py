@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from itertools import groupby
 from typing import Any
 
 from rich.console import Console
@@ -122,7 +123,7 @@ def show_drift(console: Console, found: Drift, deeds: Mapping[str, Deed | str] |
             if before != (head := f"[bold]{escape(one.address)}[/]  [dim]{escape(brief(one.id))}[/]"):
                 say(console, head)
             before = head
-            say(console, f"[{COLOURS[one.risk]}]{one.risk}[/]  {_what(one)}", 2, hang=4)
+            _show_what(console, one)
         deed = (deeds or {}).get(one.key)
         if deed is not None:
             say(console, f"[dim]{escape(_told(deed))}[/]", 4)
@@ -134,6 +135,23 @@ def show_drift(console: Console, found: Drift, deeds: Mapping[str, Deed | str] |
         say(console, f"[dim]pending, not drift: {fields} of the configuration that nobody has provisioned yet[/]")
     for busy in found.busy:
         say(console, f"[yellow]in the middle of a change:[/] {escape(busy)}")
+
+
+def _show_what(console: Console, one: Finding) -> None:
+    """What was found, under its address: a line, or one for each of several differences of a field."""
+    risk = f"[{COLOURS[one.risk]}]{one.risk}[/]"
+    found = differences(one.field, one.applied, one.live) if one.what not in ("missing", "extra") else ()
+    if len(found) < 2:
+        say(console, f"{risk}  {_what(one)}", 2, hang=4)
+        return
+    say(console, f"{risk}  {escape(one.field)}", 2)
+    for path, alike in groupby(found, lambda d: d.path):
+        if path != one.field:
+            say(console, escape(path.removeprefix(f"{one.field}.")), 6)
+        for each in alike:
+            sign = {"added": "+ ", "removed": "- "}.get(each.what, "")
+            value = words(each.want or each.has) if sign else f"{_cut(words(each.has))} → {_cut(words(each.want))}"
+            say(console, f"{sign}{escape(_cut(value) if sign else value)}", 8)
 
 
 def _told(deed: Deed | str) -> str:
@@ -163,5 +181,6 @@ def show_reconciled(console: Console, done: Reconciled) -> None:
     for one, why in done.left:
         say(console, f"[yellow]left[/]  {line(one)}  ({escape(why)})", hang=4)
     if done.braked:
-        say(console, f"[red]braked:[/] {escape(done.braked)}", hang=4)
+        say(console, f"[red]braked:[/] {escape(done.braked)}: nothing was changed", hang=4)
+        say(console, "[dim]look at them with `drift`; --max-changes and the playbook's `brake` move the brake[/]", 4)
     console.print(f"{len(done.mended)} mended, {len(done.left)} left in {duration(done.seconds)}")

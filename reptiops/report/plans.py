@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from rich.console import Console
 from rich.markup import escape
@@ -84,7 +85,7 @@ def show_plan(console: Console, plan: Plan, verbose: bool = False, cost: Differe
         say(console, f"[red]refused:[/] {escape(address)}: {escape(why)}")
     say(console, summary(plan))
     for line in outlook(plan, cost):
-        say(console, line)
+        say(console, line, hang=6)
 
 
 def _to(verb: str) -> str:
@@ -163,15 +164,17 @@ def show_change(console: Console, change: Change) -> None:
     """A differing field: what AWS has → what is wanted, or what comes and goes."""
     forced = "  [magenta](forces a replacement)[/]" if change.fixed else ""
     found = differences(change.path, change.has, change.want)
-    come_and_go = [d for d in found if d.what != "changed" and d.path == change.path]
-    if come_and_go and len(come_and_go) == len(found) and (len(found) > 1 or isinstance(change.want, list)):
-        say(console, f"{escape(change.path)}{forced}", 6)
-        for one in found:
-            value = one.want if one.what == "added" else one.has
-            say(console, f"{_SIGNS[one.what]} {escape(short(words(value)))}", 8)
-        return
-    for one in found:
-        say(console, f"{_difference(one)}{forced}", 6)
+    for path, alike in groupby(found, lambda d: d.path):
+        some = list(alike)
+        listed = len(some) > 1 or (path == change.path and isinstance(change.want, list))
+        if listed and all(one.what != "changed" for one in some):
+            say(console, f"{escape(path)}{forced}", 6)
+            for one in some:
+                value = one.want if one.what == "added" else one.has
+                say(console, f"{_SIGNS[one.what]} {escape(short(words(value)))}", 8)
+        else:
+            for one in some:
+                say(console, f"{_difference(one)}{forced}", 6)
 
 
 def _difference(one: fields.Difference) -> str:
@@ -211,4 +214,4 @@ def outlook(plan: Plan, cost: Difference | None = None) -> Iterator[str]:
 def show_notes(console: Console, notes: Iterable[str]) -> None:
     """What a person should know, one line each."""
     for note in notes:
-        say(console, f"[yellow]note:[/] {escape(note)}")
+        say(console, f"[yellow]note:[/] {escape(note)}", hang=6)

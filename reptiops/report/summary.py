@@ -59,7 +59,7 @@ def _show_todos(console: Console, todos: list[Todo]) -> None:
     say(console, "[bold]What is left for you[/]")
     for number, todo in enumerate(todos, 1):
         until = f" [dim]({escape(todo.until)})[/]" if todo.until else ""
-        say(console, f"{number}. {escape(todo.what)}{until}", 2)
+        say(console, f"{number}. {escape(todo.what)}{until}", 2, hang=3)
         _show_items(console, todo.items)
 
 

@@ -25,7 +25,9 @@ def show_status(console: Console, rows: Iterable[Mapping[str, str]]) -> None:
     narrow = console.is_terminal and sum(widths.values()) + 2 * len(columns) + ID > console.width
     for row in listed if narrow else [{c: c for c in columns}, *listed]:
         behind = [row["status"], row["age"], brief(row["id"])]
-        if narrow:
+        if narrow and not row["id"]:
+            console.print(f"{row['address']}  {row['status']}", style="bold", markup=False, soft_wrap=True)
+        elif narrow:
             console.print(row["address"], style="bold" if not row["id"] else "", markup=False, soft_wrap=True)
             console.print(
                 "    " + "  ".join(part for part in behind if part), style="dim", markup=False, soft_wrap=True

@@ -134,5 +134,5 @@ class Subscription(Resource):
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """A pending one cannot be unsubscribed: it goes with the topic, or by itself after some days."""
         if not live.id.startswith("arn:") or "|" in live.id:
-            raise Kept("")
+            raise Kept("nobody has confirmed it, so nobody can end it; it goes with its topic")
         aws.sns.unsubscribe(SubscriptionArn=live.id)

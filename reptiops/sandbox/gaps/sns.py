@@ -37,7 +37,7 @@ def fill() -> None:
 
 
 class _Shown:
-    """A subscription as it is listed."""
+    """A subscription as it is listed. Nothing is sent to somebody who has not confirmed."""
 
     arn = ""
 
