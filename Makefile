@@ -23,7 +23,8 @@ test: lint
 	$(BIN)/python -m compileall -q reptiops tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not proof and not browser"
 
-# The report in headless Chromium (Debian: apt-get install chromium); skips without it.
+# The report in headless Chromium (Debian: apt-get install chromium), judged by axe-core too where REPTIOPS_AXE names its
+# axe.min.js (npm install axe-core); skips what is not there.
 report-check: $(BIN)/.installed
 	$(BIN)/python -m pytest -s -rs -m browser tests/test_report.py
 

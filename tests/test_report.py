@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -380,3 +382,22 @@ def test_in_a_browser_with_a_thousand_services(looked: Looked, tmp_path: Path) -
 @pytest.mark.browser
 def test_it_prints_on_few_pages(looked: Looked, tmp_path: Path) -> None:
     assert 10 <= browser.printed(page(looked.dev), tmp_path) <= 30
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_an_accessibility_checker_finds_nothing(looked: Looked, tmp_path: Path, theme: str) -> None:
+    """axe-core, from npm: REPTIOPS_AXE says where its axe.min.js is."""
+    place = os.environ.get("REPTIOPS_AXE")
+    if not place:
+        pytest.skip(
+            "no axe-core: npm install axe-core; REPTIOPS_AXE=node_modules/axe-core/axe.min.js make report-check"
+        )
+    checker = Path(place).read_text().replace("</script", "<\\/script")
+    whole = re.sub(r"<meta[^>]*Content-Security-Policy[^>]*>", "", page(looked.dev))
+    probe = f"""document.documentElement.dataset.theme = "{theme}";
+      const found = await axe.run(document, {{resultTypes: ["violations"]}});
+      return {{checked: found.passes.length, wrong: found.violations.map((v) => v.id + ": " + v.nodes[0].html)}};"""
+    seen = browser.run(whole.replace("</body>", f"<script>{checker}</script></body>", 1), probe, tmp_path)
+    assert seen["checked"] > 20
+    assert seen["wrong"] == []

@@ -21,7 +21,7 @@ def money(amount: float) -> str:
 
 def table(caption: str, heads: Iterable[str], rows: Iterable[Markup], class_: str) -> Markup:
     """A table with a caption for screen readers."""
-    head = element("tr", *(element("th", h, scope="col") for h in heads))
+    head = element("tr", *(element("th", h, scope="col") if h else element("td", "") for h in heads))
     body = element("tbody", *rows)
     hidden = element("caption", caption, class_="unseen")
     return element("div", element("table", hidden, element("thead", head), body, class_=class_), class_="scroll")
@@ -117,7 +117,7 @@ def timeline(legs: Iterable[Leg]) -> Markup:
     left = len(listed) - len(shown)
     note = element("p", f"and {left} shorter changes", class_="hint") if left else None
     ticks = [element("span", seconds(end * i / 4), style=f"left:{25 * i}%") for i in range(5)]
-    axis = element("tr", element("th", ""), element("td", element("div", *ticks, class_="axis")), element("td", ""))
+    axis = element("tr", element("td", ""), element("td", element("div", *ticks, class_="axis")), element("td", ""))
     chart = table("Changes of the last run over time", ("Address", "When", "Took"), [axis, *rows], "bars gantt")
     return joined(chart, note)
 

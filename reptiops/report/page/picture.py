@@ -6,8 +6,10 @@ the row of these. Paths between drawn things go through everything that is not d
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from html import unescape
 
 from reptiops.app.overview import STATES, Overview, Shown
 from reptiops.report.page.markup import Markup, element, joined, shortened
@@ -259,13 +261,19 @@ def _link(one: Shown, *parts: Markup, stop: bool = True) -> Markup:
     return element(
         "a",
         element("title", said),
-        *parts,
+        *(joined(Markup(" "), part) for part in parts),  # the space keeps words apart for who reads them aloud
         href=f"#{anchor(one.address)}",
         class_=f"thing {one.state}",
         data_address=one.address,
-        aria_label=said,
+        aria_label=f"{_seen(parts)}; {said}" if _seen(parts) else said,
         tabindex=None if stop else -1,
     )
+
+
+def _seen(parts: Iterable[Markup]) -> str:
+    """The words on a thing: what is said of it begins with them, so that who speaks what he sees is understood."""
+    texts = (unescape(text) for part in parts for text in re.findall(r"<text[^>]*>([^<]*)</text>", str(part)))
+    return " ".join(text for text in texts if text and text not in MARKS.values())
 
 
 def anchor(address: str) -> str:
