@@ -44,7 +44,7 @@ class Price(File):
     note: str = ""
     free: float = 0.0
     savings_plan: float = Field(default=0.0, ge=0, le=1)
-    list: tuple[str, str] | None = None
+    list: tuple[str, str] | tuple[str, str, str] | None = None
 
 
 class Prices(File):

@@ -2,7 +2,7 @@
 
     python -m tests.docs [page …]
 
-A block is fenced as `console`. Lines that begin with `$ ` are commands, typed in a shell that keeps its variables; a
+A block is fenced as `console`; README's Python is run too. Lines that begin with `$ ` are commands, typed in a shell that keeps its variables; a
 here-document goes on to its end. `# exits N` behind a command says that it ends so. Other lines are what it prints, as
 parts that must appear in this order; `…` stands for anything. A page begins in a directory with `config/`, `playbooks/`,
 the Makefile and `.venv`, with a profile `reptidex-dev`, and with an endpoint that stands for the real AWS. Targets of
@@ -23,6 +23,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
+SOMEWHERE = (
+    "AWS_ENDPOINT_URL=$(reptiops sandbox status --json | "
+    "python3 -c 'import json,sys; print(json.load(sys.stdin)[\"endpoint\"])')"
+)
+"""An endpoint that stands for the real AWS."""
 LIMIT = 300
 """Seconds that one command may take."""
 
@@ -53,9 +58,12 @@ def commands(page: Path) -> list[Command]:
     """Every command of a page, in order."""
     text = page.read_text()
     found: list[Command] = []
-    for block in re.finditer(r"^```console\n(.*?)^```", text, re.M | re.S):
-        first = text[: block.start(1)].count("\n") + 1
-        found += _block(page.name, block[1].splitlines(), first)
+    for block in re.finditer(r"^```(console|python)\n(.*?)^```", text, re.M | re.S):
+        first = text[: block.start(2)].count("\n") + 1
+        if block[1] == "console":
+            found += _block(page.name, block[2].splitlines(), first)
+        elif page.name == "README.md":  # those of other pages are parts, and their own tests run them
+            found.append(Command(page.name, first, f"{SOMEWHERE} python3 - <<'END'\n{block[2]}END"))
     return found
 
 
@@ -106,10 +114,7 @@ class Reader:
     def somewhere(self) -> None:
         """Let commands without --sandbox find an AWS: that of the sandbox."""
         self.type("reptiops sandbox start")
-        self._variables.write_text(
-            "export AWS_ENDPOINT_URL=$(reptiops sandbox status --json | "
-            "python3 -c 'import json,sys; print(json.load(sys.stdin)[\"endpoint\"])')\n"
-        )
+        self._variables.write_text(f"export {SOMEWHERE}\n")
 
     def type(self, text: str) -> subprocess.CompletedProcess[str]:
         """Run one command in a shell that knows what earlier ones have exported."""

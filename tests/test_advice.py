@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ProfileNotFound
 
 from reptiops import app
 from reptiops.advice import TABLE, Advice, advise
@@ -109,7 +109,7 @@ def test_what_an_error_says(row: tuple[str, ...]) -> None:
 
 def test_every_row_of_the_table_is_tested_and_there_are_enough() -> None:
     used = {id(advise(code, message, kind)) for code, message, kind, *_ in AWS}
-    elsewhere = {id(one) for code in ("NoCredentialsError", "EndpointConnectionError", "SSOTokenLoadError") if (one := advise(code))}  # fmt: skip
+    elsewhere = {id(one) for code in ("ProfileNotFound", "NoCredentialsError", "EndpointConnectionError", "SSOTokenLoadError") if (one := advise(code))}  # fmt: skip
     assert [one.codes for one in TABLE if id(one) not in used | elsewhere] == [
         one.codes for one in TABLE if one.codes[0] == "TooManyTargetGroups"
     ]
@@ -138,6 +138,9 @@ def test_a_read_that_fails_names_the_operation() -> None:
     assert text.startswith("error: asking AWS (DescribeVpcs) failed")
     assert "reptiops policy prod" in text
     assert "--sandbox" in explain(NoCredentialsError())
+    nobody = explain(ProfileNotFound(profile="nobody"))
+    assert "AWS says" not in nobody
+    assert "no profile of that name" in nobody
     assert "network" in explain(EndpointConnectionError(endpoint_url="https://sts.nowhere"))
 
 

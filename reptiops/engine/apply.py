@@ -356,6 +356,9 @@ class Apply:
         if waited > max(CONVERGED, 2 * type(task.want).typical):
             self._errors.append(ReptiopsError(f"{task.address} ({live.id}) is ready, but not as wanted: {differing}"))
             self._work.tell(Event("failed", task.address, text=f"not as wanted: {differing}"))
+        elif task.told != (word := f"{live.status.word}, but not yet as wanted: {differing}"):
+            task.told = word
+            self._work.tell(Event("wait", task.address, task.action.verb, word, waited))
         self._look_at(task, self._work.clock.now() + interval(waited, task.want.takes("update")))
         return False
 

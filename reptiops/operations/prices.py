@@ -13,17 +13,20 @@ CURRENCY = "USD"
 RIGHTS = (read("pricing:GetProducts"),)
 
 
-def listed_price(aws: Aws, service: str, usage_type: str) -> tuple[float | None, str]:
+def listed_price(aws: Aws, service: str, usage_type: str, narrowed: str = "") -> tuple[float | None, str]:
     """The on-demand price of a usage type, or None and why there is not exactly one. The first tier counts.
+
+    Classic, application and network balancers share their usage types, as database and cache engines do: `narrowed`
+    is another attribute and its value, such as `operation=LoadBalancing:Application`.
 
     The Price List speaks in us-east-1 whatever region it is asked about; usage types name the region themselves.
     """
-    answer = aws.pricing.get_products(
-        ServiceCode=service,
-        Filters=[{"Type": "TERM_MATCH", "Field": "usagetype", "Value": usage_type}],
-        FormatVersion="aws_v1",
+    attributes = [("usagetype", usage_type), *([tuple(narrowed.split("=", 1))] if narrowed else [])]
+    filters = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in attributes]
+    products = aws.pricing.pages(
+        "get_products", "PriceList", ServiceCode=service, Filters=filters, FormatVersion="aws_v1"
     )
-    found = {price for text in answer["PriceList"] for price in _prices(json.loads(text))}
+    found = {price for text in products for price in _prices(json.loads(text))}
     if len(found) == 1:
         return found.pop(), ""
     return None, f"{len(found)} prices for {usage_type}" if found else f"no price for {usage_type}"
