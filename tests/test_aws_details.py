@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from reptiops.aws import Aws
 from reptiops.engine.scope import Scope
-from reptiops.resources import acm, rds, s3
+from reptiops.resources import acm, cloudfront, ec2, iam, rds, rds_groups, s3, secretsmanager
 from reptiops.sandbox import gaps, rules
 from tests.samples import World
 from tests.samples.database import _cache, _instance
@@ -75,7 +75,9 @@ def test_a_cache_that_finds_nothing_to_modify_is_done(world: World) -> None:
 
 def test_parameters_are_sent_twenty_a_call(world: World) -> None:
     values = {f"custom.setting_{number}": "1" for number in range(25)}
-    rds.ParameterGroup("many", "postgres15", "x", values).create(world.aws, world.identity("database/parameters"))
+    rds_groups.ParameterGroup("many", "postgres15", "x", values).create(
+        world.aws, world.identity("database/parameters")
+    )
     held = world.session.client("rds").describe_db_parameters(DBParameterGroupName="many", Source="user")["Parameters"]
     assert len(held) == len(values)
 
@@ -85,3 +87,47 @@ def test_a_name_in_capitals_is_found_in_lower_case(world: World) -> None:
     want.create(world.aws, world.identity("database/database"))
     (live,) = Scope(world.aws, world.names, [want]).live(rds.Instance)
     assert (live.id, live.has.key()) == ("reptidex-dev", want.key())
+
+
+def test_a_secret_inside_its_window_counts_as_gone(world: World) -> None:
+    want = secretsmanager.Secret("reptidex/dev/x", recovery_days=7)
+    want.create(world.aws, world.identity("database/secret"))
+    (live,) = Scope(world.aws, world.names, [want]).live(secretsmanager.Secret)
+    want.delete(world.aws, live)
+    assert Scope(world.aws, world.names, [want]).live(secretsmanager.Secret) == []
+
+
+def test_headers_policies_are_read_page_by_page(world: World) -> None:
+    """The API pages, and botocore has no paginator for it."""
+    names = {None: "one", "one": "two"}
+
+    def page(params: dict[str, Any], **_: Any) -> Any:
+        name = names[params["query_string"].get("Marker")]
+        policy = {"Id": name, "ResponseHeadersPolicyConfig": {"Name": name}}
+        more = {"NextMarker": name} if name in names else {}
+        found = {"Items": [{"ResponseHeadersPolicy": policy}], **more}
+        return AWSResponse("", 200, {}, None), {"ResponseHeadersPolicyList": found}
+
+    world.session.events.register("before-call.cloudfront.ListResponseHeadersPolicies", page)
+    want = cloudfront.HeadersPolicy("two")
+    assert [one.id for one in Scope(world.aws, world.names, [want]).live(cloudfront.HeadersPolicy)] == ["two"]
+
+
+def test_a_role_is_found_whatever_its_case(world: World) -> None:
+    document = '{"Version": "2012-10-17", "Statement": []}'
+    world.session.client("iam").create_role(RoleName="Reptidex-Dev-Tasks", AssumeRolePolicyDocument=document)
+    want = iam.Role("reptidex-dev-tasks")
+    (live,) = Scope(world.aws, world.names, [want]).live(iam.Role)
+    assert live.has.key() == want.key(), "so that nobody tries to make a second one"
+
+
+@pytest.mark.parametrize(("on", "order"), [(True, ["Support", "Hostnames"]), (False, ["Hostnames", "Support"])])
+def test_names_of_a_vpc_need_its_resolver(world: World, on: bool, order: list[str]) -> None:
+    """One attribute a call: the resolver first when switching on, last when switching off."""
+    sent: list[str] = []
+    world.session.events.register(
+        "before-parameter-build.ec2.ModifyVpcAttribute",
+        lambda params, **_: sent.extend(name.removeprefix("EnableDns") for name in params if name != "VpcId"),
+    )
+    ec2.Vpc("10.9.0.0/16", "x", dns_support=on, dns_hostnames=on).create(world.aws, world.identity("network/vpc"))
+    assert sent == order
