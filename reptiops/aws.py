@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -152,6 +152,9 @@ def is_read(method: str) -> bool:
     return method.startswith(READS)
 
 
+T = TypeVar("T")
+
+
 class Service:
     """One AWS service: its reads and its writes, told apart by the method's name. Who only reads needs no second client."""
 
@@ -202,6 +205,8 @@ class Aws:
         self._noted = threading.local()
         self._caller: dict[str, str] = {}
         self._counting = threading.Lock()
+        self._remembered: dict[str, Any] = {}
+        self._remembering = threading.RLock()
 
     def service(self, name: str) -> Service:
         """The service of that botocore name, e.g. `elbv2`; clients are made once, under a lock (sessions are not thread-safe)."""
@@ -253,6 +258,28 @@ class Aws:
             answer = self.service("sts").get_caller_identity()
             self._caller = {name: str(answer[name]) for name in ("Account", "Arn")}
         return self._caller
+
+    def elsewhere(self, region: str) -> Aws:
+        """The same account in another region, for reads alone, counted here; asked twice it is the same one."""
+        if region == self.region:
+            return self
+
+        def made() -> Aws:
+            other = Aws(self.session, region, read_only=True, workers=self._workers)
+            other.calls, other.polls, other._counting, other._purpose = (
+                self.calls, self.polls, self._counting, self._purpose,
+            )  # fmt: skip
+            return other
+
+        return self.once(f"in {region}", made)
+
+    def once(self, name: str, read: Callable[[], T]) -> T:
+        """What one read tells for a whole run: things of others, that no change of ours moves."""
+        with self._remembering:
+            if name not in self._remembered:
+                self._remembered[name] = read()
+            found: T = self._remembered[name]
+        return found
 
     def note_requests(self) -> list[str]:
         """From now on `Operation request-id` of each write of this thread is added to the list that is answered."""

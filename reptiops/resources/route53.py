@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
-from reptiops.aws import Aws
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from reptiops.aws import Aws, code
 from reptiops.engine.resource import Identity, Kept, Live, Made, Resource, fixed, is_unknown, local
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 from reptiops.resources.acm import Certificate, listed
 from reptiops.resources.cloudfront import Distribution
 from reptiops.resources.elbv2 import LoadBalancer
-from reptiops.rights import Right, arn_of, create, delete, read, update, write
+from reptiops.rights import Right, create, delete, read, update, write
 
 KEPT_TYPES = frozenset({"NS", "SOA", "TXT", "MX", "CAA"})
 """Records that may stand beside ours and are other people's business."""
@@ -134,9 +136,9 @@ class ValidationRecord(Resource):
         read("route53:ListResourceRecordSets", on=ZONES),
         *write("route53:ChangeResourceRecordSets", on=ZONES),
         delete("route53:ListResourceRecordSets", "route53:ChangeResourceRecordSets", on=ZONES),
-        # Whether another certificate still needs the record.
-        delete("acm:ListCertificates"),
-        delete("acm:DescribeCertificate", on=(arn_of("acm", "certificate/*"),)),
+        # Whether another certificate still needs the record, in whichever region.
+        delete("acm:ListCertificates", "ec2:DescribeRegions"),
+        delete("acm:DescribeCertificate", on=("arn:{partition}:acm:*:{account}:certificate/*",)),
     )
 
     def key(self) -> str:
@@ -183,18 +185,61 @@ class ValidationRecord(Resource):
         change(aws, self.zone, [("UPSERT", self._record())])
 
     def delete(self, aws: Aws, live: Live[Any]) -> None:
-        """Only when no other certificate, pending ones included, names it: renewal needs it for ever."""
-        for summary in listed(aws):
-            arn = summary["CertificateArn"]
-            if arn == live.has.certificate or summary.get("Type") == "IMPORTED":
-                continue
-            one = aws.acm.describe_certificate(CertificateArn=arn)["Certificate"]
-            for option in one.get("DomainValidationOptions", []):
-                if canonical(option.get("ResourceRecord", {}).get("Name", "")) == live.has.name:
-                    raise Kept(f"the certificate {arn} needs it too")
+        """Only when no other certificate of the account, pending ones included, names it: one record serves all regions,
+        and renewal needs it for ever.
+        """
+        for region in aws.once("regions", lambda: _regions(aws)):
+            for arn in _needing(aws, region, live.has):
+                raise Kept(f"the certificate {arn} needs it too")
         for one in record_sets(aws, live.has.zone):
             if one["Type"] == "CNAME" and canonical(one["Name"]) == live.has.name:
                 change(aws, live.has.zone, [("DELETE", one)])
+
+
+def _regions(aws: Aws) -> list[str]:
+    """The regions that the account has switched on, its own first. Raises Kept where AWS does not tell them."""
+    try:
+        regions = aws.ec2.describe_regions()["Regions"]
+    except ClientError as error:
+        raise Kept(f"certificates of other regions may need it, and AWS does not tell them: {code(error)}") from error
+    others = {one["RegionName"] for one in regions if one.get("OptInStatus") != "not-opted-in"} - {aws.region}
+    return [aws.region, *sorted(others)]
+
+
+def _needing(aws: Aws, region: str, record: ValidationRecord) -> list[str]:
+    """The certificates of one region, but for our own, that name a record. Raises Kept where they cannot be read."""
+    there, domain = aws.elsewhere(region), record.name.partition(".")[2]
+    try:
+        found = listed(aws) if there is aws else there.once("certificates", lambda: listed(there))
+        return [
+            one["CertificateArn"]
+            for one in found
+            if one["CertificateArn"] != record.certificate
+            and one.get("Type") != "IMPORTED"
+            and domain in _domains(one, domain)
+            and record.name in _records_of(there, one["CertificateArn"])
+        ]
+    except (ClientError, EndpointConnectionError) as error:
+        raise Kept(f"whether a certificate in {region} needs it cannot be asked: {code(error)}") from error
+
+
+def _domains(summary: Mapping[str, Any], otherwise: str) -> set[str]:
+    """What a certificate is for; where its summary does not tell all names, `otherwise`: it has to be read."""
+    names = summary.get("SubjectAlternativeNameSummaries", [])
+    if not names or summary.get("HasAdditionalSubjectAlternativeNames"):
+        return {otherwise}
+    return {canonical(name).removeprefix("*.") for name in names}
+
+
+def _records_of(aws: Aws, arn: str) -> set[str]:
+    """The names of a certificate's validation records; none where it has gone meanwhile."""
+    try:
+        one = aws.acm.describe_certificate(CertificateArn=arn)["Certificate"]
+    except ClientError as error:
+        if code(error) != "ResourceNotFoundException":
+            raise
+        return set()
+    return {canonical(o.get("ResourceRecord", {}).get("Name", "")) for o in one.get("DomainValidationOptions", [])}
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,11 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
+from reptiops.aws import Aws
 from reptiops.engine.resource import Kept, Live
 from reptiops.resources.acm import Certificate, SelfSignedCertificate
 from reptiops.resources.cloudtrail import Trail
@@ -53,12 +56,29 @@ def _renewed(world: World, want: SelfSignedCertificate, live: Live[SelfSignedCer
 
 
 def _beside_another(world: World, want: ValidationRecord, live: Live[ValidationRecord]) -> None:
-    """A certificate for the same domain needs the record too: it stays."""
-    acm = world.session.client("acm")
-    arn = acm.request_certificate(DomainName="reptidex.com", ValidationMethod="DNS")["CertificateArn"]
-    with pytest.raises(Kept):
-        want.delete(world.aws, live)
-    acm.delete_certificate(CertificateArn=arn)
+    """A certificate for the same domain needs the record too, in whichever region: it stays."""
+    for region in ("us-east-1", "eu-west-1"):
+        acm = world.session.client("acm", region_name=region)
+        arn = acm.request_certificate(DomainName="reptidex.com", ValidationMethod="DNS")["CertificateArn"]
+        with pytest.raises(Kept, match=region if region == "eu-west-1" else arn):
+            want.delete(Aws(world.session, "us-east-1"), live)
+        acm.delete_certificate(CertificateArn=arn)
+    _unread(world, want, live)
+
+
+def _unread(world: World, want: ValidationRecord, live: Live[ValidationRecord]) -> None:
+    """A region that may not be asked keeps it too, and so does a list of regions that may not be read."""
+    events, session = [], boto3.Session("test", "test", region_name="us-east-1")
+
+    def denied(model: Any, **_: Any) -> None:
+        if model.name == events[-1]:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, model.name)
+
+    session.events.register("before-call", denied)
+    for name in ("ListCertificates", "DescribeRegions"):
+        events.append(name)
+        with pytest.raises(Kept, match="AccessDenied"):
+            want.delete(Aws(session, "us-east-1"), live)
 
 
 def _made_by_another(world: World, want: ServiceLinkedRole, live: Live[ServiceLinkedRole]) -> None:
