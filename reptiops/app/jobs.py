@@ -58,7 +58,8 @@ def _switch(environment: str, values: Mapping[str, Any], settings: dict[str, Any
     only = (*ADDRESSES, *_alarms(environment, settings))
     file.write_text(text)
     try:
-        return file, provision(environment, only=only, **settings)
+        # Of what holds data only the log of the job itself can be among these, and to remove the job is what was asked.
+        return file, provision(environment, only=only, **settings | {"allow_replace": True})
     except BaseException:
         file.write_text(before)
         raise
