@@ -11,11 +11,14 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from reptiops.aws import Aws, code
+from reptiops.config import load_environment
+from reptiops.engine.graph import Result
 from reptiops.engine.passing import passes
 from reptiops.engine.resource import Live
 from reptiops.engine.scope import Scope
 from reptiops.resources.elasticache import ROTATING_TAG, TOKEN_TAG, ReplicationGroup
 from reptiops.sandbox import gaps, rules
+from reptiops.steps.monitoring import _redis_nodes
 from tests.samples import World
 from tests.samples.database import _cache
 
@@ -160,3 +163,23 @@ def test_a_snapshot_is_taken_of_a_node_that_is_there(slow: Slow) -> None:
         replace(slow.want, snapshot_days=7).update(slow.world.aws, left, frozenset({"snapshot_days"}))
         assert sent[-1]["SnapshottingClusterId"] == taken
         slow.later(130)
+
+
+NODES = [
+    (2, None, ["r-001", "r-002"]),
+    (2, "r-001,r-003", ["r-001", "r-003"]),
+    (1, "r-002", ["r-002"]),
+    (2, "r-002", ["r-001", "r-002"]),
+    (3, "r-002,r-003", ["r-001", "r-002", "r-003"]),
+    (1, "r-001,r-002", ["r-002"]),
+]
+
+
+@pytest.mark.parametrize(("wanted", "members", "watched"), NODES)
+def test_the_nodes_that_are_there_are_watched(wanted: int, members: str | None, watched: list[str]) -> None:
+    """Before there are any: those that AWS will make. `r-002` is the primary here, the others are replicas."""
+    env = load_environment("prod")
+    env = env.model_copy(update={"redis": env.redis.model_copy(update={"nodes": wanted})})
+    replicas = ",".join(name for name in (members or "").split(",") if name != "r-002")
+    out = {"members": members, "replicas": replicas} if members else {}
+    assert _redis_nodes(env, Result("database/redis", Live("r", ReplicationGroup("r"), out=out))) == watched

@@ -207,8 +207,16 @@ def _database_alarms(env: Environment, alarms: _Alarms, database: Result) -> Non
 
 
 def _redis_nodes(env: Environment, redis: Result) -> list[str]:
-    """The members of the replication group, as AWS numbers them."""
-    return [f"{redis.id}-{number:03d}" for number in range(1, env.redis.nodes + 1)]
+    """The members of the replication group. As AWS has them: after a failover and a node fewer the numbers need not begin
+    at 1. Those that are to come are taken to get the lowest free numbers, and those that are to go to be replicas.
+    """
+    known, wanted = redis.live.out if redis.live else {}, env.redis.nodes
+    members, replicas = (sorted(filter(None, known.get(name, "").split(","))) for name in ("members", "replicas"))
+    leaving = replicas[::-1][: max(len(members) - wanted, 0)]
+    nodes = [name for name in members if name not in leaving]
+    expected = (f"{redis.id}-{number:03d}" for number in range(1, 2 * wanted + 1))
+    free = [name for name in expected if name not in nodes]
+    return sorted([*nodes, *free[: max(wanted - len(nodes), 0)]])
 
 
 def _redis_alarms(env: Environment, alarms: _Alarms, redis: Result) -> None:
