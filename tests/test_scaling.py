@@ -12,7 +12,9 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from reptiops.engine.remove import LAGS, look_after, patience
+from reptiops.engine.resource import ADDRESS_TAG
 from reptiops.engine.scope import Scope
+from reptiops.operations.strays import strays
 from reptiops.resources.autoscaling import COUNT, ScalableTarget
 from reptiops.resources.sns import Topic
 from reptiops.sandbox import gaps, rules
@@ -95,3 +97,17 @@ def test_a_target_that_has_gone_is_looked_at_again_for_minutes(world: World) -> 
     assert patience([ScalableTarget]) == 300
     assert patience([Topic]) == sum(LAGS)
     assert patience([]) == 0
+
+
+def test_a_target_is_no_stray_to_who_has_read_it(world: World) -> None:
+    """It carries our tags, and its ARN says nothing of the service."""
+    want = ScalableTarget(_scaled(world), 1, 2)
+    want.create(world.aws, world.identity("compute/scalable_target/web"))
+    (live,) = Scope(world.aws, world.names, [want, CLUSTER]).live(ScalableTarget)
+
+    def found(known: tuple[str, ...]) -> list[str]:
+        told = strays(world.aws, world.names.tags, ADDRESS_TAG, known)
+        return [one.arn for one in told if ":application-autoscaling:" in one.arn]
+
+    assert found((live.id,)) == [live.out["arn"]]
+    assert found(live.names) == []
