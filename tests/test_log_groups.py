@@ -10,6 +10,7 @@ import pytest
 
 from reptiops import app
 from reptiops.testing import mocked_aws, provision
+from tests.faults import Faults
 from tests.inventory import inventory
 
 GROUP = "/aws/ecs/containerinsights/dev-reptidex-cluster/performance"
@@ -79,6 +80,23 @@ def test_one_that_comes_once_more_is_removed_once_more(world: Any, tmp_path: Pat
     again = app.teardown("dev", session=world, state_dir=tmp_path)
     assert [a.address for a in again.doomed] == ["compute/insights_log_group"]
     assert inventory(world) == before
+
+
+def test_a_rollback_removes_it_once_more_as_well(world: Any, tmp_path: Path) -> None:
+    before = inventory(world)
+    Faults(world, ("ecs:CreateCluster", 1))
+    late = [GROUP]
+
+    def written_late(**_: Any) -> None:
+        if late:
+            world.client("logs").create_log_group(logGroupName=late.pop())
+
+    world._session.register("after-call.cloudwatch-logs.DeleteLogGroup", written_late)
+    with pytest.raises(app.ProvisionFailed) as failed:
+        provision(world, tmp_path, only=ONLY)
+    assert failed.value.undone is not None
+    assert failed.value.undone.complete, str(failed.value)
+    assert (late, inventory(world)) == ([], before)
 
 
 def test_another_environments_and_other_peoples_stay(world: Any, tmp_path: Path) -> None:

@@ -103,7 +103,14 @@ class _Undo:
         work = self.work
         if not doomed or work.stop.is_set():
             return
-        removal = Remove(self.graph, doomed, work)
+        self._gone(doomed)
+        # What AWS's services make once more when its owner has gone is removed once more.
+        back = [d for d in doomed if d.kind.returns and any(one.id == d.live.id for one in work.scope.live(d.kind))]
+        if back:
+            self._gone(back)
+
+    def _gone(self, doomed: list[Doomed]) -> None:
+        work, removal = self.work, Remove(self.graph, doomed, self.work)
         try:
             removal.run()
         except ApplyError as error:

@@ -57,7 +57,7 @@ class LogsResource(Resource):
         create("logs:CreateLogGroup", "logs:TagResource", on=GROUPS, when=TAGGED),
         *write("logs:PutRetentionPolicy", on=GROUPS),
         update("logs:DeleteRetentionPolicy", on=GROUPS),
-        delete("logs:DescribeLogStreams", "logs:DeleteLogGroup", on=GROUPS),
+        delete("logs:DeleteLogGroup", on=GROUPS),
     )
 
     def key(self) -> str:
@@ -130,15 +130,17 @@ class LogsResource(Resource):
         """At once and for ever."""
         aws.logs.delete_log_group(logGroupName=self.name)
 
-    def in_service(self, aws: Aws, live: Live[Any]) -> str:
-        """Once something has written to it."""
-        streams = aws.logs.describe_log_streams(logGroupName=live.id, limit=1)["logStreams"]
-        return "it holds logs" if streams else ""
-
 
 @dataclass(frozen=True)
 class LogGroup(LogsResource):
     """A log group of our own."""
+
+    rights: ClassVar[tuple[Right, ...]] = (*LogsResource.rights, delete("logs:DescribeLogStreams", on=GROUPS))
+
+    def in_service(self, aws: Aws, live: Live[Any]) -> str:
+        """Once something has written to it."""
+        streams = aws.logs.describe_log_streams(logGroupName=live.id, limit=1)["logStreams"]
+        return "it holds logs" if streams else ""
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,7 @@ class ServiceLogGroup(LogsResource):
 
     Where it is missing AWS makes it, without tags and for ever: so it is made before who writes to it, and its name alone
     says whose it is. AWS may write for minutes after that one's end, and then makes it once more (aws-facts 0.17, 8.1).
+    What it holds says nothing without that one, so a rollback never keeps it for what it holds.
     """
 
     within: ClassVar[bool] = True
