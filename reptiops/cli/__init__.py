@@ -183,7 +183,7 @@ def _explained(error: Exception) -> str:
     """What went wrong and what to do. A mistake in a file says that itself, and needs nothing heavy to be imported."""
     if isinstance(error, ConfigurationError):
         return f"error: {error}"
-    from reptiops.cli.options import ENVIRONMENT
     from reptiops.report.failures import explain
+    from reptiops.report.hints import ENVIRONMENT
 
     return explain(error, ENVIRONMENT.get())

@@ -16,6 +16,7 @@ from reptiops.engine.plan import Action, Plan
 from reptiops.engine.recover import Unfinished
 from reptiops.plandocument import read_plan
 from reptiops.report import describe, findings, plans, summary, terminal
+from reptiops.report.hints import ENVIRONMENT
 
 
 @click.command()
@@ -95,6 +96,7 @@ def teardown(env: str | None, yes: bool, allow_protected: bool, playbook: str = 
     """
     refuse_to_ask(given, yes)
     env = env or _only(given)
+    ENVIRONMENT.set(env)
     console = console_of(given)
     progress = terminal.Progress(console, given["verbose"])
 

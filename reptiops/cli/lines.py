@@ -11,12 +11,15 @@ import textwrap
 
 import click
 
+from reptiops.report.hints import completed
+
 HANG = 2
 """Columns by which what does not fit is indented further than its beginning."""
 
 
 def tell(text: str, *, err: bool = False, hang: int = HANG) -> None:
     """Print lines of text as they fit. `hang`: where their continuation begins, counted from their own indent."""
+    text = completed(text)
     stream = sys.stderr if err else sys.stdout
     click.echo(fitted(text, shutil.get_terminal_size().columns, hang) if stream.isatty() else text, err=err)
 

@@ -8,11 +8,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from reptiops.report.hints import ENVIRONMENT, GIVEN, completed, place
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 FORMS = ("table", "json", "yaml")
 _FORM = "reptiops.form"
-ENVIRONMENT: ContextVar[str] = ContextVar("environment", default="ENV")
-"""The environment that the command is about, for an error's advice."""
 _PAGER = "REPTIOPS_PAGER"
 
 EXIT_CODES = {
@@ -42,6 +41,9 @@ VARIABLES = {
     "NO_COLOR": "no colour",
     "CI": "no drawing in place: a log, also where colour is forced",
 }
+
+PLACE = ("config_dir", "playbook_dir", "state_dir", "profile", "region", "sandbox")
+"""The options that say where an environment is."""
 
 _OUTPUT = [
     click.option("--output", "form", type=click.Choice(FORMS), help="How the result is printed; default: table."),
@@ -85,7 +87,9 @@ def _with(options: list[Any], command: F) -> F:
     def settled(*args: Any, **kwargs: Any) -> Any:
         kwargs.pop("debug", None)  # read from the command line by `main`
         ENVIRONMENT.set(str(kwargs.get("env") or "ENV"))
-        meta = click.get_current_context().meta
+        context = click.get_current_context()
+        GIVEN.set(place((name, kwargs.get(name)) for name in PLACE if _typed(context, name)))
+        meta = context.meta
         form = kwargs.pop("form", None)
         if form is not None or kwargs.get("as_json"):
             meta.setdefault(_FORM, form or "json")
@@ -98,6 +102,11 @@ def _with(options: list[Any], command: F) -> F:
     return decorated  # type: ignore[no-any-return]
 
 
+def _typed(context: click.Context, name: str) -> bool:
+    """Whether an option stands on the command line; what a variable gives, the next command is given too."""
+    return context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
 def selectable(command: F) -> F:
     """Add `--phase` and `--only`: touch a part of the environment."""
     phase = click.option("--phase", "phases", multiple=True, metavar="PHASE", help="Only this phase; may be repeated.")
@@ -107,7 +116,7 @@ def selectable(command: F) -> F:
 
 def site_settings(given: dict[str, Any]) -> dict[str, Any]:
     """The part of a command's options that says where the environment is."""
-    return {k: given[k] for k in ("config_dir", "playbook_dir", "state_dir", "profile", "region", "sandbox")}
+    return {k: given[k] for k in PLACE}
 
 
 def show_json(value: Any) -> None:
@@ -122,9 +131,23 @@ def show_json(value: Any) -> None:
 
 def console_of(given: dict[str, Any]) -> Console:
     """Where a run speaks to a person: standard output, or standard error while a machine reads the former."""
-    from rich.console import Console
+    return _console(stderr=given["as_json"], quiet=bool(given.get("quiet")))
 
-    return Console(stderr=given["as_json"], emoji=False, highlight=False, quiet=bool(given.get("quiet")))
+
+def _console(**settings: Any) -> Console:
+    """A console on which the commands that are printed as next steps are complete."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    class Completing(Console):
+        def print(self, *objects: Any, **kwargs: Any) -> None:
+            made_fit = str if kwargs.get("markup") is False else escape
+            whole = tuple(completed(o, made_fit) if isinstance(o, str) else o for o in objects)
+            if whole != objects:
+                kwargs.setdefault("soft_wrap", not self.is_terminal)
+            super().print(*whole, **kwargs)
+
+    return Completing(emoji=False, highlight=False, **settings)
 
 
 @contextmanager
@@ -133,9 +156,7 @@ def paged() -> Iterator[Console]:
 
     The pager is REPTIOPS_PAGER or PAGER, else less; an empty REPTIOPS_PAGER means none.
     """
-    from rich.console import Console
-
-    console = Console(emoji=False, highlight=False)
+    console = _console()
     if not console.is_terminal or not sys.stdin.isatty() or os.environ.get(_PAGER) == "":
         yield console
         return

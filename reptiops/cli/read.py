@@ -12,9 +12,10 @@ from rich.markup import escape
 
 from reptiops import app, plandocument
 from reptiops.cli.lines import tell
-from reptiops.cli.options import ENVIRONMENT, paged, selectable, shared, show_json, site_settings
+from reptiops.cli.options import paged, selectable, shared, show_json, site_settings
 from reptiops.config import load_environment
 from reptiops.report import describe, plans, runs, terminal
+from reptiops.report.hints import ENVIRONMENT
 
 
 @click.command()
@@ -40,7 +41,7 @@ def plan(
     if out is not None:
         _keep(out, plandocument.text(document))
         if not given["as_json"] and not given["quiet"]:
-            click.echo(f"{out}: kept. `reptiops provision {env} --plan {out}` does exactly this, or nothing.")
+            tell(f"{out}: kept. `reptiops provision {env} --plan {out}` does exactly this, or nothing.")
     if made.stuck:
         raise SystemExit(4)
     if detailed_exitcode and made.changes:

@@ -13,6 +13,7 @@ import click
 
 from reptiops.app import Choose, Stop
 from reptiops.engine.recover import Unfinished
+from reptiops.report.hints import ENVIRONMENT, completed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +36,11 @@ def stoppable(progress: Progress) -> Iterator[Stop]:
         if not stop.armed:
             raise KeyboardInterrupt
         if stop.is_set():
-            _say("stopped at once: `reptiops status ENV` says what is in doubt\nand the two ways out")
+            _say(
+                completed(
+                    f"stopped at once: `reptiops status {ENVIRONMENT.get()}` says what is in doubt\nand the two ways out"
+                )
+            )
             os._exit(INTERRUPTED)
         if not progress.stopping():
             _say("stopping: nothing new is started, what is in flight may end;\nagain to stop at once")

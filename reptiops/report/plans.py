@@ -22,6 +22,7 @@ from reptiops.engine.plan import Action, Plan, Verb
 from reptiops.engine.resource import Change, plain
 from reptiops.report import fields
 from reptiops.report.fields import differences, known, short, words
+from reptiops.report.hints import completed
 
 MARKS = {
     "create": "[green]+[/]",
@@ -52,7 +53,7 @@ def say(console: Console, markup: str, indent: int = 0, hang: int = 0) -> None:
     """One line. On a terminal it is wrapped under its own beginning, `hang` columns further in; in a log it stays one
     line, to be searched.
     """
-    text = Text.from_markup(markup)
+    text = Text.from_markup(completed(markup, escape))
     if console.is_terminal and hang and text.cell_len > console.width - indent:
         first, rest = _parted(text, console.width - indent, console)
         console.print(Padding(first, (0, 0, 0, indent)), highlight=False, soft_wrap=True)
