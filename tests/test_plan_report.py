@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from reptiops import app, plandocument
+from reptiops.app import states
 from reptiops.config import environment_file, load_environment
-from reptiops.engine.plan import Plan
+from reptiops.engine.plan import Plan, PlanError
 from reptiops.policy import Policy, allow, deny
 from reptiops.report.fields import differences, words
 from reptiops.report.plans import brief, duration, show_plan
@@ -186,6 +187,13 @@ def test_what_was_kept_is_done_or_nothing_once_aws_or_the_configuration_has_move
         where = {"session": session, "state_dir": tmp_path, "config_dir": configured(tmp_path)}
         provision(session, tmp_path, "dev", only=PART, config_dir=tmp_path)
         configured(tmp_path, old, new)
+        with pytest.raises(
+            PlanError, match=r"^there is no address storage/bukcet; did you mean storage/bucket\?$"
+        ) as typo:
+            app.plan("dev", only=["storage/bukcet"], **where)
+        assert typo.value.exit_code == 2
+        with pytest.raises(PlanError, match=r"no address storage/bucket/uplods; did you mean storage/bucket/uploads\?"):
+            app.accept("dev", "storage/bucket/uplods", **where)
         _, document = app.documented_plan("dev", only=PART, **where)
         (change,) = document.changes
         assert (change.action, change.fields[0].field, change.undo) == ("update", "versioning", "one-way")
@@ -207,6 +215,10 @@ def test_what_was_kept_is_done_or_nothing_once_aws_or_the_configuration_has_move
         assert s3.get_bucket_versioning(Bucket="reptidex-dev-uploads")["Status"] == "Enabled"
         with pytest.raises(app.PlanMoved, match="bucket/uploads: the plan said update, now it would be nothing"):
             app.provision("dev", kept=document, **where)
+
+        # The state alone knows it.
+        states.move("dev", "storage/bucket/uploads", "storage/bucket/earlier", **where)
+        assert not app.plan("dev", only=["storage/bucket/earlier"], **where).count("create")
 
 
 def test_a_plan_of_another_environment_or_form_is_refused(tmp_path: Path, made: Any) -> None:

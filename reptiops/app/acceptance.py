@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from reptiops.app.upkeep import drift_site, observed
 from reptiops.config import environment_file, parse_environment
 from reptiops.configtext import with_overrides
 from reptiops.engine.drift import Finding
+from reptiops.engine.plan import UnknownAddress
 from reptiops.engine.resource import Live, Plain, plain
 from reptiops.shipped import is_shipped
 
@@ -29,7 +31,11 @@ def accept(environment: str, address: str, **settings: Any) -> tuple[Path, tuple
         raise Refused(f"{file} was shipped with the tool and is never written: copy it to a directory of your own.")
     site = open_site(options)
     _, matcher = observed(site)
-    chosen = [f for f in drift_site(site, matcher).findings if f.address == address and f.what == "changed"]
+    found = drift_site(site, matcher).findings
+    known = {*site.state.entries, *(f.address for f in found)}
+    if address not in known:
+        raise UnknownAddress(address, get_close_matches(address, sorted(known), n=1))
+    chosen = [f for f in found if f.address == address and f.what == "changed"]
     if not chosen:
         raise Refused(f"{address} has no changed field. Extras and missing things cannot be accepted.")
     actions = plan_site(site).actions

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any
 
 from reptiops.engine.graph import Graph
@@ -132,12 +133,15 @@ def choose(
     """One thing by its id, whether it resembles the address or not. Raises NotAdoptable where that cannot be."""
     look(scope, graph.kinds())
     matcher = Matcher(scope, graph.kinds(), state)
+    declared: list[str] = []
     for s, actions in walk(graph, given, matcher):
         for a in actions:
+            declared.append(a.address)
             if a.address == address and a.want is not None:
                 needs = tuple(graph.steps[n].path for n in s.needs)
                 return Candidate(address, _by_id(a, scope, matcher, state, identifier), a.want, needs)
-    raise NotAdoptable(f"{address} is not declared: `reptiops status` lists the addresses of the configuration.")
+    hint = "".join(f" Did you mean {one}?" for one in get_close_matches(address, declared, n=1))
+    raise NotAdoptable(f"{address} is not declared: `reptiops status` lists the addresses of the configuration.{hint}")
 
 
 def _by_id(a: Action, scope: Scope, matcher: Matcher, state: State, identifier: str) -> Live[Any]:

@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal
 
 from reptiops.engine.codec import restore
-from reptiops.engine.graph import Graph, Step, results
+from reptiops.engine.graph import PHASES, Graph, Step, results
 from reptiops.engine.resource import (
     ADDRESS_TAG,
     REVERSIBLE,
@@ -36,6 +37,16 @@ class PlanError(ReptiopsError):
     """A world that no plan can be made for, such as two resources that carry one address."""
 
     exit_code = 4
+
+
+class UnknownAddress(PlanError):
+    """An address that was selected, and nothing has it or begins with it."""
+
+    exit_code = 2
+
+    def __init__(self, address: str, close: Iterable[str]):
+        hint = "".join(f"; did you mean {one}?" for one in close)
+        super().__init__(f"there is no address {address}{hint}")
 
 
 class NeedsMissing(PlanError):
@@ -321,11 +332,13 @@ def make(graph: Graph, given: Mapping[str, Any], scope: Scope, state: State, sel
         actions += some
     _refuse_twice(actions)
     declared = {a.address for a in wanted_actions(graph, given)} | {a.address for a in actions}
+    extra = undeclared(graph, matcher, state)
+    _refuse_unknown(selection, {*declared, *state.entries, *(r.address for r in extra), *(s.path for s in graph.order)})
     # One that another address takes over by its natural key is no longer the old address's to delete.
     taken = {(a.kind, a.live.id) for a in actions if a.live is not None and a.verb != "foreign"}
     removed = [
         r
-        for r in undeclared(graph, matcher, state)
+        for r in extra
         if r.address not in declared and selection.covers(r.address) and r.live and (r.kind, r.live.id) not in taken
     ]
     if selection == EVERYTHING:  # else what still uses the old one may not be touched
@@ -333,6 +346,14 @@ def make(graph: Graph, given: Mapping[str, Any], scope: Scope, state: State, sel
     live = {a.address: a.live for a in actions if a.live is not None}
     facts = given.get("facts")
     return Plan(tuple(actions + removed), tuple(getattr(facts, "notes", ())), live)
+
+
+def _refuse_unknown(selection: Selection, known: set[str]) -> None:
+    """Raise UnknownAddress where a selected address covers nothing that could be: it would end as "nothing to do"."""
+    begun = {"/".join(parts[:n]) for parts in (a.split("/") for a in known) for n in range(1, len(parts) + 1)}
+    for address in selection.addresses:
+        if address not in begun and address not in PHASES:
+            raise UnknownAddress(address, get_close_matches(address, sorted(begun), n=1))
 
 
 def _refuse_twice(actions: Iterable[Action]) -> None:
