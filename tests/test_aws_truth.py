@@ -557,6 +557,8 @@ def test_25_what_cannot_be_replaced_while_in_use_is_refused_in_the_plan() -> Non
     ]
     assert sorted(Plan(tuple(actions)).stuck) == ["network/x/0", "network/x/1", "network/x/2"]
     empty = ec2.Subnet("vpc-1", "a", "b")
+    moved = Live("sg-1", ec2_access.SecurityGroup("vpc-0", "a", "b"))
+    assert "network/vpc" in refused_ones[0].irreplaceable(moved), "it is not its name that changed"
     assert not empty.irreplaceable(Live("id", empty)), "nothing is in it"
 
 

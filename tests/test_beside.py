@@ -209,8 +209,12 @@ def test_once_the_old_one_goes_there_is_no_way_back_and_none_is_tried(aws: Aws, 
 
 def test_a_plan_that_cannot_be_carried_out_says_so() -> None:
     note = Stiff("/notes/x")
-    made = Plan((Action("network/note", "replace", Stiff, note, Live("/notes/x", note), phase="network"),))
+    live = Live("/notes/x", note)
+    names = ("network/note", "network/other")
+    made = Plan(tuple(Action(name, "replace", Stiff, note, live, phase="network") for name in names))
     console = Console(record=True, width=200)
     show_plan(console, made)
-    said = console.export_text()
-    assert "refused: network/note: it cannot be deleted and made anew while it is in use: write another one" in said
+    refused = (
+        "refused: network/note, network/other: it cannot be deleted and made anew while it is in use: write another one"
+    )
+    assert console.export_text().splitlines()[-2:] == [refused, "This plan cannot be carried out as things are."]

@@ -41,7 +41,8 @@ def plan(
     if out is not None:
         _keep(out, plandocument.text(document))
         if not given["as_json"] and not given["quiet"]:
-            tell(f"{out}: kept. `reptiops provision {env} --plan {out}` does exactly this, or nothing.")
+            promise = f"`reptiops provision {env} --plan {out}` does exactly this, or nothing."
+            tell(f"{out}: kept, to be read: it is refused." if made.stuck else f"{out}: kept. {promise}")
     if made.stuck:
         raise SystemExit(4)
     if detailed_exitcode and made.changes:

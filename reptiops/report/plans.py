@@ -82,11 +82,21 @@ def show_plan(console: Console, plan: Plan, verbose: bool = False, cost: Differe
     if plan.changes:
         console.print()
     show_notes(console, plan.notes)
-    for address, why in plan.stuck.items():
-        say(console, f"[red]refused:[/] {escape(address)}: {escape(why)}")
     say(console, summary(plan))
     for line in outlook(plan, cost):
         say(console, line, hang=6)
+    show_refusals(console, plan)
+
+
+def show_refusals(console: Console, plan: Plan) -> None:
+    """Why a plan cannot be carried out: last, where it is read. What is refused for one reason is named together."""
+    reasons: dict[str, list[str]] = {}
+    for address, why in plan.stuck.items():
+        reasons.setdefault(why, []).append(address)
+    for why, addresses in reasons.items():
+        say(console, f"[red]refused:[/] {escape(', '.join(addresses))}: {escape(why)}", hang=6)
+    if reasons:
+        say(console, "[red]This plan cannot be carried out as things are.[/]")
 
 
 def _to(verb: str) -> str:

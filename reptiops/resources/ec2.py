@@ -112,6 +112,9 @@ class Vpc(Ec2Resource):
         return ec2_held.together(ec2_held.interfaces(aws, "vpc-id", live.id), ec2_held.inside(aws, live.id))
 
 
+ELSEWHERE = "it would be in another VPC, and what uses it cannot move there: see what is said of network/vpc"
+"""Why nothing that is in use follows a VPC that would be made anew."""
+
 KEPT_BY_AWS = 5
 """Addresses of each subnet that nobody can use (aws-facts 2.2)."""
 
@@ -195,6 +198,8 @@ class Subnet(Ec2Resource):
         """Databases and caches cannot leave the subnets that they are in."""
         if not live.out.get("used"):
             return ""
+        if live.has.vpc != self.vpc:
+            return ELSEWHERE
         return (
             "AWS keeps a subnet as long as interfaces are in it, and no database leaves the one that it is in: put its "
             "range and zone back, or declare one in a further zone"

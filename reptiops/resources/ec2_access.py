@@ -14,7 +14,7 @@ from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.policy import Policy
 from reptiops.resources import ec2_held
-from reptiops.resources.ec2 import Subnet, Vpc
+from reptiops.resources.ec2 import ELSEWHERE, Subnet, Vpc
 from reptiops.resources.ec2_routes import RouteTable
 from reptiops.resources.ec2_tags import (
     TAGS,
@@ -112,6 +112,8 @@ class SecurityGroup(Ec2Resource):
 
     def irreplaceable(self, live: Live[Any]) -> str:
         """A second group of the name is refused, and the first one stays as long as anything uses it."""
+        if live.has.vpc != self.vpc:
+            return ELSEWHERE
         return (
             "AWS changes no group's name or description, and moving its members to another group would cut them off for "
             "minutes, as rules of other groups name this one. Put back what it was; the words are seen in the console only"
