@@ -127,6 +127,16 @@ REFUSED: dict[str, tuple[Callable[[World], Any], str]] = {
         ),
         "InvalidParameterValue",
     ),
+    "a class that is none": (
+        lambda w: w.session.client("rds").create_db_instance(**{**INSTANCE, "DBInstanceClass": "db.t4g.micr0"}),
+        "InvalidParameterValue",
+    ),
+    "a node that is none": (
+        lambda w: w.session.client("elasticache").create_replication_group(
+            ReplicationGroupId="x", ReplicationGroupDescription="x", CacheNodeType="cache.z9.micro"
+        ),
+        "InvalidParameterValue",
+    ),
     "a token without encryption": (
         lambda w: w.session.client("elasticache").create_replication_group(
             ReplicationGroupId="x", ReplicationGroupDescription="x", AuthToken="a" * 16

@@ -93,6 +93,8 @@ ROWS = {
     "database name": Row("  name: reptidex\n", "  name: repti-dex\n", "repti-dex", "database.name", "not allowed here", "letters, digits and _"),
     "database user reserved": Row("username: reptidex", "username: admin", "username: admin", "database.username", "not allowed here", "reserved"),
     "instance class": Row("db.t4g.micro", "t4g.micro", ": t4g.micro", "database.instance_class", "not allowed here", "db.t4g.micro"),
+    "instance class that is none": Row("db.t4g.micro", "db.t4g.micr0", "db.t4g.micr0", "database.instance_class", "did you mean db.t4g.micro?"),
+    "node type that is none": Row("cache.t4g.micro", "cache.t4g.smal", "cache.t4g.smal", "redis.node_type", "did you mean cache.t4g.small?"),
     "failover with one node": Row("automatic_failover: false", "automatic_failover: true", "failover: true", "redis.automatic_failover", "needs at least two nodes"),
     "multi-az without failover": Row("  multi_az: false\n  encryption_at", "  multi_az: true\n  encryption_at", "multi_az: true", "redis.multi_az", "needs automatic_failover"),
     "token without tls": Row("auth_token: false", "auth_token: true", "auth_token: true", "redis.auth_token", "only with TLS", "encryption_in_transit: true"),

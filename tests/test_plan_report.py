@@ -18,8 +18,9 @@ from reptiops.app import states
 from reptiops.config import environment_file, load_environment
 from reptiops.engine.plan import Plan, PlanError
 from reptiops.policy import Policy, allow, deny
+from reptiops.pricing import load_prices
 from reptiops.report.fields import differences, words
-from reptiops.report.plans import brief, duration, show_plan
+from reptiops.report.plans import brief, duration, outlook, show_plan
 from reptiops.testing import mocked_aws, provision
 
 READ = allow(["s3:GetObject"], ["arn:aws:s3:::a/*"])
@@ -118,6 +119,16 @@ def made() -> tuple[Plan, plandocument.PlanDocument]:
     """The plan of a first provision of dev."""
     with mocked_aws() as session:
         return app.documented_plan("dev", session=session, state_dir=Path("unused"))
+
+
+def test_what_has_no_price_is_named_beside_the_cost(made: Any, tmp_path: Path) -> None:
+    assert not any("no price known" in line for line in shown(made[0]).splitlines())
+    text = Path("prices/us-east-1.yaml").read_text().replace("  rds.t4g.micro.single:", "  rds.other:")
+    (tmp_path / "prices.yaml").write_text(text)
+    prices = load_prices(tmp_path / "prices.yaml")
+    cost = app.cost_of_plan(load_environment("dev"), made[0], prices)
+    (line,) = (one for one in outlook(made[0], cost) if "no price known" in one)
+    assert line.endswith("without database/database: rds.t4g.micro.single, no price known.")
 
 
 def shown(plan: Plan, *, width: int = 80, terminal: bool = False, verbose: bool = False, **more: Any) -> str:

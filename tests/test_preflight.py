@@ -104,6 +104,14 @@ def test_a_name_of_another_account_and_a_database_that_takes_no_such_storage(ses
     assert "takes no magnetic" in found["database"].text
 
 
+@pytest.mark.parametrize("version", ["15.19", ""])
+def test_a_class_that_is_none_is_found_and_refused(session: Any, version: str) -> None:
+    for size in ("db.t4g.micr0", "db.z9.micro"):
+        found = told(session, Needs(database=("postgres", version, size, "gp3")))
+        assert f"AWS offers no {size} with postgres" in found["database"].text
+    assert told(session, Needs(database=("postgres", version, "db.t4g.micro", "gp3"))) == {}
+
+
 def test_what_cannot_be_asked_is_said(session: Any) -> None:
     def denied(**_: Any) -> Any:
         return AWSResponse("", 400, {}, None), {"Error": {"Code": "AccessDeniedException", "Message": "no"}}

@@ -62,7 +62,8 @@ def found(site: Site, made: Plan) -> tuple[Note, ...]:
 def needs_of(made: Plan) -> Needs | None:
     """What a plan makes that AWS may refuse; None if it makes nothing."""
     creates = [a for a in made.actions if a.verb in ("create", "replace") and a.want is not None]
-    if not creates:
+    resized = _resized(made.actions)
+    if not creates and not resized:
         return None
     log_bucket = _log_bucket(creates)
     certificate = next((w for w in _wanted(creates, Certificate)), None)
@@ -75,13 +76,25 @@ def needs_of(made: Plan) -> Needs | None:
         vpcs=len(list(_wanted(creates, Vpc))),
         vcpus=_vcpus(creates, made.actions),
         zones=frozenset(subnet.zone for subnet in _wanted(creates, Subnet)),
-        database=database and (database.engine, database.version, database.instance_class, database.storage_type),
+        database=resized
+        or (database and (database.engine, database.version, database.instance_class, database.storage_type)),
         cache=cache and (cache.engine, cache.version),
         log_bucket=log_bucket,
         linked=tuple(sorted(one.service for one in _wanted(creates, ServiceLinkedRole))),
         certificate=(zone, certificate.names) if certificate and zone else None,
         buckets={a.address: a.want.name for a in creates if isinstance(a.want, Bucket) and not is_unknown(a.want.name)},
     )
+
+
+def _resized(actions: Iterable[Action]) -> tuple[str, str, str, str] | None:
+    """A database that gets another class. Its version may be one that AWS makes no more, so none is asked about."""
+    for action in actions:
+        want, live = action.want, action.live
+        if action.verb != "update" or not isinstance(want, Instance) or live is None:
+            continue
+        if live.has.instance_class != want.instance_class:
+            return (want.engine, "", want.instance_class, want.storage_type)
+    return None
 
 
 def _log_bucket(creates: Iterable[Action]) -> str:

@@ -69,7 +69,7 @@ class Needs:
     """Of all tasks that new services start with."""
     zones: frozenset[str] = frozenset()
     database: tuple[str, str, str, str] | None = None
-    """Engine, version, instance class, storage type."""
+    """Engine, version, instance class, storage type. No version where only the class of one that is there changes."""
     cache: tuple[str, str] | None = None
     """Engine and version."""
     buckets: Mapping[str, str] = field(default_factory=dict)
@@ -207,17 +207,19 @@ def _zones(aws: Aws, wanted: Iterable[str]) -> Iterable[Note]:
 
 def _database(aws: Aws, engine: str, version: str, instance_class: str, storage: str) -> Iterable[Note]:
     """Not every class runs every version in every region; AWS says so only when the instance is made."""
+    asked = {"EngineVersion": version} if version else {}
     options = aws.rds.describe_orderable_db_instance_options(
-        Engine=engine, EngineVersion=version, DBInstanceClass=instance_class, Vpc=True, MaxRecords=100
+        Engine=engine, DBInstanceClass=instance_class, Vpc=True, MaxRecords=100, **asked
     )["OrderableDBInstanceOptions"]
+    with_version = f"{engine} {version}".rstrip()
     if not options:
-        text = f"AWS offers no {instance_class} with {engine} {version} in {aws.region}"
+        text = f"AWS offers no {instance_class} with {with_version} in {aws.region}"
         yield Note("error", "database", text, "choose another database.instance_class or database.version")
     elif storage not in {one.get("StorageType") for one in options}:
         yield Note(
             "error",
             "database",
-            f"{instance_class} with {engine} {version} takes no {storage}",
+            f"{instance_class} with {with_version} takes no {storage}",
             "choose another storage",
         )
 

@@ -216,6 +216,8 @@ def outlook(plan: Plan, cost: Difference | None = None) -> Iterator[str]:
             f"[bold]Cost:[/] {_dollars(cost.typical)} a month at typical traffic (${before:,.2f} → ${after:,.2f}), "
             f"{_dollars(cost.fixed)} of it fixed."
         )
+        if cost.after.unpriced:
+            yield f"[bold]Cost:[/] without {escape(', '.join(cost.after.unpriced))}, no price known."
     ways = Counter(a.undoing.undo for a in plan.changes)
     hard = [f"{ways[w]} {w}" for w in ("one-way", "reversible with data loss") if ways[w]]
     if hard:

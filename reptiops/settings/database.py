@@ -1,10 +1,12 @@
 """Phase 3: PostgreSQL on RDS, Redis on ElastiCache, and how long a deleted secret can be brought back."""
 
-from typing import Annotated, Literal
+import re
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from reptiops.settings.base import Frozen, Port, Settings, one_of, text
+from reptiops.settings.base import Frozen, Port, Settings, one_of, refuse, text
 
 Days = Annotated[int, Field(ge=0, le=35)]
 DailyWindow = Annotated[
@@ -20,6 +22,32 @@ WeeklyWindow = Annotated[
 _RESERVED = r"(?!(admin|administrator|rdsadmin|rds_superuser|rdsrepladmin|postgres_fdw|public|root|user|master)$)"
 
 
+_SIZES = ("micro", "small", "medium", "large", "xlarge", *(f"{n}xlarge" for n in (2, 4, 8, 10, 12, 16, 24, 32, 48)))
+"""What RDS and ElastiCache call their sizes."""
+_FAMILIES = ("t2", "t3", "t4g", "m5", "m6g", "m6i", "m7g", "m7i", "m8g", "r5", "r6g", "r6i", "r7g", "r7i", "r8g")
+"""Families to suggest, not to insist on: AWS adds to them every year, and `preflight` asks AWS."""
+
+
+def size_of(service: str, valid: str) -> Any:
+    """A class of instance or node, `service.family.size`, of the sizes that there are."""
+
+    def check(value: str) -> str:
+        parts = value.split(".")
+        if (
+            len(parts) == 3
+            and parts[0] == service
+            and re.fullmatch(r"[a-z]+\d[a-z]{0,4}", parts[1])
+            and parts[2] in _SIZES
+        ):
+            return value
+        known = [f"{service}.{family}.{size}" for family in _FAMILIES for size in _SIZES]
+        close = get_close_matches(value, known, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise refuse(f"{value[:60]!r} is not allowed here{hint}", valid)
+
+    return AfterValidator(check)
+
+
 ParameterName = Annotated[str, text(r"[a-z][a-z0-9_.]*", "the name of a PostgreSQL parameter")]
 ParameterValue = Annotated[str, text(r"[^\s].*", "a value in quotes")]
 
@@ -29,9 +57,7 @@ class Database(Settings):
 
     engine: Literal["postgres"] = "postgres"
     version: Annotated[str, text(r"[0-9]{2}(\.[0-9]{1,2})?", "a version in quotes, such as '15.7'")] = "15.7"
-    instance_class: Annotated[str, text(r"db\.[a-z0-9]+\.[a-z0-9]+", "an instance class such as db.t4g.micro")] = (
-        "db.t4g.micro"
-    )
+    instance_class: Annotated[str, size_of("db", "an instance class such as db.t4g.micro")] = "db.t4g.micro"
     storage_gb: Annotated[int, Field(ge=20, le=65536)] = 20
     max_storage_gb: Annotated[int, Field(ge=20, le=65536)] = 100
     storage_type: Literal["gp3", "gp2"] = "gp3"
@@ -76,9 +102,7 @@ class Redis(Settings):
 
     engine: Literal["redis"] = "redis"
     version: Annotated[str, text(r"[4-7]\.[0-9](\.[0-9]+)?", "a version in quotes, such as '7.0'")] = "7.0"
-    node_type: Annotated[str, text(r"cache\.[a-z0-9]+\.[a-z0-9]+", "a node type such as cache.t4g.micro")] = (
-        "cache.t4g.micro"
-    )
+    node_type: Annotated[str, size_of("cache", "a node type such as cache.t4g.micro")] = "cache.t4g.micro"
     nodes: Annotated[int, Field(ge=1, le=6)] = 1
     automatic_failover: bool = False
     multi_az: bool = False

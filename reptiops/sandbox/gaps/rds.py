@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reptiops.sandbox.gaps import add, replace
-from reptiops.sandbox.rules.rds import DEFAULTS, OFFERED
-
-FAMILIES = frozenset({"t3", "t4g", "m5", "m6g", "m6i", "m7g", "m7i", "r5", "r6g", "r6i", "r7g", "r7i"})
+from reptiops.sandbox.rules.rds import CLASS, DEFAULTS, OFFERED
 
 
 def fill() -> None:
@@ -56,10 +54,11 @@ def _versions() -> None:
         """Every class of the families that run PostgreSQL, with the versions on offer."""
         asked, size = self.params.get("EngineVersion"), self.params.get("DBInstanceClass", "")
         offered = self.params.get("Engine") == "postgres" and asked in {
-            v for minors in OFFERED.values() for v in minors
+            None,
+            *(v for minors in OFFERED.values() for v in minors),
         }
-        names = {"Engine": "postgres", "EngineVersion": asked, "DBInstanceClass": size, "Vpc": True}
-        fits = offered and size.split(".")[:1] == ["db"] and size.split(".")[1] in FAMILIES
+        names = {"Engine": "postgres", "EngineVersion": asked or "17.10", "DBInstanceClass": size, "Vpc": True}
+        fits = offered and CLASS.fullmatch(size)
         options = [{**names, "StorageType": storage} for storage in ("gp2", "gp3", "io1", "io2")] if fits else []
         return ActionResult({"OrderableDBInstanceOptions": options})
 

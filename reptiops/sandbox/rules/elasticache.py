@@ -20,6 +20,10 @@ SLOW = ("cache_node_type", "engine_version")
 """What waits for the maintenance window unless it is to be done at once."""
 TOKEN = re.compile(r"[A-Za-z0-9!&#$^<>-]{16,128}")
 IDENTIFIER = re.compile(r"[a-zA-Z](?!.*--)[a-zA-Z0-9-]{0,39}(?<!-)")
+TYPE = re.compile(
+    r"cache\.((t2|t3|t4g)\.(micro|small|medium)|(m4|m5|m6g|m7g|r4|r5|r6g|r6gd|r7g)\.(large|xlarge|(2|4|8|10|12|16|24)xlarge))"
+)
+"""Types of node; the largest differ by family, which is not told apart here."""
 VERSIONS = ("4.0.10", "5.0.6", "6.0", "6.2", "7.0", "7.1")
 """Versions of Redis on offer; from 6 on without a patch."""
 
@@ -46,6 +50,13 @@ def _values() -> None:
             raise Refused("InvalidParameterValue", "The parameter ReplicationGroupDescription must be provided.")
         if call.get("Engine", "redis") == "redis" and version not in (None, *VERSIONS):
             raise Refused("InvalidParameterCombination", f"Cannot find version {version} for redis")
+
+    @rule("5.3", "elasticache", "CreateReplicationGroup", "ModifyReplicationGroup")
+    def node_type_exists(call: Call) -> None:
+        """Only types of node that ElastiCache has. The code is AWS's, the words are ours."""
+        size = call.get("CacheNodeType")
+        if size and not TYPE.fullmatch(size):
+            raise Refused("InvalidParameterValue", f"The parameter CacheNodeType is not valid: {size}")
 
     @rule("5.3 id", "elasticache", "CreateReplicationGroup")
     def id_is_free(call: Call) -> None:

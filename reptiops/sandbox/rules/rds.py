@@ -35,6 +35,11 @@ DEFAULTS = {
 IDENTIFIER = re.compile(r"[a-zA-Z](?!.*--)[a-zA-Z0-9-]{0,62}(?<!-)")
 PASSWORD = re.compile(r"[!#-.0-?A-~]{8,128}")
 RESERVED = {"admin", "rdsadmin", "postgres_admin"}
+CLASS = re.compile(
+    r"db\.((t3|t4g)\.(micro|small|medium|large|xlarge|2xlarge)"
+    r"|(m5|m6g|m6i|m7g|m7i|m8g|r5|r6g|r6i|r7g|r7i|r8g)\.(large|xlarge|(2|4|8|12|16|24|32)xlarge))"
+)
+"""Classes that run PostgreSQL; the largest differ by family, which is not told apart here."""
 OFFERED = {
     "15": tuple(f"15.{minor}" for minor in range(13, 20)),
     "16": tuple(f"16.{minor}" for minor in range(9, 15)),
@@ -82,6 +87,13 @@ def _values() -> None:
         version = call.get("EngineVersion")
         if version and not any(version in minors or version == major for major, minors in OFFERED.items()):
             raise Refused("InvalidParameterCombination", f"Cannot find version {version} for postgres")
+
+    @rule("5.2", "rds", "CreateDBInstance", "ModifyDBInstance")
+    def class_exists(call: Call) -> None:
+        """Only classes that RDS has."""
+        size = call.get("DBInstanceClass")
+        if size and not CLASS.fullmatch(size):
+            raise Refused("InvalidParameterValue", f"Invalid DB Instance class: {size}")
 
     @rule("5.2", "rds", "CreateDBInstance", "ModifyDBInstance")
     def monitoring_needs_both(call: Call) -> None:
