@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 from botocore import xform_name
+from rich.console import Console
 
 from reptiops import app
 from reptiops.aws import is_read
 from reptiops.config import environment_file, load_environment
+from reptiops.report.summary import show_left
 from reptiops.testing import mocked_aws, provision, push_images
 from tests.granted import missing
 from tests.inventory import inventory
@@ -63,6 +65,15 @@ def test_two_environments_in_one_account_do_not_touch_each_other(tmp_path: Path)
         both = inventory(session)
         assert dev < both
         gone = app.teardown("dev", session=session, state_dir=tmp_path)
+        torn = app.history("dev", session=session, state_dir=tmp_path)[0]
+        assert torn.changes == {"delete": len(gone.doomed)}, "both commands tell one count"
+        assert len(gone.shared) == 4
+        assert all(session.client("iam").get_role(RoleName=name) for name in gone.shared)
+        console = Console(width=300)
+        with console.capture() as said:
+            show_left(console, gone)
+        assert f"Left on purpose: 4 service-linked roles (shared with the account): {gone.shared[0]}, " in said.get()
+        assert said.get().endswith("\nLeft: nothing else.\n")
         assert not app.plan("prod", session=session, state_dir=tmp_path).changes
         shared = (dev - before) & inventory(session)
         assert {row[0] for row in shared} == {"record"}, "only the validation record is shared"

@@ -124,7 +124,7 @@ def _run(name: str, records: Sequence[Record]) -> Run:
     stopped = next((r["why"] for r in records if r["event"] == "stopped"), "")
     ending: Ending = "failed" if stopped else "did not end"
     ending = "undone" if "undone" in events else "ended" if "end" in events else ending
-    changes = Counter(r["verb"] for r in records if r["event"] == "done" and r["verb"] not in QUIET)
+    changes = Counter(verb for verb, _ in _changed(records))
     failed = tuple(f"{r['address']}: {r['code']} {r['request']}".strip() for r in records if r["event"] == "failed")
     return Run(
         name,
@@ -140,6 +140,24 @@ def _run(name: str, records: Sequence[Record]) -> Run:
         seconds=_between(first, records[-1]) if records else 0.0,
         why=stopped,
     )
+
+
+def _changed(records: Iterable[Record]) -> Iterator[tuple[str, str]]:
+    """Verb and address of each change that was made. A deletion counts once, however often AWS was asked; one that was
+    never begun took only a record away.
+    """
+    begun: set[str] = set()
+    counted: set[str] = set()
+    for r in records:
+        verb, address = r.get("verb", ""), r.get("address", "")
+        if r["event"] == "begin" and verb == "delete":
+            begun.add(address)
+        elif r["event"] == "done" and verb == "delete":
+            if address in begun - counted:
+                counted.add(address)
+                yield verb, address
+        elif r["event"] == "done" and verb not in QUIET:
+            yield verb, address
 
 
 def _between(one: Record, other: Record) -> float:

@@ -31,6 +31,8 @@ class Teardown:
     left: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     """What stays on purpose: final snapshots, secrets that can still be brought back, what somebody else needs."""
+    shared: tuple[str, ...] = ()
+    """Names of the service-linked roles that stay, for the account shares them: no environment removes one."""
 
 
 def teardown(
@@ -80,9 +82,14 @@ def teardown(
                 work.gone(address)
     names = tuple(f"{a.address} {a.live.id if a.live else ''}" for a in left)
     announce(site, book, f"torn down: {len(doomed)} resources removed, {len(left)} left", options.tell)
-    return Teardown(
-        actions, time.monotonic() - started, sum(site.aws.calls.values()), names, tuple(sorted(removal.kept))
-    )
+    calls, kept = sum(site.aws.calls.values()), tuple(sorted(removal.kept))
+    return Teardown(actions, time.monotonic() - started, calls, names, kept, _shared(site, book, fresh))
+
+
+def _shared(site: Site, book: Playbook, scope: Scope) -> tuple[str, ...]:
+    """What the playbook's phases have used and the account keeps."""
+    kinds = {kind for s in site.graph.order if _phase(site.graph, s.path) in book.phases for kind in s.kinds}
+    return tuple(sorted(one.id for kind in kinds if kind.existing for one in scope.live(kind)))
 
 
 def _returned(site: Site, book: Playbook, work: Work, fresh: Scope, removal: Remove) -> None:

@@ -131,6 +131,7 @@ def teardown(env: str | None, yes: bool, allow_protected: bool, playbook: str = 
                 "removed": [a.address for a in done.doomed],
                 "left": list(done.left),
                 "kept": list(done.kept),
+                "shared": list(done.shared),
             }
         )
     elif not done.doomed:
@@ -140,11 +141,7 @@ def teardown(env: str | None, yes: bool, allow_protected: bool, playbook: str = 
             f"\n[bold]{env}[/]: {len(done.doomed)} resources removed in {plans.duration(done.seconds)}, {done.calls} calls",
             highlight=False,
         )
-        for line in done.kept:
-            plans.say(console, f"kept on purpose: {escape(line)}", hang=4)
-        console.print("Left: nothing." if not done.left else "Left:")
-        for line in done.left:
-            plans.say(console, escape(line), 2, hang=4)
+        summary.show_left(console, done)
     if done.left:
         raise SystemExit(1)
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from rich.console import Console
 from rich.markup import escape
 
-from reptiops.app import Outcome
+from reptiops.app import Outcome, Teardown
 from reptiops.config import Environment
 from reptiops.report.describe import Todo, outputs
+from reptiops.report.findings import counted
 from reptiops.report.plans import duration, say, show_notes
 from reptiops.report.plans import summary as planned
 
@@ -35,6 +36,19 @@ def show_outcome(
         say(loud, f"[red]not as wanted:[/] {escape(line)}")
     _show_places(console, env, outputs(env, done.live))
     _show_todos(console, list(todos))
+
+
+def show_left(console: Console, done: Teardown) -> None:
+    """What a teardown has left: on purpose, and what would not go."""
+    for line in done.kept:
+        say(console, f"kept on purpose: {escape(line)}", hang=4)
+    if done.shared:
+        roles = counted(len(done.shared), "service-linked role")
+        say(console, f"Left on purpose: {roles} (shared with the account): {escape(', '.join(done.shared))}", hang=4)
+    beside = " else" if done.kept or done.shared else ""
+    console.print("Left:" if done.left else f"Left: nothing{beside}.")
+    for line in done.left:
+        say(console, escape(line), 2, hang=4)
 
 
 def _show_places(console: Console, env: Environment, found: Mapping[str, str]) -> None:
