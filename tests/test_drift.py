@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from rich.console import Console
 
 from reptiops import app
 from reptiops.app.upkeep import FLAPPING
+from reptiops.engine import drift
 from reptiops.engine.drift import Finding
 from reptiops.operations.who import Sought, changed
+from reptiops.report import findings
 from reptiops.testing import mocked_aws, provision
 from tests.drifts import DEEDS, Deed, Hand
 from tests.faults import Faults
@@ -243,6 +246,25 @@ def test_only_what_is_new_is_told(where: dict[str, Any], tmp_path: Path) -> None
     }  # fmt: skip
 
 
+def test_what_was_found_says_what_it_means_and_what_to_do_next() -> None:
+    rule: dict[str, Any] = {"direction": "inbound", "protocol": "tcp", "from_port": 5432, "to_port": 5432}
+
+    def said(peer: str, *more: Finding, **fields: Any) -> str:
+        live = rule | {"peer": peer} | fields
+        found = Finding("security/group", "sgr-1", "", "extra", "security", live=live, kind="ec2.SecurityGroupRule")
+        console = Console(width=400)
+        with console.capture() as captured:
+            findings.show_drift(console, drift.Drift((found, *more), (), (), {}), env="dev")
+        return captured.get()
+
+    assert "peer 0.0.0.0/0: the database's port (PostgreSQL) is open to the whole internet\n" in said("0.0.0.0/0")
+    assert "the port of Redis are open to the whole internet" in said("::/0", protocol="-1", from_port=-1, to_port=-1)
+    assert "internet" not in said("10.0.0.0/8") + said("0.0.0.0/0", direction="outbound")
+    edited = Finding("compute/log_group/a", "/a", "retention_days", "changed", "cost", 7, 1)
+    assert "`reptiops reconcile dev` puts it back; what shall stay" in said("0.0.0.0/0")
+    assert "`reptiops accept dev compute/log_group/a` keeps what was changed" in said("0.0.0.0/0", edited)
+
+
 def test_who_did_it_is_told_where_the_trail_can_tell(where: dict[str, Any]) -> None:
     hand = Hand(where["session"])
     hand("logs").put_retention_policy(logGroupName="/ecs/dev/web-embed", retentionInDays=1)
@@ -268,6 +290,7 @@ def test_who_let_something_in_is_found_at_the_group_and_told_from_who_came_later
     ec2.delete_tags(Resources=[group], Tags=[{"Key": "Number"}])
     found = {f.id: f for f in app.drift("dev", **where).findings}
     first = next(f for f in found.values() if f.what == "extra" and "'from_port': 1," in str(f.live))
+    assert f"group {group} (reptidex-dev-rds-sg), direction inbound" in findings.line(first)
     for text in (first.id, "10.9.0.0/16", "tcp"):
         lookup = [{"AttributeKey": "ResourceName", "AttributeValue": text}]
         assert trail.lookup_events(LookupAttributes=lookup)["Events"] == [], "the trail lists the group, nothing else"

@@ -34,6 +34,8 @@ class Finding:
     kind: str = ""
     natural: str = ""
     """Of an extra: what AWS tells it from others by. A rule that is made again gets another id and is the same finding."""
+    names: Mapping[str, str] = dataclasses.field(compare=False, default_factory=dict)
+    """Of an extra: what the ids in its fields are called, for a person."""
 
     @property
     def key(self) -> str:
@@ -185,7 +187,15 @@ def _extra(extra: tuple[Resource, Live[Any], str], known: Mapping[str, Action]) 
         plain(has),
         kind=type(has).kind(),
         natural=has.key() or "",
+        names=_names(has, known),
     )
+
+
+def _names(has: Resource, known: Mapping[str, Action]) -> dict[str, str]:
+    """The names of our resources whose ids are in the fields of another one."""
+    ours = {a.live.id: getattr(a.live.has, "name", "") for a in known.values() if a.live is not None}
+    held = [getattr(has, f.name) for f in dataclasses.fields(has)]
+    return {value: ours[value] for value in held if isinstance(value, str) and ours.get(value)}
 
 
 def _hangs_on(has: Resource, known: Mapping[str, Action]) -> str | None:

@@ -22,6 +22,8 @@ SHOWN = 3
 """How many differences of one field a line tells."""
 LONG = 120
 """Characters of a value that a line shows."""
+WORLD = ("0.0.0.0/0", "::/0")
+DATA_PORTS = {5432: "the database's port (PostgreSQL)", 3306: "the database's port (MySQL)", 6379: "the port of Redis"}
 COLOURS = {"security": "red", "data": "red", "availability": "yellow", "cost": "cyan", "cosmetic": "dim"}
 
 
@@ -101,9 +103,21 @@ def _in_words(one: Finding) -> str:
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", one.kind.rsplit(".", 1)[-1]).lower()
     fields = one.live if isinstance(one.live, dict) else {}
     told = [
-        f"{key.replace('_', ' ')} {_short(value)}" for key, value in fields.items() if value not in (None, "", [], {})
+        f"{key.replace('_', ' ')} {_short(value)}{f' ({one.names[value]})' if isinstance(value, str) and value in one.names else ''}"
+        for key, value in fields.items()
+        if value not in (None, "", [], {})
     ]
-    return f"{name}: {', '.join(told)}" if told else name
+    return f"{name}: {', '.join(told)}{_exposed(fields)}" if told else name
+
+
+def _exposed(fields: Mapping[str, Any]) -> str:
+    """What a rule for everybody means, in words."""
+    if fields.get("direction") != "inbound" or fields.get("peer") not in WORLD:
+        return ""
+    low, high = int(fields.get("from_port") or 0), int(fields.get("to_port") or 0)
+    every = fields.get("protocol") == "-1"
+    behind = [what for port, what in DATA_PORTS.items() if every or low <= port <= high]
+    return f": {' and '.join(behind) or 'it'} {'are' if len(behind) > 1 else 'is'} open to the whole internet"
 
 
 def _short(value: Any) -> str:
@@ -128,13 +142,22 @@ def show_drift(console: Console, found: Drift, deeds: Mapping[str, Deed | str] |
         if deed is not None:
             say(console, f"[dim]{escape(_told(deed))}[/]", 4)
     _counted(console, found.findings)
-    if found.findings and console.is_terminal:
-        say(console, f"[dim]reptiops reconcile {env} puts it back, reptiops accept {env} ADDRESS keeps it[/]")
+    if found.findings:
+        say(console, f"[dim]`reptiops reconcile {env}` puts it back; {_keeping(found.findings, env)}[/]", hang=2)
     if found.pending:
         fields = counted(len(found.pending), "field")
         say(console, f"[dim]pending, not drift: {fields} of the configuration that nobody has provisioned yet[/]")
     for busy in found.busy:
         say(console, f"[yellow]in the middle of a change:[/] {escape(busy)}")
+
+
+def _keeping(found: Iterable[Finding], env: str) -> str:
+    """How to keep it: only a changed value can be accepted."""
+    changed = sorted({escape(f.address) for f in found if f.what == "changed"})
+    if not changed:
+        return "what shall stay belongs into the configuration"
+    address = changed[0] if len(changed) == 1 else "ADDRESS"
+    return f"`reptiops accept {env} {address}` keeps what was changed"
 
 
 def _show_what(console: Console, one: Finding) -> None:
