@@ -50,7 +50,7 @@ def test_an_attribute_that_nobody_wants_is_seen_where_it_makes_things_less_safe(
 ) -> None:
     answer = {"Attributes": [{"Key": name, "Value": value}, {"Key": "wanted", "Value": "1"}]}
     expected = {"wanted": "1"} | ({name: value} if seen else {})
-    assert elbv2._wanted_only(answer, ["wanted"]) == expected
+    assert elbv2.wanted_only(answer, ["wanted"]) == expected
 
 
 USUAL = {"ReadWriteType": "All", "IncludeManagementEvents": True, "DataResources": []}

@@ -46,7 +46,7 @@ def test_on_a_terminal_it_asks_and_what_is_kept_can_be_undone(site: Site) -> Non
     shown: list[bytes] = []
 
     def answer() -> None:
-        while b"keeps it as it is" not in b"".join(shown):
+        while b"keep it as it is" not in b"".join(shown):
             if not select.select([mine], [], [], 60)[0]:
                 return
             shown.append(os.read(mine, 65536))

@@ -112,11 +112,14 @@ class Lock:
                 version = self._mine(self._backend.read(LOCK))
                 if version is None:
                     return  # lost: check() tells
-                self._lease = replace(self._lease, expires=time.time() + LEASE)
-                self._backend.write(LOCK, _document(self._lease), version)
+                renewed = replace(self._lease, expires=time.time() + LEASE)
+                self._backend.write(LOCK, _document(renewed), version)
+                self._lease = renewed
             except Conflict:
                 continue  # taken over, or ours already and only the answer was lost: the next look tells
             except Exception as error:  # out of reach for a moment: the lease is long enough for another try
+                if self._lease.expires < time.time():
+                    return  # it has run out meanwhile: check() tells
                 log.warning("the lock could not be renewed", error=type(error).__name__)
 
 

@@ -205,6 +205,8 @@ class Resource:
     """What is at stake when it differs from what was applied; `risks` says so for single fields."""
     risks: ClassVar[Mapping[str, Risk]] = {}
     holds_data: ClassVar[bool] = False
+    good_empty: ClassVar[bool] = False
+    """Whether one that holds data is of use without them: a rollback makes it anew, as what needs it cannot run without."""
     taggable: ClassVar[bool] = True
     """False: AWS keeps no tags on it; ownership is by the parent and the natural key."""
     existing: ClassVar[bool] = False

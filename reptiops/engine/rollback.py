@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -62,6 +62,8 @@ class _Undo:
     anew: list[str] = field(default_factory=list)
     ids: dict[str, str] = field(default_factory=dict)
     """Id of what was deleted → id of what was made anew in its place."""
+    back: set[str] = field(default_factory=set)
+    """Ids of what was deleted and has been made anew, as far as it can be."""
     staying: set[str] = field(default_factory=set)
     held: dict[str, str] = field(default_factory=dict)
     """Address → id of what this run made and cannot remove before what was deleted is there again."""
@@ -89,8 +91,9 @@ class _Undo:
             if work.stop.is_set():
                 break
             self._guarded(address, what.deleted[address], self._bring_back)
-        for address in reversed(later):
-            self._guarded(address, what.updated[address], self._set_back)
+            self.back.add(what.deleted[address].id)
+            later = self._set_back_if(later, lambda was: not self._needs_anew(was))
+        self._set_back_if(later, lambda _: True)
         self._remove([one for one in doomed if one.address in held])
         for address in what.beside:
             if (known := what.entries.get(address)) is not None:
@@ -98,6 +101,18 @@ class _Undo:
         if work.stop.is_set():
             self.errors.append("the rollback was interrupted")
         return self._verified()
+
+    def _set_back_if(self, later: list[str], now: Callable[[Was], bool]) -> list[str]:
+        """Set back what can be by now, the last one first; answers the rest. What comes anew after it may need it: a
+        service is refused until its target group is behind a rule.
+        """
+        rest: list[str] = []
+        for address in reversed(later):
+            if now(self.what.updated[address]):
+                self._guarded(address, self.what.updated[address], self._set_back)
+            else:
+                rest.insert(0, address)
+        return rest
 
     def _remove(self, doomed: list[Doomed]) -> None:
         work = self.work
@@ -156,7 +171,7 @@ class _Undo:
 
     def _needs_anew(self, was: Was) -> bool:
         """Whether it names the id of something that was deleted: it waits until that has been made anew."""
-        return self._names(was, (one.id for one in self.what.deleted.values()))
+        return self._names(was, (one.id for one in self.what.deleted.values() if one.id not in self.back))
 
     @staticmethod
     def _names(was: Was, ids: Iterable[str]) -> bool:
@@ -266,12 +281,14 @@ class _Undo:
         before, known = restore(kind, pre), self.what.entries.get(address)
         live = self._find(address, kind, before.key(), was.id, but=self.held.get(address, ""))
         if live is None:
-            if kind.holds_data or any(f.metadata.get("secret") for f in fields(kind)):
+            lost = kind.holds_data and not kind.good_empty
+            if lost or any(f.metadata.get("secret") for f in fields(kind)):
                 self.errors.append(f"{address} ({was.id}) was deleted with what it held and cannot be brought back")
                 return
             name, _ = work.create(address, before, known.needs if known else ())
             work.tell(Event("done", address, "create", name))
-            self.anew.append(f"{address} ({name}, was {was.id})")
+            empty = ", without what it held" if kind.holds_data else ""
+            self.anew.append(f"{address} ({name}, was {was.id}{empty})")
             self.ids[was.id] = name
         else:
             name = live.id

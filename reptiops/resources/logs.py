@@ -47,6 +47,7 @@ class LogsResource(Resource):
 
     risk: ClassVar[Risk] = "cost"
     holds_data: ClassVar[bool] = True
+    good_empty: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})
     unseen: ClassVar[frozenset[str]] = absent
     not_yet: ClassVar[frozenset[str]] = absent | {"OperationAbortedException", "ServiceUnavailableException"}
