@@ -5,6 +5,7 @@ deleted made anew where nothing but an id is lost by it. Then AWS is read again 
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
@@ -143,7 +144,7 @@ class _Undo:
             kind = self.kinds.get(was.kind)
             current = self._find(address, kind, None, was.id) if kind else None
             texts.append(json.dumps(plain(current.has)) if current else "")
-        named = [one for one in doomed if any(json.dumps(one.live.id)[1:-1] in text for text in texts)]
+        named = [one for one in doomed if any(_whole(one.live.id).search(text) for text in texts)]
         steps = {s.path: s for s in self.graph.order}
         needed = {path for one in named for path in self._needs(steps.get(one.step))}
         return {one.address for one in doomed if one in named or one.step in needed}
@@ -176,7 +177,7 @@ class _Undo:
     @staticmethod
     def _names(was: Was, ids: Iterable[str]) -> bool:
         text = json.dumps(was.pre)
-        return any(one and json.dumps(one)[1:-1] in text for one in ids)
+        return any(one and _whole(one).search(text) for one in ids)
 
     def _set_back(self, address: str, kind: type[Resource], was: Was) -> None:
         work, before = self.work, restore(kind, self._now(was.pre))
@@ -304,7 +305,7 @@ class _Undo:
         """The same, with the ids of what was made anew in place of those that are gone."""
         text = json.dumps(value)
         for old, new in self.ids.items():
-            text = text.replace(json.dumps(old)[1:-1], json.dumps(new)[1:-1])
+            text = _whole(old).sub(json.dumps(new)[1:-1].replace("\\", r"\\"), text)
         answer: Plain = json.loads(text)
         return answer
 
@@ -342,6 +343,11 @@ class _Undo:
         left = [made.get(name, f"{kind} {name}") for kind, name in more]
         missing = [f"{kind} {name}" for kind, name in less]
         return tuple(sorted(left)), tuple(sorted(missing))
+
+
+def _whole(identifier: str) -> re.Pattern[str]:
+    """An id in the text of a document, but not as a part of a longer one: names begin alike, revisions too."""
+    return re.compile(rf"(?<![\w-]){re.escape(json.dumps(identifier)[1:-1])}(?![\w-])")
 
 
 def _as_far_as_it_goes(before: Resource, has: Resource) -> tuple[Resource, list[str]]:
