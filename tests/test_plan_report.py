@@ -147,6 +147,7 @@ def test_phases_stand_in_the_documented_order_with_a_line_a_resource(made: Any) 
         assert sum(line.split()[1:2] == [action.address] for line in lines) == 1
     assert any(line.startswith("Time: about") and "database/redis" in line for line in lines)
     assert any(line.startswith("Cost: +$") for line in lines)
+    assert "a month at typical traffic until the services have images (" in " ".join(lines)
     assert any("15.7" in line and line.startswith("note:") for line in lines)
 
 

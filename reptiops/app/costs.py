@@ -71,7 +71,8 @@ def over_budget(env: Environment, typical: float) -> tuple[str, ...]:
     if not budget.enabled or budget.amount == "estimate" or typical <= float(budget.amount):
         return ()
     return (
-        f"the estimate at typical traffic, ${typical:,.0f} a month, exceeds the budget of ${float(budget.amount):,.0f}",
+        f"the estimate at typical traffic once every service runs, ${typical:,.0f} a month, exceeds the budget of "
+        f"${float(budget.amount):,.0f}",
     )
 
 

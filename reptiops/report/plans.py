@@ -212,8 +212,9 @@ def outlook(plan: Plan, cost: Difference | None = None) -> Iterator[str]:
         yield f"[bold]Time:[/] about {duration(plan.forecast.seconds)}{alone}."
     if cost is not None and plan.changes:
         before, after = cost.before.total.typical, cost.after.total.typical
+        until = " until the services have images" if any(n.startswith("no image yet") for n in plan.notes) else ""
         yield (
-            f"[bold]Cost:[/] {_dollars(cost.typical)} a month at typical traffic (${before:,.2f} → ${after:,.2f}), "
+            f"[bold]Cost:[/] {_dollars(cost.typical)} a month at typical traffic{until} (${before:,.2f} → ${after:,.2f}), "
             f"{_dollars(cost.fixed)} of it fixed."
         )
         if cost.after.unpriced:
