@@ -50,13 +50,23 @@ def starter(answers: Answers) -> str:
     return text
 
 
-def free_cidr(config_dir: Path | None = None) -> str:
-    """The first 10.N.0.0/16 that no known environment uses: two networks that overlap can never be peered."""
+def free_cidr(name: str, config_dir: Path | None = None) -> str:
+    """The network of the environment `name` where one is known: another would replace nearly all that is there.
+
+    Else the first 10.N.0.0/16 that no known environment uses: two networks that overlap can never be peered.
+    """
     taken = []
-    for folder in {config_dir, None, shipped_dir("config")}:
-        for name in environments(folder):
+    folders = list(dict.fromkeys((config_dir, None, shipped_dir("config"))))
+    for folder in folders:
+        if name in environments(folder):
             try:
-                taken.append(IPv4Network(load_environment(name, folder).network.cidr))
+                return load_environment(name, folder).network.cidr
+            except ConfigurationError:
+                continue
+    for folder in folders:
+        for other in environments(folder):
+            try:
+                taken.append(IPv4Network(load_environment(other, folder).network.cidr))
             except ConfigurationError:
                 continue  # a broken file claims no network
     return next(

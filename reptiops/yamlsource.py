@@ -20,6 +20,19 @@ MAX_DEPTH = 32
 SettingPath = tuple[str | int, ...]
 
 _SCALARS = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "timestamp")}
+_EXPECTED = {
+    "mapping values are not allowed": "a ':' stands where no key can begin: is a bracket or quote open, here or in a line "
+    "above, or a value with ': ' not in quotes?",
+    "expected ',' or ']'": "a list that began with [ needs a comma between its entries and a ] at its end",
+    "expected ',' or '}'": "a mapping that began with { needs a comma between its entries and a } at its end",
+    "did not find expected ',' or": "a [ or { needs commas between its entries and its closing bracket",
+    "did not find expected node content": "a [ or { begins here, or in a line above, and is not closed",
+    "could not find expected ':'": "a key needs a ':' and a space behind it",
+    "cannot start any token": "tabs do not indent: use spaces, and put text that begins with a special character in quotes",
+    "did not find expected key": "is this line indented like its neighbours?",
+    "did not find expected '-' indicator": "entries of a list begin with '- ', all indented alike",
+}
+"""What is wrong in plain words, by a part of what the parser says."""
 _MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -128,7 +141,8 @@ class _Walk:
             said = " ".join(filter(None, (getattr(error, "context", None), getattr(error, "problem", None))))
             if "maximum nesting depth" in said:  # newer libyaml bounds the depth itself
                 return Mistake(self.file, mark.line + 1, "", "nested too deeply", f"at most {MAX_DEPTH} levels")
-            return Mistake(self.file, mark.line + 1, "", f"not valid YAML: {said}")
+            plain = next((words for start, words in _EXPECTED.items() if start in said), "")
+            return Mistake(self.file, mark.line + 1, "", f"not valid YAML: {said}{plain and f'; {plain}'}")
         position = getattr(error, "position", 0)
         line = self.text.encode("utf-8")[:position].count(b"\n") + 1
         return Mistake(self.file, line, "", f"not valid YAML: {getattr(error, 'reason', error)}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -163,6 +165,18 @@ def test_init_writes_a_valid_commented_configuration(words: list[str], expected:
     again = CliRunner().invoke(cli, ["init", *words, "--yes", "--config-dir", str(tmp_path)])
     assert again.exit_code == 2
     assert "--force" in again.output
+
+
+def test_init_keeps_the_network_of_an_environment_that_is_known(tmp_path: Path) -> None:
+    run("init", "dev", "--yes", "--config-dir", str(tmp_path))
+    was = parse_environment(Path("config/dev.yaml").read_text(), "dev")
+    assert parse_environment((tmp_path / "dev.yaml").read_text(), "dev").network == was.network
+
+
+def test_without_a_command_there_is_help_and_no_error() -> None:
+    ended = subprocess.run([sys.executable, "-m", "reptiops"], capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("Usage: ")
 
 
 def test_init_asks_what_was_not_given(tmp_path: Path) -> None:

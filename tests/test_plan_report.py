@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,12 @@ from reptiops import app, plandocument
 from reptiops.app import states
 from reptiops.config import environment_file, load_environment
 from reptiops.engine.plan import Plan, PlanError
+from reptiops.engine.resource import Live
 from reptiops.policy import Policy, allow, deny
 from reptiops.pricing import load_prices
 from reptiops.report.fields import differences, words
 from reptiops.report.plans import brief, duration, outlook, show_plan
+from reptiops.report.terminal import age
 from reptiops.testing import mocked_aws, provision
 
 READ = allow(["s3:GetObject"], ["arn:aws:s3:::a/*"])
@@ -119,6 +123,14 @@ def made() -> tuple[Plan, plandocument.PlanDocument]:
     """The plan of a first provision of dev."""
     with mocked_aws() as session:
         return app.documented_plan("dev", session=session, state_dir=Path("unused"))
+
+
+def test_an_age_is_awss_else_that_of_the_record() -> None:
+    made, hour = datetime(2026, 1, 2, 3, tzinfo=UTC), 3600
+    live: Live[Any] = Live("vpc-1", None)
+    assert age(live, made.timestamp() + 2 * hour, made.isoformat()) == "2h"
+    assert age(replace(live, created=made), made.timestamp() + 3 * hour, "2026-01-02T04:00:00+00:00") == "3h"
+    assert age(live, made.timestamp()) == ""
 
 
 def test_what_has_no_price_is_named_beside_the_cost(made: Any, tmp_path: Path) -> None:

@@ -159,6 +159,9 @@ def main() -> None:
 
 def _mistyped(error: click.ClickException) -> None:
     """What is wrong with the command line: in one sentence, with the line to type for help."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return
     tell(f"error: {error.format_message()}", err=True)
     if isinstance(error, click.UsageError) and error.ctx is not None:
         tell(f"  see {error.ctx.command_path} --help", err=True)
@@ -182,7 +185,7 @@ def _trace() -> None:
 def _explained(error: Exception) -> str:
     """What went wrong and what to do. A mistake in a file says that itself, and needs nothing heavy to be imported."""
     if isinstance(error, ConfigurationError):
-        return f"error: {error}"
+        return "\n".join(f"error: {mistake}" for mistake in error.mistakes)
     from reptiops.report.failures import explain
     from reptiops.report.hints import ENVIRONMENT
 

@@ -61,9 +61,13 @@ def _keep(file: Path, text: str) -> None:
 @click.argument("env")
 @shared
 def status(env: str, **given: Any) -> None:
-    """Show each resource of ENV: address, id, live status, age."""
+    """Show each resource of ENV: address, id, live status, age.
+
+    The age is AWS's, or where AWS tells none that of the record in the state; adopted ones may have neither.
+    """
     site = app.open_site(app.Settings(env, **site_settings(given)))
-    rows = describe.status(app.plan_site(site), time.time())
+    recorded = {one.address: one.created for one in site.state.entries.values()}
+    rows = describe.status(app.plan_site(site), time.time(), recorded)
     if given["as_json"]:
         show_json(rows)
         return

@@ -22,7 +22,9 @@ DEBUG = click.option("--debug", is_flag=True, hidden=True)
 @click.option("--domain", help="The domain its hosts are under; default: the template's.")
 @click.option("--region", help="AWS region; default: the template's.")
 @click.option("--account", help="The 12 digits of the account it belongs to; any other is then refused.")
-@click.option("--cidr", help="The network's /16; default: the first 10.N.0.0/16 that no known environment uses.")
+@click.option(
+    "--cidr", help="The network's /16; default: that of a known ENV, else the first 10.N.0.0/16 that none uses."
+)
 @click.option("--nat-gateways", type=click.Choice(["per_az", "1", "0"]), help="One a zone, one, or endpoints instead.")
 @click.option("--create-zone", is_flag=True, help="Make the hosted zone, rather than find it.")
 @click.option("--email", "emails", multiple=True, help="Who hears the alarms; may be repeated.")
@@ -40,7 +42,7 @@ def init(name: str, yes: bool, force: bool, config_dir: Path | None, debug: bool
     file = (config_dir or Path("config")) / f"{name}.yaml"
     if file.exists() and not force:
         raise click.UsageError(f"{file} is there already; --force writes over it")
-    given["cidr"] = given["cidr"] or free_cidr(config_dir if config_dir and config_dir.is_dir() else None)
+    given["cidr"] = given["cidr"] or free_cidr(name, config_dir if config_dir and config_dir.is_dir() else None)
     answers = Answers(name, **{**given, "like": given["like"] or "dev"})
     if not yes:
         answers = _asked(answers, given)

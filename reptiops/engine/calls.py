@@ -290,7 +290,7 @@ class Work:
         known = self.state.entries.get(address)
         if known is not None and known.id == live.id:
             return
-        entry = Entry(address, live.has.kind(), live.id, plain(live.has), needs, now())
+        entry = Entry(address, live.has.kind(), live.id, plain(live.has), needs)
         self._record(address, "record", entry)
 
     def take(self, address: str, live: Live[Any], needs: tuple[str, ...]) -> Entry:
@@ -366,7 +366,11 @@ class Work:
             raise failed from error
         finally:
             self.scope.forget(kind)
-        entry = Entry(address, kind.kind(), identifier, plain(applied or target), needs, now())
+        before = self.state.entries.get(address)
+        since = "" if verb == "adopt" else now()  # what was there before us has no beginning that is known
+        if before is not None and before.id == identifier:
+            since = before.created
+        entry = Entry(address, kind.kind(), identifier, plain(applied or target), needs, since)
         if gone:
             self._record(address, verb, entry, seconds=round(self.clock.now() - started, 3), requests=requests)
         else:

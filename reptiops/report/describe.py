@@ -29,8 +29,11 @@ def outcome(done: Outcome, todos: Iterable[Todo] = ()) -> dict[str, Any]:
     }
 
 
-def status(made: Plan, now: float) -> list[dict[str, str]]:
-    """One row for each resource: address, id, live status, age."""
+def status(made: Plan, now: float, recorded: Mapping[str, str] | None = None) -> list[dict[str, str]]:
+    """One row for each resource: address, id, live status, age.
+
+    `recorded` is when the state says that an address was made, ISO 8601: for the kinds of which AWS does not tell it.
+    """
     rows = []
     for a in made.actions:
         if a.live is None:
@@ -42,7 +45,13 @@ def status(made: Plan, now: float) -> list[dict[str, str]]:
         elif a.verb == "delete":
             word += ", not declared"
         rows.append(
-            {"address": a.address, "id": a.live.id, "status": word, "age": age(a.live, now), "kind": a.kind.kind()}
+            {
+                "address": a.address,
+                "id": a.live.id,
+                "status": word,
+                "age": age(a.live, now, (recorded or {}).get(a.address, "")),
+                "kind": a.kind.kind(),
+            }
         )
     return rows
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
@@ -43,11 +44,12 @@ def show_outputs(console: Console, outputs: Mapping[str, str]) -> None:
         console.print(f"  {name} = {value}", highlight=False, markup=False, soft_wrap=True)
 
 
-def age(live: Live[Any], now: float) -> str:
-    """How old a resource is, where AWS says."""
-    if live.created is None:
+def age(live: Live[Any], now: float, recorded: str = "") -> str:
+    """How old a resource is: as AWS says, else since `recorded`, the time at which the state says it was made."""
+    created = live.created or (datetime.fromisoformat(recorded) if recorded else None)
+    if created is None:
         return ""
-    seconds = max(0.0, now - live.created.timestamp())
+    seconds = max(0.0, now - created.timestamp())
     for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
         if seconds >= size:
             return f"{int(seconds // size)}{unit}"
