@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test report-check proof crash drift-table docs-check reference lint clean audit audit-policies audit-environment lock locked
 
 $(BIN)/.installed: setup.cfg pyproject.toml
+	@echo "installing packages into $(VENV): one to four minutes, once"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
 	$(BIN)/python -m compileall -q reptiops

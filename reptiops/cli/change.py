@@ -79,7 +79,7 @@ def provision(
     if given["as_json"]:
         show_json(describe.outcome(outcome, todos))
     else:
-        summary.show_outcome(console, configuration, outcome, progress.counts, todos)
+        summary.show_outcome(console, configuration, outcome, progress.counts, todos, given["sandbox"])
     if outcome.left:
         raise SystemExit(1)
 

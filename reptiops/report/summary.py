@@ -21,9 +21,14 @@ SHARED = 20
 
 
 def show_outcome(
-    console: Console, env: Environment, done: Outcome, counts: Mapping[str, int], todos: Iterable[Todo]
+    console: Console,
+    env: Environment,
+    done: Outcome,
+    counts: Mapping[str, int],
+    todos: Iterable[Todo],
+    sandbox: bool = False,
 ) -> None:
-    """The whole summary. What is not as wanted is said also on a quiet console."""
+    """The whole summary. What is not as wanted is said also on a quiet console, and that a sandbox answers nowhere."""
     loud = Console(file=console.file, emoji=False, highlight=False)
     if done.plan.changes:
         counted = ", ".join(f"{n} {word}" for word, n in counts.items()) or "no change"
@@ -34,7 +39,7 @@ def show_outcome(
         say(console, planned(done.plan))
     for line in done.left:
         say(loud, f"[red]not as wanted:[/] {escape(line)}")
-    _show_places(console, env, outputs(env, done.live))
+    _show_places(console, env, outputs(env, done.live), sandbox)
     _show_todos(console, list(todos))
 
 
@@ -51,13 +56,16 @@ def show_left(console: Console, done: Teardown) -> None:
         say(console, escape(line), 2, hang=4)
 
 
-def _show_places(console: Console, env: Environment, found: Mapping[str, str]) -> None:
+def _show_places(console: Console, env: Environment, found: Mapping[str, str], sandbox: bool) -> None:
     """Where things are. ARNs and the like are for scripts, and `reptiops outputs` has them."""
     places = {name: value for name, value in found.items() if not name.endswith("_arn") and name[:11] != "repository_"}
     if not places:
         return
     console.print()
-    say(console, "[bold]Where things are[/]")
+    say(
+        console,
+        "[bold]Where things are[/]" + (" [dim](in the sandbox none of these addresses answers)[/]" if sandbox else ""),
+    )
     width = max(len(name) for name in places)
     for name, value in places.items():
         say(console, f"{name:{width}}  {escape(value)}", 2)
