@@ -113,8 +113,8 @@ def provision(
         raise Declined("Nothing was changed.")
     if time.monotonic() - asked > STALE:
         scope, made = _still(site, made, selection)
-    started += time.monotonic() - asked  # the person's time is not the run's
     with writing(site, "provision", options.tell, scope, stop, book) as work:
+        started = time.monotonic()  # the run's time, as `history` has it: from the lock to the last look
         expect(Countdown(site.graph, made, work.timings))
         work.journal.write("before", inventory=sorted(inventory(scope, site.graph.kinds())))
         matcher = Matcher(scope, site.graph.kinds(), site.state)
@@ -129,8 +129,9 @@ def provision(
             handle_failure(site, work, error, on_failure or book.on_failure, choose)
         remove_replaced(site.graph, made, run, work)
         live, left = _verify(site, work, selection, run.created)
+        took = time.monotonic() - started
     announce(site, book, f"provisioned, {len(made.changes)} changes", options.tell)
-    return Outcome(made, live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts, left)
+    return Outcome(made, live, took, sum(site.aws.calls.values()), site.facts, left)
 
 
 def _asked_why(site: Site, run: Apply, error: Exception) -> None:

@@ -57,11 +57,10 @@ def teardown(
     actions, doomed = _chosen(site, book, *_all_of_it(site, scope))
     if not doomed:
         return Teardown((), time.monotonic() - started, sum(site.aws.calls.values()))
-    asked = time.monotonic()
     if not approve(site.env, actions):
         raise Declined("Nothing was changed.")
-    started += time.monotonic() - asked  # the person's time is not the run's
     with writing(site, "teardown", options.tell, scope, stop, book) as work:
+        started = time.monotonic()  # the run's time, as `history` has it: from the lock to the last look
         expect(Countdown(site.graph, actions, work.timings))
         removal = Remove(site.graph, doomed, work, book.strict_phases)
         again = f"Run `reptiops teardown {environment}` again for the rest."
@@ -80,10 +79,11 @@ def teardown(
         for address in list(site.state.entries):
             if address not in known and _phase(site.graph, address) in book.phases:
                 work.gone(address)
+        took = time.monotonic() - started
     names = tuple(f"{a.address} {a.live.id if a.live else ''}" for a in left)
     announce(site, book, f"torn down: {len(doomed)} resources removed, {len(left)} left", options.tell)
     calls, kept = sum(site.aws.calls.values()), tuple(sorted(removal.kept))
-    return Teardown(actions, time.monotonic() - started, calls, names, kept, _shared(site, book, fresh))
+    return Teardown(actions, took, calls, names, kept, _shared(site, book, fresh))
 
 
 def _shared(site: Site, book: Playbook, scope: Scope) -> tuple[str, ...]:

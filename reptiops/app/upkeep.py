@@ -187,6 +187,7 @@ def reconcile(
         why = "replacing it takes along whatever uses it: provision"
         return Reconciled((), tuple(left), f"{', '.join(beside)}: {why}")
     with writing(site, "reconcile", options.tell, scope, stop, book) as work:
+        started = time.monotonic()  # the run's time, as `history` has it: from the lock to the last look
         for finding in mend:
             work.journal.write("repair", address=finding.address, key=finding.key)
         work.journal.write("before", inventory=sorted(inventory(scope, site.graph.kinds())))
@@ -202,12 +203,13 @@ def reconcile(
             handle_failure(site, work, error, on_failure or book.on_failure, choose)
         again = work.scope.again()
         look(again, site.graph.kinds())
+        took = time.monotonic() - started
     after = drift_site(site, Matcher(again, site.graph.kinds(), site.state))
     keys = {f.key for f in after.findings}
     left += [(f, "still differs") for f in mend if f.key in keys]
     done = tuple(f for f in mend if f.key not in keys)
     followed = tuple(a.address for a in made.changes if a.address not in mended)
-    return Reconciled(done, tuple(left), "", time.monotonic() - started, followed)
+    return Reconciled(done, tuple(left), "", took, followed)
 
 
 def _repairs(

@@ -51,7 +51,7 @@ def provision(
         raise click.UsageError("--plan says itself what it touches: leave out --phase and --only")
     kept = read_plan(plan_file) if plan_file else None
     console = console_of(given)
-    progress = terminal.Progress(console, given["verbose"])
+    progress = terminal.Progress(console, given["verbose"], sandbox=given["sandbox"])
     configuration = load_environment(env, given["config_dir"])
 
     def approve(plan: Plan) -> bool:
@@ -98,7 +98,7 @@ def teardown(env: str | None, yes: bool, allow_protected: bool, playbook: str = 
     env = env or _only(given)
     ENVIRONMENT.set(env)
     console = console_of(given)
-    progress = terminal.Progress(console, given["verbose"])
+    progress = terminal.Progress(console, given["verbose"], sandbox=given["sandbox"])
 
     def approve(configuration: Environment, actions: tuple[Action, ...]) -> bool:
         console.print(f"[bold]{len(actions)} resources of {configuration.name} will be destroyed[/]")
@@ -165,7 +165,7 @@ def rollback(env: str, yes: bool, **given: Any) -> None:
             console.print(f"  [green]+[/] {address}", highlight=False)
         return yes or click.confirm("Do it?", default=False, err=given["as_json"])
 
-    progress = terminal.Progress(console, given["verbose"])
+    progress = terminal.Progress(console, given["verbose"], sandbox=given["sandbox"])
     with stoppable(progress) as stop, progress:
         what, undone = app.roll_back(env, approve=approve, stop=stop, tell=progress, **site_settings(given))
     if given["as_json"]:

@@ -66,7 +66,7 @@ def reconcile(
         return click.confirm("Mend it?", default=False, err=given["as_json"])
 
     answering = console.is_terminal and not given["as_json"] and not given["quiet"]
-    progress = terminal.Progress(console, given["verbose"])
+    progress = terminal.Progress(console, given["verbose"], sandbox=given["sandbox"])
     with stoppable(progress) as stop, _counting_failure(env, playbook, given), progress:
         done = app.reconcile(
             env,

@@ -87,8 +87,17 @@ class Board:
 class Progress:
     """The sink of a run. As a context manager it draws on a terminal and speaks up in a log; without, it only logs."""
 
-    def __init__(self, console: Console, verbose: bool = False, clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        console: Console,
+        verbose: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        sandbox: bool = False,
+    ):
+        """With `sandbox` it says that the times it expects are AWS's: there things take a fraction of them."""
         self._console, self._verbose, self._clock = console, verbose, clock
+        self._whose = " on AWS, less in the sandbox" if sandbox else ""
         self._guard = threading.RLock()  # a drawing draws itself once while it is made
         self._started = self._spoke = clock()
         self._board = Board()
@@ -224,7 +233,7 @@ class Progress:
         parts.append(f"{duration(max(now, 10.0)) if now >= 10 else f'{now:.0f} s'} so far")
         left = self._countdown.remaining(now) if self._countdown else 0.0
         if left >= 10:
-            parts.append(f"about {duration(left)} left")
+            parts.append(f"about {duration(left)} left{self._whose}")
         elif self._board.totals and all(self._board.finished(phase) for phase in self._board.totals):
             parts.append("looking at AWS again")
         if self._stopping:
@@ -270,7 +279,7 @@ class Progress:
             some = [self._waiting(one, now) for one in flights[:4]]
             more = [f"{len(flights) - 4} more"] if len(flights) > 4 else []
             left = self._countdown.remaining(now) if self._countdown else 0.0
-            rest = f"; about {duration(left)} left" if left >= 10 else ""
+            rest = f"; about {duration(left)} left{self._whose}" if left >= 10 else ""
         return f"[dim]{now:6.1f}s[/] … waiting for {', '.join([*some, *more])}{rest}"
 
     @staticmethod

@@ -88,7 +88,7 @@ def _tiles(found: Overview) -> list[Markup]:
     live = sum(bool(s.id) for s in found.resources)
     total, budget = found.cost.estimate.total, found.cost.env.monitoring.budget.amount
     ran = f"{found.last.operation}, {found.last.ending}" if found.last else "none yet"
-    took = seconds(max([leg.ends for leg in found.timeline] or [0.0])) if found.timeline else "–"
+    took = seconds(found.last.seconds) if found.last else "–"
     drifted, pending = len(found.drift.findings), len(found.plan.changes)
     figures = [
         (str(live), f"of {len(found.resources)} resources are there", "resources", ""),
