@@ -76,6 +76,7 @@ def test_a_failed_run_tells_why_and_what_was_undone(where: dict[str, Any]) -> No
     assert failed.address == "network/internet_gateway"
     assert failed.why == "AccessDenied: injected: ec2:AttachInternetGateway is not allowed"
     assert "AccessDenied" in found.run.why
+    assert not found.run.interrupted
     created = {d.address for d in found.done}
     assert created
     assert created <= {d.address for d in found.undone if d.verb == "delete"}

@@ -38,6 +38,7 @@ def test_once_starts_nothing_new_and_rolls_back(site: Site) -> None:
     assert "interrupted: nothing new was started" in text
     assert "Rolled back: AWS was read again and is as it was before" in text
     assert site.world() == before
+    assert "interrupted, rolled back" in site.run("history", "dev").stdout
 
 
 def test_on_a_terminal_it_asks_and_what_is_kept_can_be_undone(site: Site) -> None:
@@ -65,6 +66,11 @@ def test_on_a_terminal_it_asks_and_what_is_kept_can_be_undone(site: Site) -> Non
     status = site.run("status", "dev").stdout
     assert "Did not end: provision" in status
     assert "reptiops rollback dev" in status
+    assert "interrupted, kept" in site.run("history", "dev").stdout
+    told = site.run("explain", "dev").stdout
+    assert "interrupted, kept" in told
+    assert told.count("reptiops rollback dev") == 1, "the ways out are told once"
+    assert "request-id" not in told
     site.run("rollback", "dev", "--yes")
     assert site.world() == before
 

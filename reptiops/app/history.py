@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from reptiops.app.failure import ways_out
 from reptiops.app.site import Refused, Settings, Site, open_site, records_of
 from reptiops.config import environments
 from reptiops.errors import ReptiopsError
@@ -39,6 +40,8 @@ class Run:
     """From its first record to its last."""
     why: str = ""
     """Why it stopped, if it did not go through."""
+    interrupted: bool = False
+    """Whether a person stopped it."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,8 @@ def environment_of(run: str, **settings: Any) -> str:
 def _run(name: str, records: Sequence[Record]) -> Run:
     first: Record = records[0] if records else {}
     events = {r["event"] for r in records}
-    stopped = next((r["why"] for r in records if r["event"] == "stopped"), "")
+    stop: Record = next((r for r in records if r["event"] == "stopped"), {})
+    stopped = stop.get("why", "")
     ending: Ending = "failed" if stopped else "did not end"
     ending = "undone" if "undone" in events else "ended" if "end" in events else ending
     changes = Counter(verb for verb, _ in _changed(records))
@@ -139,6 +143,7 @@ def _run(name: str, records: Sequence[Record]) -> Run:
         version=first.get("version", ""),
         seconds=_between(first, records[-1]) if records else 0.0,
         why=stopped,
+        interrupted=stop.get("interrupted", False),
     )
 
 
@@ -174,7 +179,7 @@ def _explained(environment: str, run: Run, records: Sequence[Record], undone_by:
             f"reptiops rollback {environment}     goes back to how it was before",
         )
     return Explained(
-        run,
+        replace(run, why=_without_ways(run.why, environment)),
         tuple(d for d in deeds if d.result in ("done", "kept")),
         tuple(d for d in deeds if d.result == "failed"),
         tuple(d for d in deeds if d.result == "in doubt"),
@@ -182,6 +187,12 @@ def _explained(environment: str, run: Run, records: Sequence[Record], undone_by:
         undone_by,
         ways,
     )
+
+
+def _without_ways(why: str, environment: str) -> str:
+    """Why a run stopped, without the ways out of then: they are told once, and only while they lead anywhere."""
+    ways = ways_out(environment)
+    return why.replace(f": {ways}", ".").replace(f" Once that is mended, {ways}", "")
 
 
 def _deeds(records: Iterable[Record]) -> Iterator[Deed]:

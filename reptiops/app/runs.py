@@ -108,7 +108,8 @@ def _closed(site: Site, work: Work, run: str, lock: locks.Lock, error: BaseExcep
 def stopped(work: Work, error: Exception) -> None:
     """Write down why a run stops. Where nothing can be written any more, the error that comes out says it alone."""
     try:
-        work.journal.write("stopped", why=redacted(str(error)))
+        by_person = getattr(error, "exit_code", 1) == Interrupted.exit_code
+        work.journal.write("stopped", why=redacted(str(error)), interrupted=by_person)
     except Exception as broken:
         error.add_note(f"The journal could not be written: {broken}")
 

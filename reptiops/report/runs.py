@@ -15,6 +15,17 @@ from reptiops.report.plans import MARKS, duration, say
 COLOURS = {"ended": "green", "undone": "yellow", "failed": "red", "did not end": "red"}
 
 
+NO_ID = " request-id"
+"""What an emulator says in place of a request's id: it helps no support case, so nobody is shown it."""
+
+
+def ended(one: Run) -> str:
+    """How a run ended, in a word or two; of one that a person stopped, what became of what it had done."""
+    if not one.interrupted:
+        return one.ending
+    return {"undone": "interrupted, rolled back", "failed": "interrupted, kept"}.get(one.ending, one.ending)
+
+
 def run(one: Run) -> dict[str, Any]:
     """One run."""
     return {**vars(one), "changes": dict(one.changes), "failures": list(one.failures)}
@@ -40,21 +51,23 @@ def explained(found: Explained) -> dict[str, Any]:
 
 def show_history(console: Console, runs: Iterable[Run]) -> None:
     """A line a run, newest first, and one for each failure."""
-    for one in runs:
+    listed = list(runs)
+    width = max([12, *(len(ended(one)) for one in listed)])
+    for one in listed:
         changes = ", ".join(f"{n} {verb}" for verb, n in sorted(one.changes.items())) or "no change"
-        ending = f"[{COLOURS[one.ending]}]{one.ending:12}[/]"
+        ending = f"[{COLOURS[one.ending]}]{ended(one):{width}}[/]"
         took = duration(one.seconds)
         text = f"{one.id:24} {one.operation:10} {ending} {took:>12}  {changes}  [dim]{escape(one.user)} {one.git}[/]"
         say(console, text.rstrip(), hang=4)
         for failure in one.failures:
-            say(console, f"[red]failed[/] {escape(failure)}", 4)
+            say(console, f"[red]failed[/] {escape(failure.removesuffix(NO_ID))}", 4)
 
 
 def show_explained(console: Console, found: Explained) -> None:
     """Who, when, what was done, what failed and why, what was undone, and what can be done now."""
 
     one = found.run
-    say(console, f"[bold]{one.operation}[/] {one.id}: [{COLOURS[one.ending]}]{one.ending}[/]")
+    say(console, f"[bold]{one.operation}[/] {one.id}: [{COLOURS[one.ending]}]{ended(one)}[/]")
     say(console, f"  by       {escape(one.who or 'somebody')}, {escape(one.user)}")
     say(console, f"  began    {one.at}, took {duration(one.seconds)}")
     say(console, f"  with     reptiops {one.version}{f', commit {one.git}' if one.git else ''}")
@@ -86,4 +99,5 @@ def _show_deed(console: Console, deed: Deed) -> None:
     if deed.why:
         say(console, escape(deed.why), 6)
     if deed.requests:
-        say(console, f"[dim]{escape(', '.join(deed.requests))}[/]", 6)
+        requests = ", ".join(one.removesuffix(NO_ID) for one in deed.requests)
+        say(console, f"[dim]{escape(requests)}[/]", 6)
