@@ -246,7 +246,7 @@ def _verify(
 ) -> tuple[Mapping[str, Live[Any]], tuple[str, ...]]:
     """Look again: the plan must be empty now. What is not is told, never hidden. Lists may lag behind for some seconds."""
     scope = work.scope.again()
-    again = make(site.graph, site.given, scope, site.state, selection)
+    again = make(site.graph, site.given, scope, site.state, selection, again=True)
     waited = 0.0
     for pause in chain(LAGS, repeat(LAGS[-1])):
         unlisted = {
@@ -260,7 +260,7 @@ def _verify(
         waited += pause
         for kind in unlisted:
             scope.forget(kind)
-        again = make(site.graph, site.given, scope, site.state, selection)
+        again = make(site.graph, site.given, scope, site.state, selection, again=True)
     for address in _stale(site, again, selection):
         work.gone(address)
     return again.live, tuple(

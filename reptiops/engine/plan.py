@@ -322,8 +322,19 @@ def wanted(graph: Graph, given: Mapping[str, Any], state: State) -> tuple[Resour
     return (*before, *(a.want for a in now if a.want is not None))
 
 
-def make(graph: Graph, given: Mapping[str, Any], scope: Scope, state: State, selection: Selection = EVERYTHING) -> Plan:
-    """The plan for the whole environment: creations and changes in order, then the removal of what nobody declares."""
+def make(
+    graph: Graph,
+    given: Mapping[str, Any],
+    scope: Scope,
+    state: State,
+    selection: Selection = EVERYTHING,
+    *,
+    again: bool = False,
+) -> Plan:
+    """The plan for the whole environment: creations and changes in order, then the removal of what nobody declares.
+
+    `again`: after a run of that selection, which may have removed what it names.
+    """
     kinds = graph.kinds()
     look(scope, kinds)
     matcher = Matcher(scope, kinds, state)
@@ -333,7 +344,10 @@ def make(graph: Graph, given: Mapping[str, Any], scope: Scope, state: State, sel
     _refuse_twice(actions)
     declared = {a.address for a in wanted_actions(graph, given)} | {a.address for a in actions}
     extra = undeclared(graph, matcher, state)
-    _refuse_unknown(selection, {*declared, *state.entries, *(r.address for r in extra), *(s.path for s in graph.order)})
+    if not again:
+        _refuse_unknown(
+            selection, {*declared, *state.entries, *(r.address for r in extra), *(s.path for s in graph.order)}
+        )
     # One that another address takes over by its natural key is no longer the old address's to delete.
     taken = {(a.kind, a.live.id) for a in actions if a.live is not None and a.verb != "foreign"}
     removed = [
