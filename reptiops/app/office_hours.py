@@ -62,7 +62,7 @@ def start(environment: str, *, playbook: str = "office-hours-start", **settings:
     if parked or ranges:
         with writing(site, "start", options.tell, site.scope(), None, book):
             back = unpark(site.aws, site.env.cluster_name, parked, ranges, _alarms(site, parked))
-    only = [f"compute/{step}/{name}" for name in names for step in ("service", "scalable_target")]
+    only = [*(f"compute/service/{name}" for name in names), *(f"compute/scalable_target/{name}" for name in ranges)]
     done = provision(environment, only=only, **settings)
     changed = {a.address.rsplit("/", 1)[1] for a in done.plan.changes if a.address.startswith("compute/service/")}
     raised = [name for name in names if name in changed or name in back]
