@@ -296,7 +296,7 @@ DEEDS = [
     Deed("untagged images kept", lambda h: h("ecr").delete_lifecycle_policy(repositoryName="reptidex/dev/web-admin"), "compute/repository/web-admin", "untagged_days", "cost"),
     Deed("tags immutable", lambda h: h("ecr").put_image_tag_mutability(repositoryName="reptidex/dev/web-embed", imageTagMutability="IMMUTABLE"), "compute/repository/web-embed", "tag_mutability", "security"),
     Deed("logs kept for ever", lambda h: h("logs").delete_retention_policy(logGroupName="/ecs/dev/repti-core"), "compute/log_group/repti-core", "retention_days", "cost"),
-    Deed("log group deleted", lambda h: h("logs").delete_log_group(logGroupName="/ecs/dev/repti-ops"), "compute/log_group/repti-ops", "", "data"),
+    Deed("log group deleted", lambda h: h("logs").delete_log_group(logGroupName="/ecs/dev/repti-ops"), "compute/log_group/repti-ops", "", "cost"),
     Deed("Container Insights off", lambda h: h("ecs").update_cluster(cluster="dev-reptidex-cluster", settings=[{"name": "containerInsights", "value": "disabled"}]), "compute/cluster", "insights", "cost"),
     Deed("count raised by hand", lambda h: h.service("web-public", desiredCount=3), "compute/service/web-public", "desired", "availability"),
     Deed("exec switched on", lambda h: h.service("web-admin", enableExecuteCommand=True), "compute/service/web-admin", "execute_command", "security"),

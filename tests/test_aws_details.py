@@ -71,6 +71,7 @@ def test_a_cache_that_finds_nothing_to_modify_is_done(world: World) -> None:
     error = {"Error": {"Code": "InvalidParameterCombination", "Message": "No modifications were requested"}}
     told = _answer(world, "elasticache.ModifyReplicationGroup", error, 400)
     replace(want, description="two").update(told, live, frozenset({"description"}))
+    assert told.calls["elasticache:ModifyReplicationGroup"] == 1, "it was never asked"
 
 
 def test_parameters_are_sent_twenty_a_call(world: World) -> None:

@@ -97,8 +97,7 @@ def provision(
     chosen = kept.selection if kept else None
     selection = select(chosen.phases, chosen.addresses) if chosen else _selected(book, phases, only)
     site = open_site(options)
-    if site.facts.missing:
-        raise Refused("\n".join(("The environment cannot be made yet:", *(f"  {one}" for one in site.facts.missing))))
+    _refuse_missing(site)
     scope = site.scope()
     made = foretold(site, make(site.graph, site.given, scope, site.state, selection))
     if kept is not None:
@@ -108,11 +107,7 @@ def provision(
         _record(site, made, options.tell, scope, selection)
         return Outcome(made, made.live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts)
     _ready(site, made, options.tell)
-    asked = time.monotonic()
-    if not approve(made):
-        raise Declined("Nothing was changed.")
-    if time.monotonic() - asked > STALE:
-        scope, made = _still(site, made, selection)
+    scope, made = _approved(approve, site, scope, made, selection)
     with writing(site, "provision", options.tell, scope, stop, book) as work:
         started = time.monotonic()  # the run's time, as `history` has it: from the lock to the last look
         expect(Countdown(site.graph, made, work.timings))
@@ -151,6 +146,21 @@ def _ready(site: Site, made: Plan, tell: Sink) -> None:
     errors = [f"  {n.about}: {n.text}" + (f": {n.do}" if n.do else "") for n in notes if n.level == "error"]
     if errors:
         raise Refused("\n".join(("AWS would refuse this before it is done:", *errors, "Nothing was changed.")))
+
+
+def _refuse_missing(site: Site) -> None:
+    if site.facts.missing:
+        raise Refused("\n".join(("The environment cannot be made yet:", *(f"  {one}" for one in site.facts.missing))))
+
+
+def _approved(
+    approve: Callable[[Plan], bool], site: Site, scope: Scope, made: Plan, selection: Selection
+) -> tuple[Scope, Plan]:
+    """Ask; what took long to answer is looked at again. Raises Declined, or Refused where AWS has moved."""
+    asked = time.monotonic()
+    if not approve(made):
+        raise Declined("Nothing was changed.")
+    return _still(site, made, selection) if time.monotonic() - asked > STALE else (scope, made)
 
 
 def _still(site: Site, shown: Plan, selection: Selection) -> tuple[Scope, Plan]:

@@ -100,9 +100,12 @@ def _returned(site: Site, book: Playbook, work: Work, fresh: Scope, removal: Rem
         if d.kind.returns and (d.kind.kind(), d.live.id) in removal.assumed
     ]
     if back:
-        Remove(site.graph, back, work).run()
-        for kind in {d.kind for d in back}:
+        again = Remove(site.graph, back, work)
+        again.run()
+        kinds = {d.kind for d in back}
+        for kind in kinds:
             fresh.forget(kind)
+        look_after(work, fresh, kinds, again.assumed, again=True)
 
 
 def _chosen(

@@ -177,15 +177,8 @@ def reconcile(
     mend = [f for f in mend if f.address not in held or f.what == "extra"]
     if not mend:
         return Reconciled((), tuple(left), "", time.monotonic() - started)
-    lost = [a.address for a in made.actions if a.verb == "replace" and a.kind.holds_data]
-    if lost and book.brake.data:
-        return Reconciled((), tuple(left), f"this would replace what holds data: {', '.join(lost)}")
-    if made.stuck:
-        return Reconciled((), tuple(left), "; ".join(f"{address}: {why}" for address, why in made.stuck.items()))
-    beside = [a.address for a in made.actions if a.verb == "replace" and a.kind.made_beside]
-    if beside:
-        why = "replacing it takes along whatever uses it: provision"
-        return Reconciled((), tuple(left), f"{', '.join(beside)}: {why}")
+    if why := _beyond(made, book):
+        return Reconciled((), tuple(left), why)
     with writing(site, "reconcile", options.tell, scope, stop, book) as work:
         started = time.monotonic()  # the run's time, as `history` has it: from the lock to the last look
         for finding in mend:
@@ -210,6 +203,18 @@ def reconcile(
     done = tuple(f for f in mend if f.key not in keys)
     followed = tuple(a.address for a in made.changes if a.address not in mended)
     return Reconciled(done, tuple(left), "", took, followed)
+
+
+def _beyond(made: Plan, book: Playbook) -> str:
+    """Why a plan is not for a reconcile to carry out; empty where it is."""
+    replaced = [a for a in made.actions if a.verb == "replace"]
+    if book.brake.data and (lost := [a.address for a in replaced if a.kind.holds_data]):
+        return f"this would replace what holds data: {', '.join(lost)}"
+    if made.stuck:
+        return "; ".join(f"{address}: {why}" for address, why in made.stuck.items())
+    if beside := [a.address for a in replaced if a.kind.made_beside]:
+        return f"{', '.join(beside)}: replacing it takes along whatever uses it: provision"
+    return ""
 
 
 def _repairs(

@@ -123,7 +123,8 @@ def _of(a: Action, state: State, owner: Owned) -> Iterator[Finding]:
     if a.live is None:
         if owner(a.address, "missing") not in (None, "reptiops"):
             return
-        risk: Risk = "data" if a.kind.holds_data else a.kind.risk
+        # What is of use empty is made anew without a question: nothing is lost by that which was not lost before.
+        risk: Risk = "data" if a.kind.holds_data and not a.kind.good_empty else a.kind.risk
         yield Finding(a.address, entry.id, "", "missing", risk, kind=a.kind.kind())
         return
     changes = () if a.live.status.partial else applied_changes(entry.applied, a.live.has)

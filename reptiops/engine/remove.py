@@ -36,6 +36,8 @@ class Doomed:
     live: Live[Any]
     step: str
     started: float = 0.0
+    told: str = ""
+    """What it was last said to wait for."""
 
     @property
     def kind(self) -> type[Resource]:
@@ -186,7 +188,10 @@ class Remove:
                 self.errors.append(ReptiopsError(still))
             else:
                 self._looks.want(kind, now + interval(waited, self._work.timings.expected(d.instance, "delete")))
-                self._work.tell(Event("wait", d.address, "delete", one.status.word if one else "", waited))
+                word = one.status.word if one else "no longer listed"
+                if word != d.told:
+                    d.told = word
+                    self._work.tell(Event("wait", d.address, "delete", word, waited))
 
 
 def _batches(some: Iterable[Doomed]) -> Iterator[tuple[Doomed, ...]]:
@@ -204,13 +209,23 @@ def patience(kinds: Iterable[type[Resource]]) -> float:
     return max((max(sum(LAGS), kind.listed_late) for kind in kinds), default=0.0)
 
 
-def look_after(work: Work, scope: Scope, kinds: Iterable[type[Resource]], assumed: Set[tuple[str, str]]) -> None:
-    """Look at everything after a removal, and for some seconds again at lists that still show what AWS said has gone."""
+def look_after(
+    work: Work, scope: Scope, kinds: Iterable[type[Resource]], assumed: Set[tuple[str, str]], again: bool = False
+) -> None:
+    """Look at everything after a removal, and for some seconds again at lists that still show what AWS said has gone.
+
+    Of what AWS may have made once more only after it was removed `again`: before, it makes no difference whether it is
+    there or only listed.
+    """
     listed = list(kinds)
     look(scope, listed)
     waited = 0.0
     for pause in chain(LAGS, repeat(LAGS[-1])):
-        lagging = [k for k in listed if any((k.kind(), one.id) in assumed for one in scope.live(k))]
+        lagging = [
+            k
+            for k in listed
+            if (again or not k.returns) and any((k.kind(), one.id) in assumed for one in scope.live(k))
+        ]
         if waited >= patience(lagging) or work.stop.is_set():
             return
         work.clock.sleep(pause, work.stop)

@@ -123,16 +123,16 @@ class _Undo:
         # What AWS's services make once more when its owner has gone is removed once more.
         back = [d for d in doomed if d.kind.returns and any(one.id == d.live.id for one in work.scope.live(d.kind))]
         if back:
-            self._gone(back)
+            self._gone(back, again=True)
 
-    def _gone(self, doomed: list[Doomed]) -> None:
+    def _gone(self, doomed: list[Doomed], again: bool = False) -> None:
         work, removal = self.work, Remove(self.graph, doomed, self.work)
         try:
             removal.run()
         except ApplyError as error:
             self.errors += [str(e) for e in error.errors]
         work.scope = work.scope.again()
-        look_after(work, work.scope, self.graph.kinds(), removal.assumed)
+        look_after(work, work.scope, self.graph.kinds(), removal.assumed, again)
 
     def _held(self, doomed: list[Doomed], later: list[str]) -> set[str]:
         """What this run made and something names that can only be set back when what was deleted is there again: a
