@@ -129,7 +129,7 @@ class Bucket(Resource):
             if one["Name"] in names or one["Name"].startswith(f"{scope.names.prefix}-")
         }
         called = {arn: one["Name"] for arn, one in buckets.items()}
-        tags = tags_of(scope, cls, called, singly(lambda arn: _tags(aws, called[arn])), names)
+        tags = tags_of(scope, cls, called, singly(lambda arn: _tags(aws, called[arn], *cls.absent)), names)
         found = {arn: scope.address(tags.get(arn, {})) for arn in buckets}
         ours = [arn for arn, address in found.items() if called[arn] in names or address is not None]
         for arn, has in zip(ours, aws.each(lambda arn: cls._or_gone(aws, called[arn]), ours), strict=True):
@@ -252,8 +252,8 @@ def _or_none(read: Callable[[], Any], *absent: str) -> Any:
         return None
 
 
-def _tags(aws: Aws, name: str) -> dict[str, str]:
-    answer = _or_none(lambda: aws.s3.get_bucket_tagging(Bucket=name), "NoSuchTagSet", *Bucket.absent)
+def _tags(aws: Aws, name: str, *absent: str) -> dict[str, str]:
+    answer = _or_none(lambda: aws.s3.get_bucket_tagging(Bucket=name), "NoSuchTagSet", *absent)
     return {t["Key"]: t["Value"] for t in answer["TagSet"]} if answer else {}
 
 
