@@ -470,7 +470,10 @@ def warm() -> None:
         importlib.import_module(module)
     read: Any = JSONFileLoader._load_file
     once = functools.cache(lambda path, opening: read(JSONFileLoader(), path, opening))
-    JSONFileLoader._load_file = lambda _, path, opening: once(path, opening)
+    # botocore changes the paths in S3's model as it makes a client, and moto routes by them as they were.
+    JSONFileLoader._load_file = lambda own, path, opening: (
+        read(own, path, opening) if "/s3/" in path else once(path, opening)
+    )
 
 
 def main() -> int:

@@ -219,6 +219,21 @@ def test_interrupted_starts_nothing_new(aws: Aws, tmp_path: Path) -> None:
     assert live_notes() == {}
 
 
+def test_interrupted_while_it_waits_for_what_passes(aws: Aws, tmp_path: Path) -> None:
+    run = Run(aws, tmp_path, ENV)
+
+    def throttled(**_: Any) -> None:
+        run.work.stop.set()
+        raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, "PutParameter")
+
+    aws.session._session.register("before-call.ssm.PutParameter", throttled)
+    with pytest.raises(
+        ApplyError, match=r"create of network/first .* was interrupted while it waited for this to pass"
+    ):
+        run.apply.run()
+    assert live_notes() == {}
+
+
 def test_steps_in_a_circle_are_refused() -> None:
     a = Step("a", "network", first, ("b",))
     b = Step("b", "network", first, ("a",))

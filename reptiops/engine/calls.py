@@ -52,13 +52,14 @@ HELD = 20.0
 
 
 class CallFailed(ReptiopsError):
-    """A write that AWS refused for good, or that did not succeed within its limit."""
+    """A write that AWS refused for good, that did not succeed within its limit, or that was `interrupted` before."""
 
-    def __init__(self, address: str, verb: str, kind: str, error: BaseException):
+    def __init__(self, address: str, verb: str, kind: str, error: BaseException, interrupted: bool = False):
         self.address, self.verb, self.kind, self.code = address, verb, kind, code(error)
         reference = f" (request {request_id(error)})" if request_id(error) else ""
         called = f" {operation(error)}" if operation(error) else ""
-        super().__init__(f"{verb} of {address} ({kind}) failed:{called} {self.code}: {message(error)}{reference}")
+        ended = "was interrupted while it waited for this to pass" if interrupted else "failed"
+        super().__init__(f"{verb} of {address} ({kind}) {ended}:{called} {self.code}: {message(error)}{reference}")
         self.denied = self.code in DENIED
 
 
@@ -357,7 +358,7 @@ class Work:
             self.journal.write("kept", address=address, verb=verb, why=str(kept))
             raise
         except Exception as error:
-            failed = CallFailed(address, verb, kind.kind(), error)
+            failed = CallFailed(address, verb, kind.kind(), error, self.stop.is_set() and passes(kind, error))
             why = {"code": code(error), "request": request_id(error), "why": message(error), "requests": requests}
             try:
                 self.journal.write("failed", address=address, verb=verb, **why)
