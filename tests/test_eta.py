@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reptiops.config import load_environment
-from reptiops.engine.eta import KEPT, Countdown, Forecast, Timings, forecast, removal
+from reptiops.engine.eta import KEPT, Countdown, Forecast, Reversal, Timings, forecast, removal, reversal
 from reptiops.engine.events import Event
 from reptiops.engine.plan import Action, Plan, wanted_actions
 from reptiops.facts import Facts
@@ -74,6 +74,66 @@ def test_a_teardown_lets_the_cache_go_at_once_and_the_database_after_its_last_wr
     legs = removal(documented(), all_of(dev)).legs
     drained = max(leg.ends for address, leg in legs.items() if address.startswith("compute/service/"))
     assert legs["database/redis"].starts < drained <= legs["database/database"].starts
+
+
+def only(plan: Plan, verb: str, *addresses: str) -> tuple[Action, ...]:
+    found = {a.address: a for a in plan.actions}
+    return tuple(dataclasses.replace(found[address], verb=verb) for address in addresses)  # type: ignore[arg-type]
+
+
+def test_a_rollback_sets_back_in_turn_then_removes_at_once_then_makes_anew_in_turn(dev: Plan) -> None:
+    one = reversal(
+        documented(),
+        Reversal(
+            only(dev, "update", "storage/distribution", "compute/load_balancer"),
+            only(dev, "delete", "database/redis", "database/database", "network/vpc"),
+            only(dev, "create", "network/nat_gateway/us-east-1a", "compute/service/repti-core"),
+        ),
+    )
+    assert told(one) == [
+        "storage/distribution", "compute/load_balancer", "database/redis", "network/vpc", "network/nat_gateway", "compute/service",
+    ]  # fmt: skip
+    assert one.seconds == pytest.approx(180 + 2 + 400 + 2 + 105 + 150, abs=5)
+    assert one.legs["database/database"].starts == one.legs["database/redis"].starts == pytest.approx(182)
+    for before, after in zip(one.path, one.path[1:], strict=False):
+        assert after.after == before.address
+        assert before.ends == after.starts
+
+
+def test_a_distribution_is_disabled_first_in_a_rollback_too(dev: Plan) -> None:
+    doing = Reversal(
+        only(dev, "update", "compute/load_balancer"),
+        only(dev, "delete", "storage/distribution", "security/certificate"),
+    )
+    one = reversal(documented(), doing)
+    assert one.legs["storage/distribution"].starts == one.legs["compute/load_balancer"].ends
+    assert [leg.address for leg in one.path] == [
+        "compute/load_balancer",
+        "storage/distribution",
+        "security/certificate",
+    ]
+
+
+def test_what_is_removed_and_made_anew_is_done_when_it_is_there_again(dev: Plan) -> None:
+    run = Countdown(documented(), Reversal((), (), only(dev, "replace", "network/nat_gateway/us-east-1a")))
+    whole = run.remaining(0)
+    assert whole == pytest.approx(60 + 105)
+    nat = "network/nat_gateway/us-east-1a"
+    run.note(Event("start", nat, "delete"), 0)
+    run.note(Event("done", nat, "delete"), 60)
+    assert run.remaining(60) == pytest.approx(105)
+    run.note(Event("start", nat, "create"), 61)
+    assert run.remaining(100) == pytest.approx(65)
+    run.note(Event("done", nat, "create"), 150)
+    assert run.remaining(150) == 0
+
+
+def test_what_has_failed_is_waited_for_no_longer(dev: Plan) -> None:
+    run = Countdown(documented(), Reversal(removed=only(dev, "delete", "database/redis", "network/vpc")))
+    run.note(Event("start", "database/redis", "delete"), 0)
+    run.note(Event("failed", "database/redis", "delete", "it is used"), 10)
+    assert run.remaining(10) == pytest.approx(2)
+    assert run.late(5000) == []
 
 
 @given(st.lists(st.floats(0.2, 5), min_size=1, max_size=30))

@@ -23,7 +23,7 @@ from reptiops.engine.resource import Live
 from reptiops.policy import Policy, allow, deny
 from reptiops.pricing import load_prices
 from reptiops.report.fields import differences, words
-from reptiops.report.plans import brief, duration, outlook, show_plan
+from reptiops.report.plans import brief, duration, outlook, say, show_plan
 from reptiops.report.terminal import age
 from reptiops.testing import mocked_aws, provision
 
@@ -175,6 +175,14 @@ def test_it_fits_eighty_columns_and_needs_no_colour(made: Any, verbose: bool) ->
 
 def test_in_a_log_a_line_stays_one_line(made: Any) -> None:
     assert any(len(line) > 100 and line.startswith("note:") for line in shown(made[0]).splitlines())
+
+
+def test_an_arn_is_no_picture() -> None:
+    arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:reptidex/dev/database-atDEZV"
+    for terminal in (True, False):
+        out = io.StringIO()
+        say(Console(file=out, width=200, force_terminal=terminal, color_system=None, emoji=False), arn, hang=4)
+        assert out.getvalue().strip() == arn
 
 
 def test_the_document_has_the_form_that_is_published(made: Any) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from reptiops.engine.eta import Countdown
+from reptiops.engine.eta import Countdown, Reversal
 from reptiops.engine.events import Event
 from reptiops.engine.plan import Action
 from reptiops.report.progress import BEAT, Progress
+from reptiops.resources.elasticache import ReplicationGroup
 from reptiops.steps import documented
 
 
@@ -176,3 +177,28 @@ def test_a_rollback_is_no_part_of_the_plan_and_a_phase_is_done_once(monkeypatch:
         assert "database    " not in drawn(progress, console)
     assert out.getvalue().count("✓ database 2 done") == 1
     assert not progress.stopping(), "nothing is drawn any more: whoever asks says it himself"
+
+
+def test_a_rollback_counts_down_its_own_time_and_goes_on_with_that_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    progress, clock, out, console = watched(monkeypatch, terminal=True)
+    kinds = {path: kind for path, s in documented().by_path.items() for kind in s.kinds}
+    with progress:
+        progress(Event("start", "database/redis", "create"))
+        clock.now += 100
+        progress(Event("done", "database/redis", "create", "r", 100.0))
+        progress(Event("note", text="rolling back"))
+        assert "left" not in drawn(progress, console), "what is left of the plan is not what is left now"
+        redis = Action("database/redis", "delete", kinds["database/redis"], ReplicationGroup("x"))
+        progress.expect(Countdown(documented(), Reversal(removed=(redis,))))
+        progress(Event("start", "database/redis", "delete"))
+        clock.now += 90
+        text = drawn(progress, console)
+        assert "database    " in text
+        assert "0/1" in text
+        assert "1 min 30 s of ~6 min 40 s" in text
+        assert "3 min 10 s so far, about 5 min 10 s left" in text
+        clock.now += 300
+        progress(Event("done", "database/redis", "delete", "r", 390.0))
+        assert "left" not in drawn(progress, console)
+    assert "✓ database 1 undone after 8 min 10 s" in out.getvalue()
+    assert progress.counts == {"created": 1, "deleted": 1}

@@ -110,6 +110,7 @@ def provision(
     scope, made = _approved(approve, site, scope, made, selection)
     with writing(site, "provision", options.tell, scope, stop, book) as work:
         started = time.monotonic()  # the run's time, as `history` has it: from the lock to the last look
+        work.expect = expect
         expect(Countdown(site.graph, made, work.timings))
         work.journal.write("before", inventory=sorted(inventory(scope, site.graph.kinds())))
         matcher = Matcher(scope, site.graph.kinds(), site.state)

@@ -8,6 +8,7 @@ from typing import Any
 from reptiops.app.failure import undone_text
 from reptiops.app.runs import Stop, writing
 from reptiops.app.site import Declined, Refused, Settings, Site, open_site
+from reptiops.engine.eta import Countdown
 from reptiops.engine.recover import Unfinished, unfinished
 from reptiops.engine.rollback import Undone, undo
 from reptiops.errors import ReptiopsError
@@ -22,9 +23,13 @@ def roll_back(
     *,
     approve: Callable[[Unfinished], bool] = lambda _: True,
     stop: Stop | None = None,
+    expect: Callable[[Countdown], None] = lambda _: None,
     **settings: Any,
 ) -> tuple[Unfinished, Undone]:
-    """Undo the runs that did not end: killed ones, and failed ones that were kept. Raises Refused where there is none."""
+    """Undo the runs that did not end: killed ones, and failed ones that were kept. Raises Refused where there is none.
+
+    `expect` is told what is going to happen.
+    """
     options = Settings(environment, **settings)
     site = open_site(options)
     what = unfinished(site.records)
@@ -38,6 +43,7 @@ def roll_back(
     if not approve(what):
         raise Declined("Nothing was changed.")
     with writing(site, "rollback", options.tell, site.scope(), stop) as work:
+        work.expect = expect
         undone = undo(site.graph, work, what, later=True)
         if undone.complete:
             work.journal.write("undone", runs=what.runs)

@@ -16,9 +16,10 @@ from reptiops.app.site import Refused, Settings, Site, open_site, owner_of
 from reptiops.engine import lock as locks
 from reptiops.engine.apply import Apply
 from reptiops.engine.drift import Drift, Finding, find
-from reptiops.engine.plan import Matcher, NeedsMissing, Plan, Selection, look, make
+from reptiops.engine.eta import Countdown
+from reptiops.engine.plan import Action, Matcher, NeedsMissing, Plan, Selection, look, make
 from reptiops.engine.remove import Doomed, Remove
-from reptiops.engine.resource import ADDRESS_TAG, Resource
+from reptiops.engine.resource import ADDRESS_TAG, Live, Resource
 from reptiops.engine.rollback import inventory
 from reptiops.engine.scope import Scope
 from reptiops.engine.unknown import unknown_addresses
@@ -153,9 +154,13 @@ def reconcile(
     playbook: str = "reconcile",
     on_failure: OnFailure | None = None,
     choose: Choose | None = None,
+    expect: Callable[[Countdown], None] = lambda _: None,
     **settings: Any,
 ) -> Reconciled:
-    """Make live what was applied, within what the playbook allows. Raises Refused while something is deploying."""
+    """Make live what was applied, within what the playbook allows. Raises Refused while something is deploying.
+
+    `expect` is told what is going to happen.
+    """
     started = time.monotonic()
     options = Settings(environment, **settings)
     book = load_playbook(playbook, options.playbook_dir)
@@ -165,7 +170,10 @@ def reconcile(
     chosen = frozenset(phases) or frozenset(book.phases)
     findings = [f for f in before.findings if f.address.split("/")[0] in chosen]
     if before.busy and findings:
-        raise Refused("Something is in the middle of a change:\n  " + "\n  ".join(before.busy))
+        raise Refused(
+            "Something is in the middle of a change:\n  " + "\n  ".join(before.busy) + "\nNothing was changed: run the "
+            "same command again when that has ended."
+        )
     mend, left = _sort(findings, before, site, book, yes, ask)
     braked = _brake(mend, before, book, max_changes)
     if braked or not mend:
@@ -184,13 +192,15 @@ def reconcile(
         for finding in mend:
             work.journal.write("repair", address=finding.address, key=finding.key)
         work.journal.write("before", inventory=sorted(inventory(scope, site.graph.kinds())))
+        gone = [_doomed(*before.extra(f)) for f in mend if f.what == "extra"]
+        work.expect = expect
+        expect(Countdown(site.graph, _with(made, gone), work.timings))
         try:
             if made.changes:
                 Apply(site.graph, site.given, made, matcher, work, book.strict_phases, selection).run()
                 interrupted(work)
-            gone = [before.extra(f) for f in mend if f.what == "extra"]
             if gone:
-                Remove(site.graph, [Doomed(f"{path}/{one.id}", has, one, path) for has, one, path in gone], work).run()
+                Remove(site.graph, gone, work).run()
                 interrupted(work)
         except Exception as error:
             handle_failure(site, work, error, on_failure or book.on_failure, choose)
@@ -203,6 +213,18 @@ def reconcile(
     done = tuple(f for f in mend if f.key not in keys)
     followed = tuple(a.address for a in made.changes if a.address not in mended)
     return Reconciled(done, tuple(left), "", took, followed)
+
+
+def _doomed(has: Resource, one: Live[Any], path: str) -> Doomed:
+    """What nobody declares, under an address of its own."""
+    return Doomed(f"{path}/{one.id}", has, one, path)
+
+
+def _with(made: Plan, gone: Iterable[Doomed]) -> Plan:
+    """A plan and what is removed after it."""
+    return replace(
+        made, actions=(*made.actions, *(Action(d.address, "delete", d.kind, d.instance, d.live) for d in gone))
+    )
 
 
 def _beyond(made: Plan, book: Playbook) -> str:

@@ -167,7 +167,9 @@ def rollback(env: str, yes: bool, **given: Any) -> None:
 
     progress = terminal.Progress(console, given["verbose"], sandbox=given["sandbox"])
     with stoppable(progress) as stop, progress:
-        what, undone = app.roll_back(env, approve=approve, stop=stop, tell=progress, **site_settings(given))
+        what, undone = app.roll_back(
+            env, approve=approve, stop=stop, expect=progress.expect, tell=progress, **site_settings(given)
+        )
     if given["as_json"]:
         show_json(
             {

@@ -73,6 +73,7 @@ def reconcile(
             yes=yes,
             max_changes=max_changes,
             phases=phases,
+            expect=progress.expect,
             tell=progress,
             playbook=playbook or "reconcile",
             ask=ask if answering else lambda _: False,

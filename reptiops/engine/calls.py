@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from reptiops.aws import DENIED, Aws, code, lost, message, operation, request_id
 from reptiops.engine.clock import Clock, Monotonic
-from reptiops.engine.eta import Timings
+from reptiops.engine.eta import Countdown, Timings
 from reptiops.engine.events import Event, Sink
 from reptiops.engine.passing import GivenUp, held, passes
 from reptiops.engine.resource import (
@@ -82,6 +82,8 @@ class Work:
 
     timings: Timings = field(default_factory=Timings)
     """What this environment has seen of how long things take; what this run sees is added."""
+    expect: Callable[[Countdown], None] = lambda _: None
+    """Told what is going to happen, and once more when a rollback begins."""
     clock: Clock = field(default_factory=Monotonic)
     began: float = field(default_factory=time.monotonic)
     """The moment of the clock from which on a read counts as this run's."""

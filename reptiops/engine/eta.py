@@ -27,6 +27,10 @@ WORTH = 5.0
 """Seconds below which a duration says nothing about AWS."""
 WEIGHT = 3
 """So many observations count as much as what is generally known of a kind."""
+START: tuple[float, str | None] = (0.0, None)
+"""The beginning of a run: the moment, and nothing that is waited for."""
+ENDS = frozenset({"done", "kept", "failed"})
+"""Words of events after which an address is not waited for any more."""
 FIRST_LATE = 20.0
 """Seconds before which nothing is called late."""
 
@@ -109,6 +113,20 @@ class Forecast:
 
 
 @dataclass(frozen=True)
+class Reversal:
+    """A rollback: what is set back or made anew one after the other, before and after what is removed concurrently."""
+
+    before: tuple[Action, ...] = ()
+    removed: tuple[Action, ...] = ()
+    after: tuple[Action, ...] = ()
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """All of it, in its order."""
+        return (*self.before, *self.removed, *self.after)
+
+
+@dataclass(frozen=True)
 class Known:
     """What is known of a resource in a run that goes on: when it began, and when it was done."""
 
@@ -157,7 +175,47 @@ def removal(
     now: float = 0.0,
 ) -> Forecast:
     """The forecast of a teardown: what needs a thing goes before it; what has a first half of deletion begins at once."""
+    return _forecast(_removed(graph, doomed, timings or Timings(), known or {}, now, START))
+
+
+def reversal(
+    graph: Graph,
+    doing: Reversal,
+    timings: Timings | None = None,
+    known: Mapping[str, Known] | None = None,
+    now: float = 0.0,
+) -> Forecast:
+    """The forecast of a rollback. What cannot go before something else is there again is counted with the rest that goes."""
     times, facts = timings or Timings(), known or {}
+    legs = _in_turn(doing.before, START, times, facts, now)
+    legs |= _removed(graph, doing.removed, times, facts, now, _end(legs))
+    legs |= _in_turn(doing.after, _end(legs), times, facts, now)
+    return _forecast(legs)
+
+
+def _in_turn(
+    actions: Iterable[Action], begins: tuple[float, str | None], times: Timings, facts: Mapping[str, Known], now: float
+) -> dict[str, Leg]:
+    legs: dict[str, Leg] = {}
+    for action in actions:
+        leg = legs[action.address] = _leg(action, begins, times, facts.get(action.address), now)
+        begins = (leg.ends, leg.address)
+    return legs
+
+
+def _end(legs: Mapping[str, Leg]) -> tuple[float, str | None]:
+    return max(((leg.ends, leg.address) for leg in legs.values()), key=lambda e: e[0], default=START)
+
+
+def _removed(
+    graph: Graph,
+    doomed: Iterable[Action],
+    times: Timings,
+    facts: Mapping[str, Known],
+    now: float,
+    after: tuple[float, str | None],
+) -> dict[str, Leg]:
+    """By address, what is removed `after` something else."""
     by_step: dict[str, list[Action]] = {}
     for action in doomed:
         s = graph.step_of(action.address)
@@ -166,13 +224,13 @@ def removal(
     legs: dict[str, Leg] = {}
     for s in reversed(graph.order):
         users = (o for o in graph.order if s.name in o.needs and s.name not in o.outlives)
-        begins = max((gone[o.name] for o in users), key=lambda e: e[0], default=(0.0, None))
+        begins = max((gone[o.name] for o in users), key=lambda e: e[0], default=after)
         gone[s.name] = begins
         for action in by_step.get(s.name, []):
-            early = action.want is not None and action.want.retires()
+            early = after if action.want is not None and action.want.retires() else None
             leg = legs[action.address] = _leg(action, begins, times, facts.get(action.address), now, early)
             gone[s.name] = max(gone[s.name], (leg.ends, leg.address), key=lambda e: e[0])
-    return _forecast(legs)
+    return legs
 
 
 def _leg(
@@ -181,16 +239,17 @@ def _leg(
     times: Timings,
     known: Known | None,
     now: float,
-    early: bool = False,
+    early: tuple[float, str | None] | None = None,
 ) -> Leg:
+    """With `early` its first half begins then, and the second when what needs it has gone."""
     starts, after = begins
     seconds = _seconds(action, times)
     if known is not None:
         starts = known.began
         ends = known.ended if known.ended is not None else max(now, starts + seconds)
-    elif early:
-        ends, starts = max(now, starts + CALL, seconds), 0.0
-        after = after if ends > seconds else None
+    elif early is not None:
+        ends, starts = max(now, starts + CALL, early[0] + seconds), early[0]
+        after = after if ends > early[0] + seconds else early[1]
     else:
         starts = max(starts, now)
         ends = starts + seconds
@@ -218,30 +277,41 @@ def _forecast(legs: Mapping[str, Leg]) -> Forecast:
 
 
 class Countdown:
-    """What is left of a run, from its events. It is a sink; `remaining` and `late` may be asked at any time."""
+    """What is left of a run, from its events. It is a sink; `remaining` and `late` may be asked at any time.
 
-    def __init__(self, graph: Graph, doing: Plan | Iterable[Action], timings: Timings | None = None):
+    `doing`: a plan, a rollback, or what is removed.
+    """
+
+    def __init__(self, graph: Graph, doing: Plan | Reversal | Iterable[Action], timings: Timings | None = None):
         self._graph, self._timings = graph, timings or Timings()
-        self._plan = doing if isinstance(doing, Plan) else None
-        self._doomed = () if isinstance(doing, Plan) else tuple(doing)
-        self._wants = {a.address: a for a in (doing.changes if isinstance(doing, Plan) else self._doomed)}
+        self._doing = doing if isinstance(doing, Plan | Reversal) else tuple(doing)
+        self._wants = {a.address: a for a in _actions(self._doing)}
         self._known: dict[str, Known] = {}
+
+    @property
+    def back(self) -> bool:
+        """Whether it is a rollback that is counted."""
+        return isinstance(self._doing, Reversal)
 
     def note(self, event: Event, now: float) -> None:
         """Take in one event; `now` is seconds since the run began."""
-        if event.address not in self._wants:
+        action = self._wants.get(event.address)
+        if action is None:
             return
         if event.word == "start":
-            self._known[event.address] = Known(now)
-        elif event.word in ("done", "kept"):
+            self._known.setdefault(event.address, Known(now))
+        elif event.word in ENDS and not (action.verb == "replace" and event.verb == "delete"):  # half of it
             began = self._known.get(event.address, Known(now)).began
             self._known[event.address] = Known(began, now)
 
     def forecast(self, now: float) -> Forecast:
         """The whole run's forecast, as it looks now."""
-        if self._plan is not None:
-            return forecast(self._plan, self._graph, self._timings, self._known, now)
-        return removal(self._graph, self._doomed, self._timings, self._known, now)
+        doing, graph, timings, known = self._doing, self._graph, self._timings, self._known
+        if isinstance(doing, Plan):
+            return forecast(doing, graph, timings, known, now)
+        if isinstance(doing, Reversal):
+            return reversal(graph, doing, timings, known, now)
+        return removal(graph, doing, timings, known, now)
 
     def remaining(self, now: float) -> float:
         """Seconds that are left."""
@@ -257,3 +327,9 @@ class Countdown:
             if known.ended is None and want is not None and now - known.began > self._timings.late(want, verb):
                 found.append(address)
         return found
+
+
+def _actions(doing: Plan | Reversal | tuple[Action, ...]) -> tuple[Action, ...]:
+    if isinstance(doing, Plan):
+        return doing.changes
+    return doing.actions if isinstance(doing, Reversal) else doing

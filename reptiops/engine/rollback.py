@@ -4,9 +4,9 @@ deleted made anew where nothing but an id is lost by it. Then AWS is read again 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -14,14 +14,18 @@ from typing import Any
 from reptiops.engine.apply import CONVERGED, ApplyError
 from reptiops.engine.calls import Work
 from reptiops.engine.codec import restore
+from reptiops.engine.eta import Countdown, Reversal
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step
-from reptiops.engine.plan import look
+from reptiops.engine.plan import Action, Verb, look
 from reptiops.engine.recover import Inventory, Unfinished, Was
 from reptiops.engine.remove import Doomed, Remove, look_after
-from reptiops.engine.resource import Change, Live, Plain, Resource, diff, plain
+from reptiops.engine.resource import Change, Doing, Live, Plain, Resource, diff, plain
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Entry
+
+Act = Callable[[str, type[Resource], Was], str]
+"""Undoes one change; answers the id of what it changed, or nothing where there was nothing to do."""
 
 
 @dataclass(frozen=True)
@@ -79,19 +83,21 @@ class _Undo:
         later = [a for a, was in what.updated.items() if self._needs_anew(was)]
         # What was switched over goes back the way it went: the rule to the old target group, then the tasks behind it.
         switched = [a for a, was in what.updated.items() if self._names(was, what.beside.values())]
-        for address in (*switched, *(a for a in reversed(what.updated) if a not in switched)):
-            if address not in later:
-                self._guarded(address, what.updated[address], self._set_back)
+        first = [a for a in (*switched, *(a for a in reversed(what.updated) if a not in switched)) if a not in later]
+        rank = {s.path: index for index, s in enumerate(self.graph.order)}
+        anew = sorted(what.deleted, key=lambda a: rank.get("/".join(a.split("/")[:2]), -1))
+        work.expect(Countdown(self.graph, self._ahead(first, anew, later), work.timings))
+        for address in first:
+            self._guarded(address, what.updated[address], self._set_back)
         self._look()
         doomed = self._doomed()
         held = self._held(doomed, later)
         self.held = {one.address: one.live.id for one in doomed if one.address in held}
         self._remove([one for one in doomed if one.address not in held])
-        rank = {s.path: index for index, s in enumerate(self.graph.order)}
-        for address in sorted(what.deleted, key=lambda a: rank.get("/".join(a.split("/")[:2]), -1)):
+        for address in anew:
             if work.stop.is_set():
                 break
-            self._guarded(address, what.deleted[address], self._bring_back)
+            self._guarded(address, what.deleted[address], self._bring_back, "create")
             self.back.add(what.deleted[address].id)
             later = self._set_back_if(later, lambda was: not self._needs_anew(was))
         self._set_back_if(later, lambda _: True)
@@ -102,6 +108,20 @@ class _Undo:
         if work.stop.is_set():
             self.errors.append("the rollback was interrupted")
         return self._verified()
+
+    def _ahead(self, first: list[str], anew: list[str], later: list[str]) -> Reversal:
+        """What is going to be done, as far as it can be told before."""
+        was, made = self.what.updated, {address: live for address, live, _ in self._created()}
+        gone = (Action(a, "delete", type(o.has), o.has.unused(), o) for a, o in made.items() if a not in anew)
+        back = (self._action(a, self.what.deleted[a], "replace" if a in made else "create") for a in anew)
+        late = (self._action(a, was[a], "update") for a in later)
+        return Reversal(tuple(self._action(a, was[a], "update") for a in first), tuple(gone), (*back, *late))
+
+    def _action(self, address: str, was: Was, verb: Verb) -> Action:
+        kind, want = self.kinds.get(was.kind, Resource), None
+        with contextlib.suppress(Exception):  # what cannot be read is told when its turn comes
+            want = restore(kind, was.pre)
+        return Action(address, verb, kind, want)
 
     def _set_back_if(self, later: list[str], now: Callable[[Was], bool]) -> list[str]:
         """Set back what can be by now, the last one first; answers the rest. What comes anew after it may need it: a
@@ -156,17 +176,26 @@ class _Undo:
         self.work.scope = self.work.scope.again()
         look(self.work.scope, self.graph.kinds())
 
-    def _guarded(self, address: str, was: Was, act: Any) -> None:
-        kind = self.kinds.get(was.kind)
-        if self.work.stop.is_set():
+    def _guarded(self, address: str, was: Was, act: Act, verb: str = "restore") -> None:
+        """One thing that is set back or made anew, told from its beginning to its end."""
+        kind, work, wrong = self.kinds.get(was.kind), self.work, len(self.errors)
+        if work.stop.is_set():
             return
-        if kind is None or was.pre is None:
-            self.errors.append(f"{address}: nothing is recorded of how it was")
-            return
+        began, done = work.clock.now(), ""
+        work.tell(Event("start", address, verb))
         try:
-            act(address, kind, was)
+            if kind is None or was.pre is None:
+                self.errors.append(f"{address}: nothing is recorded of how it was")
+            else:
+                done = act(address, kind, was)
         except Exception as error:
             self.errors.append(str(error) if str(error).startswith(address) else f"{address}: {error}")
+        if len(self.errors) > wrong:
+            work.tell(Event("failed", address, verb, self.errors[-1].removeprefix(address).lstrip(": ")))
+        elif done:
+            work.tell(Event("done", address, verb, done, work.clock.now() - began))
+        else:
+            work.tell(Event("kept", address, verb, "it is as it was"))
 
     # -- what was updated --
 
@@ -179,7 +208,8 @@ class _Undo:
         text = json.dumps(was.pre)
         return any(one and _whole(one).search(text) for one in ids)
 
-    def _set_back(self, address: str, kind: type[Resource], was: Was) -> None:
+    def _set_back(self, address: str, kind: type[Resource], was: Was) -> str:
+        """To the values of before; answers its id where it was not so already."""
         work, before = self.work, restore(kind, self._now(was.pre))
         entry = work.state.entries.get(address)
         if kind.renewed and was.id:
@@ -187,18 +217,19 @@ class _Undo:
         current = self._find(address, kind, before.key(), was.id)
         if current is None:
             self.errors.append(f"{address} ({was.id}) has gone and cannot be set back")
-            return
+            return ""
         target, stuck = _as_far_as_it_goes(before, current.has)
         self.errors += [f"{address} ({current.id}): {one}" for one in stuck]
-        if diff(target, current.has):
+        differs = bool(diff(target, current.has))
+        if differs:
             work.update(address, target, current, entry.needs if entry else ())
-            self._converge(address, target, current.id)
-            work.tell(Event("done", address, "restore", current.id))
+            self._converge(address, target, current.id, "update")
         known = self.what.entries.get(address)
         if was.tagged:
             self._give_back(address, was.tagged, current, known)
         elif not stuck and known is not None:
             work.recorded_as(address, known)
+        return current.id if differs or was.tagged else ""
 
     def _give_back(self, address: str, before: str, current: Live[Any], known: Entry | None) -> None:
         """To the address whose tag it carried before another one took it over by its name."""
@@ -208,23 +239,25 @@ class _Undo:
             work.recorded_as(before, replace(known, address=before))
         work.gone(address)
 
-    def _converge(self, address: str, target: Resource, name: str) -> None:
-        """Wait until AWS shows it as it was and has finished with it."""
-        work, kind, started = self.work, type(target), time.monotonic()
+    def _converge(self, address: str, target: Resource, name: str, doing: Doing | None) -> None:
+        """Wait until AWS shows it as it was and has finished with it; how long that took is remembered."""
+        work, kind, started = self.work, type(target), self.work.clock.now()
         while not work.stop.is_set():
             work.scope.forget(kind)
             lives = [o for o in work.scope.live(kind) if o.id == name or o.address == address]
             one = min(lives, key=lambda o: o.id != name, default=None)
-            waited = time.monotonic() - started
+            waited = work.clock.now() - started
             differing = ", ".join(c.path for c in diff(target, one.has)) if one else "it is not listed"
             busy = one.status.word if one and one.status.phase == "pending" else ""
             if not differing and not busy:
+                if doing is not None:
+                    work.timings.add(target, doing, waited)
                 return
             if waited > (work.limit(address, kind) if busy else max(CONVERGED, 2 * kind.typical)):
                 self.errors.append(f"{address} ({name}) was set back, but AWS still shows: {busy or differing}")
                 return
             work.tell(Event("wait", address, "restore", busy or differing, waited))
-            work.stop.wait(min(5.0, max(0.2, kind.typical / 20)))
+            work.clock.sleep(min(5.0, max(0.2, kind.typical / 20)), work.stop)
 
     # -- what was created --
 
@@ -276,8 +309,11 @@ class _Undo:
 
     # -- what was deleted --
 
-    def _bring_back(self, address: str, kind: type[Resource], was: Was) -> None:
-        """Make it anew from how it was. What held data cannot come back, and neither can what needs a secret for it."""
+    def _bring_back(self, address: str, kind: type[Resource], was: Was) -> str:
+        """Make it anew from how it was. What held data cannot come back, and neither can what needs a secret for it.
+
+        Answers its id where something was done.
+        """
         work, pre = self.work, self._now(was.pre)
         before, known = restore(kind, pre), self.what.entries.get(address)
         live = self._find(address, kind, before.key(), was.id, but=self.held.get(address, ""))
@@ -285,21 +321,21 @@ class _Undo:
             lost = kind.holds_data and not kind.good_empty
             if lost or any(f.metadata.get("secret") for f in fields(kind)):
                 self.errors.append(f"{address} ({was.id}) was deleted with what it held and cannot be brought back")
-                return
+                return ""
             name, _ = work.create(address, before, known.needs if known else ())
-            work.tell(Event("done", address, "create", name))
             empty = ", without what it held" if kind.holds_data else ""
             self.anew.append(f"{address} ({name}, was {was.id}{empty})")
             self.ids[was.id] = name
         else:
-            name = live.id
-            if diff(before, live.has):
+            name, differs = live.id, bool(diff(before, live.has))
+            if differs:
                 work.update(address, before, live, known.needs if known else ())
             if live.id != was.id:
                 self.ids[was.id] = live.id
-        self._converge(address, before, name)
+        self._converge(address, before, name, "create" if live is None else "update" if differs else None)
         if known is not None:
             work.recorded_as(address, replace(known, id=name, applied=self._now(known.applied)))
+        return name if live is None or differs else ""
 
     def _now(self, value: Plain) -> Plain:
         """The same, with the ids of what was made anew in place of those that are gone."""

@@ -53,7 +53,7 @@ def say(console: Console, markup: str, indent: int = 0, hang: int = 0) -> None:
     """One line. On a terminal it is wrapped under its own beginning, `hang` columns further in; in a log it stays one
     line, to be searched.
     """
-    text = Text.from_markup(completed(markup, escape))
+    text = Text.from_markup(completed(markup, escape), emoji=False)  # `:secret:` is part of an ARN
     if console.is_terminal and hang and text.cell_len > console.width - indent:
         first, rest = _parted(text, console.width - indent, console)
         console.print(Padding(first, (0, 0, 0, indent)), highlight=False, soft_wrap=True)
@@ -113,7 +113,7 @@ def _by_phase(plan: Plan) -> dict[str, list[Action]]:
 def _show_action(console: Console, action: Action, remarks: list[str], verbose: bool) -> None:
     head = f"  {MARKS[action.verb]} {escape(action.address)}"
     line = "  ".join([head, *remarks])
-    if not console.is_terminal or Text.from_markup(line).cell_len <= console.width:
+    if not console.is_terminal or Text.from_markup(line, emoji=False).cell_len <= console.width:
         say(console, line)
     else:
         say(console, head)

@@ -21,13 +21,19 @@ from rich.live import Live as Drawing
 from rich.markup import escape
 from rich.text import Text
 
-from reptiops.engine.eta import Countdown
+from reptiops.engine.eta import Countdown, Leg
 from reptiops.engine.events import Event
 from reptiops.engine.graph import PHASES
 from reptiops.report.plans import MARKS, SLOW, duration
 
 DONE = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted", "restore": "restored"}
-DOING = {"create": "creating", "update": "updating", "replace": "replacing", "delete": "deleting"}
+DOING = {
+    "create": "creating",
+    "update": "updating",
+    "replace": "replacing",
+    "delete": "deleting",
+    "restore": "setting back",
+}
 BEAT = 60.0
 """Seconds of silence after which a log says what is being waited for: some CI systems end a job that says nothing."""
 BAR = 24
@@ -61,8 +67,6 @@ class Board:
 
     def take(self, event: Event, now: float) -> None:
         """Take in one event."""
-        if event.word == "note" and event.text.startswith("rolling back"):
-            self.totals.clear()  # what goes on from here is no part of the plan
         phase = event.address.split("/")[0]
         if event.word == "start":
             expected = self.expected.get(event.address)
@@ -78,6 +82,13 @@ class Board:
         if event.word == "done":
             word = DONE.get(event.verb, event.verb)
             self.counts[word] = self.counts.get(word, 0) + 1
+
+    def turn_to(self, legs: Mapping[str, Leg]) -> None:
+        """Something else is to be done from here on: a plan, or a rollback after it."""
+        self.totals = Counter(address.split("/")[0] for address in legs)
+        self.expected = {address: leg.seconds for address, leg in legs.items()}
+        self.done.clear()
+        self.ended.clear()
 
     def finished(self, phase: str) -> bool:
         """Whether all of a phase is done."""
@@ -99,12 +110,12 @@ class Progress:
         self._console, self._verbose, self._clock = console, verbose, clock
         self._whose = " on AWS, less in the sandbox" if sandbox else ""
         self._guard = threading.RLock()  # a drawing draws itself once while it is made
-        self._started = self._spoke = clock()
+        self._started = self._turned = self._spoke = clock()
         self._board = Board()
         self._countdown: Countdown | None = None
         self._drawing: Drawing | None = None
         self._over = threading.Event()
-        self._entered = self._stopping = False
+        self._entered = self._stopping = self._expected = False
         self._announced: set[str] = set()
 
     @property
@@ -121,13 +132,22 @@ class Progress:
     # -- what it is told --
 
     def expect(self, countdown: Countdown) -> None:
-        """What is going to be done, and how long it is expected to take."""
+        """What is going to be done, and how long it is expected to take; called again when a run turns back."""
         with self._guard:
-            self._started = self._clock()
+            self._turned = self._clock()
+            if not self._expected:
+                self._started, self._expected = self._turned, True
             self._countdown = countdown
-            legs = countdown.forecast(0.0).legs
-            self._board.totals = Counter(address.split("/")[0] for address in legs)
-            self._board.expected = {address: leg.seconds for address, leg in legs.items()}
+            self._announced.clear()
+            self._board.turn_to(countdown.forecast(0.0).legs)
+
+    def _since_turned(self) -> float:
+        """Seconds of what is counted down."""
+        return self._clock() - self._turned
+
+    def _left(self) -> float:
+        """Seconds that are left; 0 where that is not known."""
+        return self._countdown.remaining(self._since_turned()) if self._countdown else 0.0
 
     def stopping(self) -> bool:
         """Somebody wants to stop. Whether a drawing says so; called by a signal's handler, so it takes no lock."""
@@ -139,8 +159,11 @@ class Progress:
         with self._guard:
             now = self._clock() - self._started
             self._board.take(event, now)
+            if event.word == "note" and event.text.startswith("rolling back"):
+                self._countdown = None  # what goes on from here is no part of the plan; what it is, is told next
+                self._board.turn_to({})
             if self._countdown is not None:
-                self._countdown.note(event, now)
+                self._countdown.note(event, self._since_turned())
             drawn = self._entered and self.live
             line = self._drawn_line(event) if drawn else self._line(event)
             if line and not drawn:
@@ -185,7 +208,8 @@ class Progress:
         if self._board.finished(phase) and phase not in self._announced:
             self._announced.add(phase)
             took = duration(self._clock() - self._started)
-            lines.append(f"[green]✓[/] [bold]{phase}[/] {self._board.totals[phase]} done after {took}")
+            word = "undone" if self._countdown is not None and self._countdown.back else "done"
+            lines.append(f"[green]✓[/] [bold]{phase}[/] {self._board.totals[phase]} {word} after {took}")
         return "\n".join(lines)
 
     # -- drawing --
@@ -195,12 +219,12 @@ class Progress:
         with self._guard:
             now = self._clock() - self._started
             board = self._board
-            late = set(self._countdown.late(now)) if self._countdown else set()
+            late = set(self._countdown.late(self._since_turned())) if self._countdown else set()
             flights = sorted(board.flights.values(), key=lambda f: f.began - (f.expected or 0.0))
             room = max(1, self._console.height - AROUND - len(board.totals))
             rows: list[RenderableType] = [self._phase(phase) for phase in PHASES if board.totals[phase]]
             rows.append(self._flights(flights[:room], late, now))
-            rows.append(Text.from_markup(self._footer(now, len(flights) - room)))
+            rows.append(Text.from_markup(self._footer(now, len(flights) - room), emoji=False))
         return Group(*rows)
 
     def _phase(self, phase: str) -> Text:
@@ -231,7 +255,7 @@ class Progress:
     def _footer(self, now: float, more: int) -> str:
         parts = [f"{more} more in flight"] if more > 0 else []
         parts.append(f"{duration(max(now, 10.0)) if now >= 10 else f'{now:.0f} s'} so far")
-        left = self._countdown.remaining(now) if self._countdown else 0.0
+        left = self._left()
         if left >= 10:
             parts.append(f"about {duration(left)} left{self._whose}")
         elif self._board.totals and all(self._board.finished(phase) for phase in self._board.totals):
@@ -278,7 +302,7 @@ class Progress:
             self._spoke, now = clock, clock - self._started
             some = [self._waiting(one, now) for one in flights[:4]]
             more = [f"{len(flights) - 4} more"] if len(flights) > 4 else []
-            left = self._countdown.remaining(now) if self._countdown else 0.0
+            left = self._left()
             rest = f"; about {duration(left)} left{self._whose}" if left >= 10 else ""
         return f"[dim]{now:6.1f}s[/] … waiting for {', '.join([*some, *more])}{rest}"
 
