@@ -254,8 +254,8 @@ def _differing(kept: Iterable[PlannedChange], now: Iterable[PlannedChange]) -> I
     for address in dict.fromkeys([*was, *is_now]):
         one, other = was.get(address), is_now.get(address)
         if one is None or other is None or one.action != other.action:
-            said, would = (c.action if c else "nothing" for c in (one, other))
-            yield f"{address}: the plan said {said}, now it would be {would}"
+            said = f"the plan said {one.action}" if one else "the plan left it as it is"
+            yield f"{address}: {said}, now {f'it would be {other.action}' if other else 'there is nothing to do'}"
         elif one.id != other.id:
             yield f"{address}: the plan was about {one.id}, now it is {other.id}"
         elif (one.fields, one.wanted) != (other.fields, other.wanted):

@@ -105,9 +105,10 @@ class Period(File):
 
 
 class Year(File):
-    """The guide's first year."""
+    """The guide's first year; `reason`: why its total is no sum of its months."""
 
     total: float
+    reason: str
     periods: tuple[Period, ...]
     environments: tuple[str, ...]
 

@@ -15,6 +15,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
+from rich.console import Console
 
 import reptiops.resources
 from reptiops import app
@@ -25,6 +26,7 @@ from reptiops.cost import Estimate, monthly, traffic_of
 from reptiops.engine.usage import Around
 from reptiops.operations.spend import spend
 from reptiops.pricing import PriceFileError, load_guide, load_loads, load_prices
+from reptiops.report.costs import show_cost
 from reptiops.resources.s3 import Bucket, LifecycleRule
 from reptiops.steps import documented
 
@@ -177,8 +179,29 @@ def test_what_if_sizes_were_others() -> None:
     assert _saved(done, 0) == pytest.approx((4 * 1.5 + 6 * 1) * gb, abs=0.01)
     assert _saved(done, 1) == pytest.approx(-vcpu / 4, abs=0.01)
     assert _saved(done, 2) == pytest.approx(11.68, abs=0.01)
-    with pytest.raises(app.ConfigurationError, match="512 CPU units with 512 MiB"):
+    with pytest.raises(
+        app.ConfigurationError, match=r"^--what-if frontend.cpu=512: compute.*512 CPU units with 512 MiB"
+    ):
         _what_if("dev", "frontend.cpu=512")
+
+
+def test_what_must_change_together_is_one_question() -> None:
+    done = _what_if("dev", "backend.cpu=1024,backend.memory=2048", "single-nat,office-hours")
+    assert _saved(done, 0) == pytest.approx(6 * (0.5 * 23.6374 + 1 * 2.5988), abs=0.01)
+    assert _saved(done, 1) == pytest.approx(-36.50 - 115.34 * 108 / 168, abs=0.01)
+    assert done.variants[2].question == "backend.cpu=1024,backend.memory=2048 + single-nat,office-hours"
+
+
+def test_every_billed_item_is_shown_on_request() -> None:
+    console = Console(width=80)
+    with console.capture() as captured:
+        show_cost(console, app.cost("dev"), verbose=True)
+    shown = captured.get()
+    assert "7.30  compute/load_balancer  1,460 address-hour × 0.005" in shown
+    items = re.findall(r"^ +([\d,.]+)  \S+/\S+  [\d,.e+]+ .* × [\d.]+", shown, re.M)
+    assert sum(float(one.replace(",", "")) for one in items) == pytest.approx(_estimate("dev").total.typical, abs=0.5)
+    assert "not confirmed in CloudWatch and logs, the rate of a Savings Plan" in shown
+    assert "$534 a month for dev and prod make $6,408" in shown
 
 
 def test_a_question_that_makes_no_sense_is_refused() -> None:

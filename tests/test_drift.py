@@ -265,6 +265,30 @@ def test_what_was_found_says_what_it_means_and_what_to_do_next() -> None:
     assert "`reptiops accept dev compute/log_group/a` keeps what was changed" in said("0.0.0.0/0", edited)
 
 
+def test_what_is_inside_a_policy_is_told_once() -> None:
+    def policy(*actions: str) -> Any:
+        return [{"Effect": "Allow", "Action": sorted(actions), "Resource": ["*"]}]
+
+    one = Finding("security/role", "r", "policies.serve", "changed", "security", policy("a:b", "a:c"), policy("a:d"))
+    metric = {"name": "rate", "expression": None, "metric": "5XX"}
+    two = Finding("security/role", "r", "metrics.rate", "changed", "availability", metric, None)
+    path = "policies.serve [Allow on *] action"
+    assert findings.line(one).endswith(f"{path}: - a:b, - a:c, + a:d")
+    assert findings.line(two).endswith("metrics.rate: name=rate, metric=5XX → not set")
+    console = Console(width=80, force_terminal=True, color_system=None)
+    with console.capture() as captured:
+        findings.show_found(console, "left", [(one, "asked"), (two, "asked")])
+    assert [line.rstrip() for line in captured.get().splitlines()] == [
+        "left  security/role  r  (asked)",
+        "  security  policies.serve",
+        "      [Allow on *] action",
+        "        - a:b",
+        "        - a:c",
+        "        + a:d",
+        "  availability  metrics.rate: name=rate, metric=5XX → not set",
+    ]
+
+
 def test_who_did_it_is_told_where_the_trail_can_tell(where: dict[str, Any]) -> None:
     hand = Hand(where["session"])
     hand("logs").put_retention_policy(logGroupName="/ecs/dev/web-embed", retentionInDays=1)

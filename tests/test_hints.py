@@ -48,6 +48,19 @@ def test_hints_stay_as_they_are_where_nothing_was_given() -> None:
     assert "reptiops outputs dev\n" in _said("dev", REPTIOPS_STATE_DIR="/elsewhere")
 
 
+@click.command()
+@click.argument("env")
+@shared
+def running(env: str, **given: object) -> None:
+    click.get_current_context().invoke(saying, env=env, debug=False, **given)
+
+
+def test_a_command_that_another_one_calls_says_what_was_typed() -> None:
+    assert "reptiops outputs dev\n" in _said("dev")
+    done = CliRunner().invoke(running, ["dev", "--sandbox", "--config-dir", "own"], catch_exceptions=False)
+    assert "reptiops outputs dev --config-dir own --sandbox\n" in done.output
+
+
 def _leaves(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     if not isinstance(command, click.Group):
         yield words, command

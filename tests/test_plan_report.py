@@ -245,7 +245,7 @@ def test_what_was_kept_is_done_or_nothing_once_aws_or_the_configuration_has_move
         done = app.provision("dev", kept=plandocument.read_plan(file), **where)
         assert [a.address for a in done.plan.changes] == ["storage/bucket/uploads"]
         assert s3.get_bucket_versioning(Bucket="reptidex-dev-uploads")["Status"] == "Enabled"
-        with pytest.raises(app.PlanMoved, match="bucket/uploads: the plan said update, now it would be nothing"):
+        with pytest.raises(app.PlanMoved, match="bucket/uploads: the plan said update, now there is nothing to do"):
             app.provision("dev", kept=document, **where)
 
         # The state alone knows it.

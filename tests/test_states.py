@@ -87,6 +87,8 @@ def test_the_job_is_made_and_removed(where: dict[str, Any]) -> None:
     assert scheduler.list_schedule_groups(NamePrefix="reptidex")["ScheduleGroups"] == []
     assert "# " in file.read_text()
     assert not app.plan("dev", **where).changes
+    _, nothing = jobs.uninstall("dev", **where)
+    assert nothing.plan.changes == ()
 
 
 def test_a_job_needs_a_state_that_others_can_read(tmp_path: Path, session: Any) -> None:

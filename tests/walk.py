@@ -26,7 +26,7 @@ from tests.docs import ROOT, Reader
 from tests.walk_scenes import SCENES, Scene
 
 SIZES = ("80x24", "160x45")
-LIMIT = 150.0
+LIMIT = 420.0
 """Seconds that one command may take."""
 PROMPT = re.compile(r"^\[(\d+)\] %$")
 PAGER = re.compile(r"^(:|\(END\)|lines \d+.*)$")

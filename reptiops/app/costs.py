@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from reptiops.config import Environment, environment_file, environments, load_en
 from reptiops.cost import Difference, Estimate, difference, monthly, traffic_of
 from reptiops.engine.plan import Plan, wanted_actions
 from reptiops.engine.resource import Resource
-from reptiops.errors import ReptiopsError
+from reptiops.errors import ConfigurationError, ReptiopsError
 from reptiops.facts import Facts
 from reptiops.pricing import Guide, Period, Prices, load_guide, load_prices
 from reptiops.steps import documented
@@ -151,18 +152,25 @@ NAMED: Mapping[str, tuple[str, Any]] = {
 }
 """Questions with a name: the setting they change. `savings-plan` changes the prices instead."""
 SAVINGS = "savings-plan"
+TOGETHER = re.compile(r",(?=[\w.-]+(?:=|$|,))")
+"""Parts one question from the next inside one `--what-if`: CPU and memory of a task change as a pair."""
 
 
 def _supposed(environment: str, config_dir: Path | None, prices: Prices, questions: Iterable[str]) -> Estimate:
     file = environment_file(environment, config_dir)
     settings: dict[str, Any] = yaml.safe_load(file.read_text())
-    for question in questions:
-        if question.partition("=")[0] == SAVINGS:
-            prices = prices.with_savings_plan(_rate(question))
+    asked = list(questions)
+    for part in (one for question in asked for one in TOGETHER.split(question)):
+        if part.partition("=")[0] == SAVINGS:
+            prices = prices.with_savings_plan(_rate(part))
             continue
-        for path, value in _changes(question, settings):
+        for path, value in _changes(part, settings):
             _set(settings, path.split("."), value)
-    env = parse_environment(yaml.safe_dump(settings, sort_keys=False), environment, "what-if")
+    try:
+        env = parse_environment(yaml.safe_dump(settings, sort_keys=False), environment, "what-if")
+    except ConfigurationError as error:  # its lines are those of a file that nobody sees
+        words = " ".join(f"--what-if {one}" for one in asked)
+        raise ConfigurationError(replace(one, file=words, line=0) for one in error.mistakes) from error
     return estimate(env, prices)
 
 

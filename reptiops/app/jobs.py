@@ -55,7 +55,7 @@ def _switch(environment: str, values: Mapping[str, Any], settings: dict[str, Any
     before = file.read_text()
     text = with_settings(before, "schedule", values)
     parse_environment(text, environment, str(file))
-    only = (*ADDRESSES, *_alarms(environment, settings))
+    only = (*ADDRESSES, *_alarms(environment, settings, bool(values["enabled"])))
     file.write_text(text)
     try:
         # Of what holds data only the log of the job itself can be among these, and to remove the job is what was asked.
@@ -65,9 +65,11 @@ def _switch(environment: str, values: Mapping[str, Any], settings: dict[str, Any
         raise
 
 
-def _alarms(environment: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
+def _alarms(environment: str, settings: Mapping[str, Any], wanted: bool) -> tuple[str, ...]:
     """The alarms on what runs count, where the environment has its alarms; where it has none yet, the provision that
-    makes them makes these: they are made together, and need what the others watch.
+    makes them makes these: they are made together, and need what the others watch. The one that is there with the job
+    only is named where there is one, or will be.
     """
     site = open_site(Settings(environment, **{k: v for k, v in settings.items() if k in Settings.__dataclass_fields__}))
-    return ALARMS if any(address in site.state.entries for address in ALARMS) else ()
+    there = tuple(address for address in ALARMS if address in site.state.entries)
+    return ALARMS if there and wanted else there

@@ -38,6 +38,7 @@ def hold_to(kept: PlanDocument, site: Site, made: Plan, selection: Selection) ->
     if found:
         more = [f"and {len(found) - TOLD} more"] if len(found) > TOLD else []
         lines = "\n".join(f"  {line}" for line in (*found[:TOLD], *more))
+        made_at = kept.made[:19].replace("T", " ")
         raise PlanMoved(
-            f"The plan of {kept.made} no longer holds:\n{lines}\nNothing was changed. Plan again, read it, and keep it."
+            f"The plan of {made_at} UTC no longer holds:\n{lines}\nNothing was changed. Plan again, read it, and keep it."
         )

@@ -19,7 +19,8 @@ from reptiops.report import costs
     "--what-if",
     multiple=True,
     metavar="QUESTION",
-    help="office-hours, single-nat, no-nat, savings-plan[=PERCENT], or a setting: backend.cpu=512. May be repeated.",
+    help="office-hours, single-nat, no-nat, savings-plan[=PERCENT], or a setting: backend.cpu=512. A comma puts "
+    "two into one question: backend.cpu=1024,backend.memory=2048. May be repeated.",
 )
 @click.option("--free-tier", is_flag=True, help="Take off what AWS gives away in an account each month.")
 @click.option("--actual", is_flag=True, help="Ask Cost Explorer what was spent; AWS bills 0.01 dollars for it.")
@@ -56,4 +57,4 @@ def cost(
         show_json(costs.cost(found, spent))
     else:
         with paged() as pager:
-            costs.show_cost(pager, found, spent)
+            costs.show_cost(pager, found, spent, given["verbose"])

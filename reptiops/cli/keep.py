@@ -15,7 +15,6 @@ from reptiops.cli.signals import choosing, stoppable
 from reptiops.engine.drift import Finding
 from reptiops.engine.lock import Locked
 from reptiops.report import findings, terminal
-from reptiops.report.plans import say
 
 
 @click.command()
@@ -62,7 +61,7 @@ def reconcile(
     console = console_of(given)
 
     def ask(one: Finding) -> bool:
-        say(console, findings.line(one), hang=4)
+        findings.show_found(console, "[yellow]found[/]", [(one, "")])
         return click.confirm("Mend it?", default=False, err=given["as_json"])
 
     answering = console.is_terminal and not given["as_json"] and not given["quiet"]
@@ -134,8 +133,7 @@ def accept(env: str, address: str, **given: Any) -> None:
         show_json({"file": str(file), "accepted": [findings.finding(one) for one in accepted]})
         return
     console = console_of(given)
-    for one in accepted:
-        say(console, f"accepted  {findings.line(one)}", hang=4)
+    findings.show_found(console, "[green]accepted[/]", [(one, "") for one in accepted])
     tell(f"{file}: overrides written. Commit it.")
 
 

@@ -19,9 +19,14 @@ HANG = 2
 
 def tell(text: str, *, err: bool = False, hang: int = HANG) -> None:
     """Print lines of text as they fit. `hang`: where their continuation begins, counted from their own indent."""
+    click.echo(fit(text, err=err, hang=hang), err=err)
+
+
+def fit(text: str, *, err: bool = False, hang: int = HANG) -> str:
+    """The text as `tell` prints it."""
     text = completed(text)
     stream = sys.stderr if err else sys.stdout
-    click.echo(fitted(text, shutil.get_terminal_size().columns, hang) if stream.isatty() else text, err=err)
+    return fitted(text, shutil.get_terminal_size().columns, hang) if stream.isatty() else text
 
 
 def fitted(text: str, width: int, hang: int = HANG) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from reptiops.cli.lines import tell
+from reptiops.cli.lines import fit
+from reptiops.cli.options import page
 
 
 @click.command()
@@ -48,7 +49,7 @@ def graph(env: str | None, form: str, config_dir: Path | None, debug: bool) -> N
 
     steps, counts = app.steps_of(env, config_dir)
     text = graphs.draw(steps, form, counts)
-    tell(text) if form == "text" else click.echo(text)
+    page(fit(text) if form == "text" else text)
 
 
 @click.command()

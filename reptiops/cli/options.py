@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -88,7 +89,8 @@ def _with(options: list[Any], command: F) -> F:
         kwargs.pop("debug", None)  # read from the command line by `main`
         ENVIRONMENT.set(str(kwargs.get("env") or "ENV"))
         context = click.get_current_context()
-        GIVEN.set(place((name, kwargs.get(name)) for name in PLACE if _typed(context, name)))
+        if not _invoked(context):
+            GIVEN.set(place((name, kwargs.get(name)) for name in PLACE if _typed(context, name)))
         meta = context.meta
         form = kwargs.pop("form", None)
         if form is not None or kwargs.get("as_json"):
@@ -105,6 +107,11 @@ def _with(options: list[Any], command: F) -> F:
 def _typed(context: click.Context, name: str) -> bool:
     """Whether an option stands on the command line; what a variable gives, the next command is given too."""
     return context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
+def _invoked(context: click.Context) -> bool:
+    """Whether another command has called this one, as `run` does: it is the other whose words were typed."""
+    return context.parent is not None and any(one.name in PLACE for one in context.parent.command.params)
 
 
 def selectable(command: F) -> F:
@@ -162,8 +169,20 @@ def paged() -> Iterator[Console]:
         return
     with console.capture() as captured:
         yield console
-    text = captured.get()
-    if _height(text, console.width) < console.height:
+    _page(captured.get(), console.width, console.height)
+
+
+def page(text: str) -> None:
+    """Text without colours: through the same pager on a terminal that is too low for it, as it is everywhere else."""
+    if not (sys.stdout.isatty() and sys.stdin.isatty()) or os.environ.get(_PAGER) == "":
+        click.echo(text)
+        return
+    size = shutil.get_terminal_size()
+    _page(text + "\n", size.columns, size.lines)
+
+
+def _page(text: str, width: int, height: int) -> None:
+    if _height(text, width) < height:
         click.echo(text, nl=False, color=True)
         return
     if os.environ.get(_PAGER):

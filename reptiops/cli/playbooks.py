@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from reptiops.cli.options import printable, shared, show_json
+from reptiops.cli.options import page, printable, shared, show_json
 
 DIRECTORY = click.option(
     "--playbook-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_PLAYBOOK_DIR", help="Where <playbook>.yaml is."
@@ -44,7 +44,7 @@ def show(name: str, playbook_dir: Path | None, debug: bool) -> None:
     """The file of PLAYBOOK."""
     from reptiops.playbook import playbook_file
 
-    click.echo(playbook_file(name, playbook_dir).read_text(), nl=False)
+    page(playbook_file(name, playbook_dir).read_text().rstrip("\n"))
 
 
 @playbook.command()

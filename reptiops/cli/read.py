@@ -94,7 +94,7 @@ def outputs(env: str, **given: Any) -> None:
         show_json(found)
     else:
         if not found:
-            tell(f"nothing of {env} is there: reptiops provision {env} makes it", err=True)
+            tell(f"Nothing of {env} is there; reptiops provision {env} makes it.", err=True)
         with paged() as console:
             terminal.show_outputs(console, found)
 
@@ -109,7 +109,7 @@ def history(env: str, **given: Any) -> None:
         show_json([runs.run(one) for one in found])
         return
     if not found:
-        tell(f"{env} has no run yet that wrote anything", err=True)
+        tell(f"{env} has no run yet that wrote anything.", err=True)
     with paged() as console:
         runs.show_history(console, found)
 

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from reptiops import app
-from reptiops.cli.options import selectable, shared, show_json, site_settings
+from reptiops.cli.options import page, selectable, shared, show_json, site_settings
+from reptiops.report.findings import counted
 from reptiops.report.plans import say
 
 
@@ -46,7 +47,7 @@ def policy(env: str, task: app.Task, output: Path | None, **given: Any) -> None:
     made = app.policies(env, task, **given)
     documents = [json.loads(one.json()) for one in made]
     if output is None:
-        click.echo(json.dumps(documents, indent=2))
+        page(json.dumps(documents, indent=2))
         return
     output.mkdir(parents=True, exist_ok=True)
     for number, document in enumerate(documents, 1):
@@ -76,6 +77,8 @@ def preflight(env: str, simulate: bool, phases: tuple[str, ...], only: tuple[str
             say(console, f"[{colour}]{note.level}:[/] {escape(f'{note.about}: {note.text}{do}')}", hang=2)
         errors = sum(note.level == "error" for note in notes)
         if not given["quiet"]:
-            click.echo(f"{len(made.changes)} changes are planned; {errors} errors, {len(notes) - errors} warnings.")
+            planned = f"{counted(len(made.changes), 'change')} planned"
+            warned = counted(len(notes) - errors, "warning")
+            click.echo(f"{planned}; {counted(errors, 'error')}, {warned}.")
     if any(note.level == "error" for note in notes):
         raise SystemExit(4)

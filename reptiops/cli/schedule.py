@@ -121,4 +121,7 @@ def _switch(env: str, word: str, values: dict[str, str | None], given: dict[str,
     act = jobs.install if word == "installed" else jobs.uninstall
     with terminal.Progress(console_of(given), given["verbose"]) as progress:
         file, outcome = act(env, **values, tell=progress, expect=progress.expect, **site_settings(given))
+    if word == "removed" and not outcome.plan.changes:
+        click.echo(f"{env} has no scheduled job inside it; nothing was removed.")
+        return
     click.echo(f"{env}: the job is {word} ({len(outcome.plan.changes)} changes). Commit {file}.")

@@ -8,7 +8,7 @@ import click
 
 from reptiops.app import states
 from reptiops.cli.lines import tell
-from reptiops.cli.options import shared, show_json, site_settings
+from reptiops.cli.options import page, shared, show_json, site_settings
 
 
 @click.group()
@@ -64,8 +64,8 @@ def listed(env: str, **given: Any) -> None:
     if given["as_json"]:
         show_json([vars(entry) for entry in found])
         return
-    for entry in found:
-        click.echo(f"{entry.address:50} {entry.id}")
+    width = max((len(entry.address) for entry in found), default=0)
+    page("\n".join(f"{entry.address:{width}}  {entry.id}" for entry in found))
 
 
 @state.command()

@@ -47,6 +47,9 @@ def show_found(console: Console, environment: str, search: Search) -> None:
         show_candidates(console, search.candidates)
     for address, ids in search.doubtful.items():
         console.print(f"  {escape(address)} could be any of {', '.join(ids)}", highlight=False, soft_wrap=True)
+    if not (search.candidates or search.doubtful or search.missing):
+        console.print(f"Nothing is left to adopt: {environment} has all that it declares.", highlight=False)
+        return
     counts = f"{len(search.candidates)} found, {len(search.doubtful)} in doubt, {len(search.missing)} not there."
     console.print(counts, highlight=False)
     if search.candidates or search.doubtful:

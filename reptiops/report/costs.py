@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from reptiops.app import Cost
+from reptiops.app.costs import SAVINGS
 from reptiops.cost import Component, Estimate, Money
 from reptiops.report.plans import say, show_notes
 
@@ -69,6 +70,13 @@ def cost(done: Cost, actual: Mapping[str, Any] | None = None) -> dict[str, Any]:
             {"months": m.period.months, "said": m.period.said, "guide": m.period.amount, "estimate": round(m.ours, 2)}
             for m in done.year
         ],
+        "year_total": {
+            "guide": done.guide.year.total,
+            "estimate": round(sum(m.ours for m in done.year), 2),
+            "reason": year_reason(done),
+        }
+        if done.year
+        else None,
         "actual": actual,
         "warnings": list(done.warnings),
     }
@@ -85,6 +93,16 @@ def reasons(done: Cost) -> list[tuple[str, str]]:
     return found
 
 
+def year_reason(done: Cost) -> str:
+    """Why the guide's year is another one."""
+    names = done.guide.year.environments
+    month = sum(done.guide.totals[name] for name in names)
+    return (
+        f"{done.guide.year.reason}: ${month:,.0f} a month for {' and '.join(names)} make ${12 * month:,.0f}, "
+        "and its months differ from list prices component by component"
+    )
+
+
 def _reason(name: str, said: float, ours: Component | None, done: Cost) -> str:
     text = done.guide.reasons.get(name, "")
     if said and ours is not None and ours.fixed > said:
@@ -94,8 +112,10 @@ def _reason(name: str, said: float, ours: Component | None, done: Cost) -> str:
     return text
 
 
-def show_cost(console: Console, done: Cost, actual: Mapping[str, Any] | None = None) -> None:
-    """The estimate by component with the guide's figure beside it, then what else is worth knowing."""
+def show_cost(console: Console, done: Cost, actual: Mapping[str, Any] | None = None, verbose: bool = False) -> None:
+    """The estimate by component with the guide's figure beside it, then what else is worth knowing; with `verbose` also
+    each billed item of each resource.
+    """
     guide = done.guide.monthly.get(done.env.name, {})
     console.print(f"[bold]{done.env.name}[/], US dollars a month\n", highlight=False)
     console.print(f"{'':{NAME}}{'fixed':>9}{'low':>10}{'typical':>10}{'high':>10}{'guide':>9}", highlight=False)
@@ -106,15 +126,19 @@ def show_cost(console: Console, done: Cost, actual: Mapping[str, Any] | None = N
         _row(console, name, 0.0, Money(), guide[name], "")
     _row(console, "total", done.estimate.fixed, done.estimate.total, done.guide.totals.get(done.env.name), "", "bold")
     if done.scaled_out.total != done.estimate.total:
-        _row(console, "at most tasks", done.scaled_out.fixed, done.scaled_out.total, None, "")
+        _row(console, "at most tasks", None, done.scaled_out.total, None, "")
     console.print()
     for name, reason in reasons(done):
         say(console, f"[bold]{name}[/]: {escape(reason)}", 2, hang=2)
+    if verbose:
+        _show_lines(console, done.estimate)
     _show_variants(console, done)
     _show_year(console, done)
     if actual is not None:
         _show_actual(console, actual)
     uncertain = [c.name for c in ours if c.confidence == "C"]
+    if done.year or any(SAVINGS in v.question for v in done.variants):
+        uncertain.append("the rate of a Savings Plan")
     console.print()
     say(
         console,
@@ -129,12 +153,31 @@ def show_cost(console: Console, done: Cost, actual: Mapping[str, Any] | None = N
 
 
 def _row(
-    console: Console, name: str, fixed: float, total: Money, guide: float | None, confidence: str, style: str = ""
+    console: Console,
+    name: str,
+    fixed: float | None,
+    total: Money,
+    guide: float | None,
+    confidence: str,
+    style: str = "",
 ) -> None:
     said = f"{guide:,.0f}" if guide is not None else "–"
+    floor = f"{fixed:,.2f}" if fixed is not None else "–"
     mark = " ?" if confidence == "C" else ""
-    line = f"{name + mark:{NAME}}{fixed:>9,.2f}{total.low:>10,.2f}{total.typical:>10,.2f}{total.high:>10,.2f}{said:>9}"
+    line = f"{name + mark:{NAME}}{floor:>9}{total.low:>10,.2f}{total.typical:>10,.2f}{total.high:>10,.2f}{said:>9}"
     console.print(line, highlight=False, style=style or None)
+
+
+def _show_lines(console: Console, found: Estimate) -> None:
+    """What each resource is billed for at typical traffic, under the component that it belongs to."""
+    component = ""
+    for line in found.lines:
+        if line.component != component:
+            component = line.component
+            console.print(f"\n[bold]{component}[/], at typical traffic", highlight=False)
+        mark = " ?" if line.confidence == "C" else ""
+        how = f"{line.quantity[1]:,.4g} {line.unit} × {line.unit_price:g}{mark}"
+        say(console, f"{line.money.typical:>9,.2f}  {escape(line.address)}  [dim]{escape(how)}[/]", 2, hang=11)
 
 
 def _show_variants(console: Console, done: Cost) -> None:
@@ -159,11 +202,13 @@ def _show_year(console: Console, done: Cost) -> None:
     console.print(f"\n[bold]{f'The first year of {names}':49}[/]{'estimate':>12}{'guide':>9}", highlight=False)
     for m in done.year:
         how = f"{m.period.traffic} traffic{', Savings Plan' if m.period.savings_plan else ''}"
+        how += " ?" if m.period.savings_plan else ""
         text = f"{m.period.months} months  {m.period.said}"
         console.print(f"  {text:47}{m.ours:>12,.0f}{m.period.amount:>9,.0f}", highlight=False)
         console.print(f"            [dim]{how}[/]", highlight=False)
     total = sum(m.ours for m in done.year)
     console.print(f"  {'12 months':47}{total:>12,.0f}{done.guide.year.total:>9,.0f}", highlight=False, style="bold")
+    say(console, f"[dim]{escape(year_reason(done))}[/]", 2)
 
 
 def _show_actual(console: Console, actual: Mapping[str, Any]) -> None:

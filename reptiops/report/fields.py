@@ -151,7 +151,7 @@ def words(value: Plain) -> str:
     if isinstance(value, list):
         return ", ".join(words(one) for one in value) or "none"
     if isinstance(value, dict):
-        return ", ".join(f"{key}={words(one)}" for key, one in value.items()) or "none"
+        return ", ".join(f"{key}={words(one)}" for key, one in value.items() if one is not None) or "none"
     return str(value)
 
 

@@ -14,7 +14,7 @@ from rich.markup import escape
 from reptiops.app.upkeep import Reconciled
 from reptiops.engine.drift import Drift, Finding
 from reptiops.operations.who import Deed
-from reptiops.report.fields import differences, words
+from reptiops.report.fields import Difference, differences, words
 from reptiops.report.plans import brief, duration, say
 
 SCHEMA = 1
@@ -24,6 +24,7 @@ LONG = 120
 """Characters of a value that a line shows."""
 WORLD = ("0.0.0.0/0", "::/0")
 DATA_PORTS = {5432: "the database's port (PostgreSQL)", 3306: "the database's port (MySQL)", 6379: "the port of Redis"}
+SIGNS = {"added": "+", "removed": "-"}
 COLOURS = {"security": "red", "data": "red", "availability": "yellow", "cost": "cyan", "cosmetic": "dim"}
 
 
@@ -85,13 +86,19 @@ def _changed(one: Finding) -> str:
     """What was applied and what is there now, by meaning; a third difference and more are counted."""
     found = differences(one.field, one.applied, one.live)
     told = []
-    for each in found[:SHOWN]:
-        if each.what != "changed" and each.path == one.field and isinstance(one.live, list):
-            told.append(f"{each.path}: {'+' if each.what == 'added' else '-'} {_cut(words(each.want or each.has))}")
-        else:
-            told.append(f"{each.path}: {_cut(words(each.has))} → {_cut(words(each.want))}")
+    for path, alike in groupby(found[:SHOWN], lambda d: d.path):
+        some = list(alike)
+        listed = len(some) > 1 or "[" in path or (path == one.field and isinstance(one.live, list))
+        told.append(f"{path}: {', '.join(_sides(each, listed) for each in some)}")
     more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
     return "; ".join([*told, *more])
+
+
+def _sides(each: Difference, listed: bool) -> str:
+    """`a → b`; of an item of a list `+ b` or `- a`."""
+    if listed and each.what in SIGNS:
+        return f"{SIGNS[each.what]} {_cut(words(each.want or each.has))}"
+    return f"{_cut(words(each.has))} → {_cut(words(each.want))}"
 
 
 def _cut(text: str) -> str:
@@ -121,7 +128,7 @@ def _exposed(fields: Mapping[str, Any]) -> str:
 
 
 def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else repr(value)
+    text = words(value)
     return text if len(text) <= 100 else f"{text[:97]}…"
 
 
@@ -170,11 +177,9 @@ def _show_what(console: Console, one: Finding) -> None:
     say(console, f"{risk}  {escape(one.field)}", 2)
     for path, alike in groupby(found, lambda d: d.path):
         if path != one.field:
-            say(console, escape(path.removeprefix(f"{one.field}.")), 6)
+            say(console, escape(path.removeprefix(one.field).lstrip(". ")), 6, hang=2)
         for each in alike:
-            sign = {"added": "+ ", "removed": "- "}.get(each.what, "")
-            value = words(each.want or each.has) if sign else f"{_cut(words(each.has))} → {_cut(words(each.want))}"
-            say(console, f"{sign}{escape(_cut(value) if sign else value)}", 8)
+            say(console, escape(_sides(each, listed=True)), 8, hang=2)
 
 
 def _told(deed: Deed | str) -> str:
@@ -195,14 +200,29 @@ def _counted(console: Console, findings: Iterable[Finding]) -> None:
     console.print(f"{counted(len(listed), 'finding')}: {', '.join(risks)}")
 
 
+def show_found(console: Console, word: str, found: Iterable[tuple[Finding, str]]) -> None:
+    """Findings behind a word such as `left`, each with the reason if there is one. In a log a line each; on a terminal
+    what was found at an address stands under it.
+    """
+    before = ""
+    for one, why in found:
+        reason = f"  ({escape(why)})" if why else ""
+        if not console.is_terminal:
+            say(console, f"{word}  {line(one)}{reason}")
+            continue
+        head = f"{word}  [bold]{escape(one.address)}[/]  [dim]{escape(brief(one.id))}[/]{reason}"
+        if before != head:
+            say(console, head, hang=4)
+        before = head
+        _show_what(console, one)
+
+
 def show_reconciled(console: Console, done: Reconciled) -> None:
     """What was mended, what was left and why."""
-    for one in done.mended:
-        say(console, f"[green]mended[/]  {line(one)}", hang=4)
+    show_found(console, "[green]mended[/]", [(one, "") for one in done.mended])
     for address in done.followed:
         say(console, f"[green]followed[/]  {escape(address)}", hang=4)
-    for one, why in done.left:
-        say(console, f"[yellow]left[/]  {line(one)}  ({escape(why)})", hang=4)
+    show_found(console, "[yellow]left[/]", done.left)
     if done.braked:
         say(console, f"[red]braked:[/] {escape(done.braked)}: nothing was changed", hang=4)
         say(console, "[dim]look at them with `drift`; --max-changes and the playbook's `brake` move the brake[/]", 4)

@@ -11,6 +11,7 @@ from rich.markup import escape
 from reptiops.app import Explained, Run
 from reptiops.app.history import Deed
 from reptiops.report.plans import MARKS, duration, say
+from reptiops.report.progress import DONE
 
 COLOURS = {"ended": "green", "undone": "yellow", "failed": "red", "did not end": "red"}
 
@@ -52,13 +53,17 @@ def explained(found: Explained) -> dict[str, Any]:
 def show_history(console: Console, runs: Iterable[Run]) -> None:
     """A line a run, newest first, and one for each failure."""
     listed = list(runs)
-    width = max([12, *(len(ended(one)) for one in listed)])
+    wide = {
+        "operation": max((len(one.operation) for one in listed), default=0),
+        "ended": max((len(ended(one)) for one in listed), default=0),
+        "took": max((len(duration(one.seconds)) for one in listed), default=0),
+    }
     for one in listed:
-        changes = ", ".join(f"{n} {verb}" for verb, n in sorted(one.changes.items())) or "no change"
-        ending = f"[{COLOURS[one.ending]}]{ended(one):{width}}[/]"
-        took = duration(one.seconds)
-        text = f"{one.id:24} {one.operation:10} {ending} {took:>12}  {changes}  [dim]{escape(one.user)} {one.git}[/]"
-        say(console, text.rstrip(), hang=4)
+        changes = ", ".join(f"{n} {DONE.get(verb, verb)}" for verb, n in sorted(one.changes.items())) or "no change"
+        ending = f"[{COLOURS[one.ending]}]{ended(one):{wide['ended']}}[/]"
+        took = f"{duration(one.seconds):>{wide['took']}}"
+        by = f"[dim]{escape(f'{one.user} {one.git}'.strip())}[/]"
+        say(console, f"{one.id}  {one.operation:{wide['operation']}}  {ending}  {took}  {changes}  {by}", hang=4)
         for failure in one.failures:
             say(console, f"[red]failed[/] {escape(failure.removesuffix(NO_ID))}", 4)
 
