@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import os
 import re
-import tempfile
 from pathlib import Path
 from typing import Literal
 
@@ -62,6 +60,8 @@ def _asked_for(shelf: Shelf, explicit: Path | str | None) -> Path | None:
 @functools.cache
 def _unpacked(text: str) -> Path:
     """A text that came in a variable, as a file in a directory of its own, readable by its owner only."""
+    import tempfile
+
     folder = Path(tempfile.mkdtemp(prefix="reptiops-"))
     name = re.search(r"^name: ([a-z][a-z0-9-]*)$", text, re.MULTILINE)
     if name is None:
@@ -93,6 +93,8 @@ def find_file(shelf: Shelf, name: str, explicit: Path | str | None, pattern: re.
 
 
 def _unknown(shelf: Shelf, name: str, folders: tuple[Path, ...], known: tuple[str, ...]) -> Mistake:
+    import difflib
+
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {close[0]}?" if close else ""
     made = f"; `reptiops init {name}` writes it" if shelf == "config" and not close else ""

@@ -6,7 +6,6 @@ one of them is not believed.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, get_args
 
@@ -150,6 +149,8 @@ def _mistake(model: type[BaseModel], source: YamlSource, detail: ErrorDetails) -
     path, kind, context = _path(detail), detail["type"], detail.get("ctx", {})
     value = detail["input"]
     if kind == "extra_forbidden":
+        import difflib
+
         known = _known_keys(model, path[:-1])
         close = difflib.get_close_matches(str(path[-1]), known, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""

@@ -28,7 +28,10 @@ print(json.dumps([said.getvalue(), sorted(sys.modules)]))
         (["--help"], ("pydantic", "yaml", "reptiops.config", "reptiops.app", "reptiops.cli.change")),
         (["--version"], ("pydantic", "yaml", "reptiops.config", "reptiops.app")),
         (["version"], ("pydantic", "yaml", "reptiops.config", "reptiops.app")),
-        (["validate", "dev"], ("reptiops.app", "reptiops.aws", "reptiops.resources", "reptiops.steps")),
+        (
+            ["validate", "dev"],
+            ("reptiops.app", "reptiops.aws", "reptiops.resources", "reptiops.steps", "importlib.metadata", "traceback"),
+        ),
     ],
 )
 def test_what_is_not_needed_is_not_imported(command: list[str], more: tuple[str, ...]) -> None:

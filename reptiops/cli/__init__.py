@@ -9,8 +9,8 @@ import gc
 import os
 import re
 import sys
-import traceback
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import click
@@ -167,18 +167,37 @@ def _mistyped(error: click.ClickException) -> None:
         tell(f"  see {error.ctx.command_path} --help", err=True)
 
 
+class _NoPlugins(ModuleType):
+    """Stands where pydantic looks for its plugins; anything else that it may want of it is the real one's."""
+
+    @staticmethod
+    def get_plugins() -> tuple[object, ...]:
+        """None."""
+        return ()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        sys.modules.pop(self.__name__, None)
+        return getattr(__import__(self.__name__, fromlist=[name]), name)
+
+
 def _lean() -> None:
     """This process is ours, and short: the garbage of a start is hardly any, and most objects live until the end.
 
-    To look for plugins pydantic would read what is installed, all of it; none has a say in what a setting means.
+    To look for plugins pydantic would load what reads the installed packages, and read them all; none has a say in what a
+    setting means.
     """
     gc.set_threshold(50_000, 20, 20)
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    sys.modules.setdefault("pydantic.plugin._loader", _NoPlugins("pydantic.plugin._loader"))
 
 
 def _trace() -> None:
     """With --debug the traceback, without the secrets that AWS's own words may repeat."""
     if "--debug" in sys.argv:
+        import traceback
+
         click.echo(redacted(traceback.format_exc()), err=True)
 
 

@@ -5,7 +5,6 @@ An argument is completed by its name, so that a new command completes without a 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -69,6 +68,8 @@ def _addresses(ctx: click.Context) -> Iterable[str]:
 
 
 def _recorded(params: Mapping[str, Any], name: str) -> list[str]:
+    import json
+
     from reptiops import app
 
     root: Path = params.get("state_dir") or app.state_root(bool(params.get("sandbox")))

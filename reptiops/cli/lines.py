@@ -5,9 +5,7 @@ In a pipe, a file or a CI log every line stays one line, so that it can be searc
 
 from __future__ import annotations
 
-import shutil
 import sys
-import textwrap
 
 import click
 
@@ -26,7 +24,11 @@ def fit(text: str, *, err: bool = False, hang: int = HANG) -> str:
     """The text as `tell` prints it."""
     text = completed(text)
     stream = sys.stderr if err else sys.stdout
-    return fitted(text, shutil.get_terminal_size().columns, hang) if stream.isatty() else text
+    if not stream.isatty():
+        return text
+    import shutil
+
+    return fitted(text, shutil.get_terminal_size().columns, hang)
 
 
 def fitted(text: str, width: int, hang: int = HANG) -> str:
@@ -37,6 +39,8 @@ def fitted(text: str, width: int, hang: int = HANG) -> str:
 def _folded(line: str, width: int, hang: int) -> list[str]:
     if len(line) <= width:
         return [line]
+    import textwrap
+
     indent = line[: len(line) - len(line.lstrip())]
     return textwrap.wrap(
         line, max(width, 20), subsequent_indent=indent + " " * hang, break_long_words=False, break_on_hyphens=False

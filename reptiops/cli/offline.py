@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from pathlib import Path
 
 import click
@@ -56,6 +55,8 @@ def graph(env: str | None, form: str, config_dir: Path | None, debug: bool) -> N
 @click.option("--debug", is_flag=True, hidden=True)
 def version(debug: bool) -> None:
     """Show the version."""
+    import platform
+
     from reptiops import __version__
 
     click.echo(f"reptiops {__version__} (Python {platform.python_version()})")

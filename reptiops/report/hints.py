@@ -6,7 +6,6 @@ A hint that leaves out `--sandbox` or `--state-dir` would act on another environ
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
@@ -55,6 +54,8 @@ def completed(text: str, escape: Callable[[str], str] = str) -> str:
     given = GIVEN.get()
     if not given or "reptiops " not in text:
         return text
+    import shlex
+
     names = {ENVIRONMENT.get(), "ENV"}
     found = re.compile(rf"\breptiops ([a-z]+)(?: [a-z][\w-]*)?? (?:{'|'.join(map(re.escape, names))})(?![\w-])")
 

@@ -1,7 +1,6 @@
 """Phase 3: PostgreSQL on RDS, Redis on ElastiCache, and how long a deleted secret can be brought back."""
 
 import re
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
@@ -40,6 +39,8 @@ def size_of(service: str, valid: str) -> Any:
             and parts[2] in _SIZES
         ):
             return value
+        from difflib import get_close_matches
+
         known = [f"{service}.{family}.{size}" for family in _FAMILIES for size in _SIZES]
         close = get_close_matches(value, known, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
