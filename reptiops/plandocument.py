@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from reptiops import __version__
 from reptiops.config import Environment
 from reptiops.cost import Difference
-from reptiops.engine.plan import Action, Plan, Selection
+from reptiops.engine.action import Action
+from reptiops.engine.plan import Plan, Selection
 from reptiops.engine.resource import is_unknown, plain
 from reptiops.engine.state import Belongs
 from reptiops.errors import ReptiopsError

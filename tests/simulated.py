@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from reptiops.config import Environment, load_environment
+from reptiops.engine.action import Action
 from reptiops.engine.apply import Apply
 from reptiops.engine.calls import Work
-from reptiops.engine.eta import CALL, Forecast, Timings, forecast, removal
+from reptiops.engine.eta import CALL, Timings, forecast, removal
 from reptiops.engine.events import silent
-from reptiops.engine.plan import Action, Matcher, Plan, wanted_actions
+from reptiops.engine.forecast import Forecast
+from reptiops.engine.plan import Matcher, Plan, wanted_actions
 from reptiops.engine.remove import Doomed, Remove
 from reptiops.engine.resource import Doing, Live, Made, Resource, Status
 from reptiops.engine.state import Belongs, State

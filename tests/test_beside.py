@@ -15,12 +15,13 @@ from rich.console import Console
 
 from reptiops.app.replaced import remove_replaced
 from reptiops.aws import Aws
+from reptiops.engine.action import Action
 from reptiops.engine.apply import Apply, ApplyError
 from reptiops.engine.backend import LocalBackend
 from reptiops.engine.calls import Work
 from reptiops.engine.events import silent
 from reptiops.engine.graph import Graph, Result, Step
-from reptiops.engine.plan import Action, Matcher, Plan, make, wanted
+from reptiops.engine.plan import Matcher, Plan, make, wanted
 from reptiops.engine.recover import unfinished
 from reptiops.engine.resource import Identity, Live, Resource, either_name, fixed, other_name, satisfied
 from reptiops.engine.rollback import inventory, undo

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from reptiops import app
-from reptiops.engine.eta import TIMINGS, Countdown, Forecast, Timings
+from reptiops.engine.eta import TIMINGS, Countdown, Timings
 from reptiops.engine.events import Event
+from reptiops.engine.forecast import Forecast
 from reptiops.resources.elasticache import ReplicationGroup
 from reptiops.testing import mocked_aws, provision
 from tests.faults import Faults

@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reptiops.config import load_environment
-from reptiops.engine.eta import KEPT, Countdown, Forecast, Reversal, Timings, forecast, removal, reversal
+from reptiops.engine.action import Action
+from reptiops.engine.eta import KEPT, Countdown, Reversal, Timings, forecast, removal, reversal
 from reptiops.engine.events import Event
-from reptiops.engine.plan import Action, Plan, wanted_actions
+from reptiops.engine.forecast import Forecast
+from reptiops.engine.plan import Plan, wanted_actions
 from reptiops.facts import Facts
 from reptiops.resources import ec2, elasticache, rds
 from reptiops.steps import documented

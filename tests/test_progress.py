@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from reptiops.engine.action import Action
 from reptiops.engine.eta import Countdown, Reversal
 from reptiops.engine.events import Event
-from reptiops.engine.plan import Action
 from reptiops.report.progress import BEAT, Progress
 from reptiops.resources.elasticache import ReplicationGroup
 from reptiops.steps import documented

@@ -15,12 +15,13 @@ from moto import mock_aws
 from reptiops import app
 from reptiops.aws import Aws
 from reptiops.config import environment_file
+from reptiops.engine.action import Action
 from reptiops.engine.apply import Apply, ApplyError
 from reptiops.engine.backend import LocalBackend
 from reptiops.engine.calls import Work
 from reptiops.engine.events import silent
 from reptiops.engine.graph import Graph, Result, Step, step
-from reptiops.engine.plan import Action, Matcher, make, wanted
+from reptiops.engine.plan import Matcher, make, wanted
 from reptiops.engine.resource import Change, Live, Resource, Undoing
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Journal, Records

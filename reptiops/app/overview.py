@@ -12,9 +12,10 @@ from reptiops.app.history import Run, runs_of
 from reptiops.app.site import Settings, open_site
 from reptiops.app.upkeep import drift_site
 from reptiops.cost import Difference, Money
+from reptiops.engine.action import Action
 from reptiops.engine.drift import Drift, Finding
 from reptiops.engine.graph import Graph
-from reptiops.engine.plan import Action, Matcher, Plan, make
+from reptiops.engine.plan import Matcher, Plan, make
 from reptiops.engine.references import references
 from reptiops.engine.resource import Drawn, Resource
 

@@ -10,11 +10,12 @@ from typing import Any
 from reptiops.app.runs import Stop, announce, interrupted, writing
 from reptiops.app.site import Declined, Refused, Settings, Site, open_site
 from reptiops.config import Environment
+from reptiops.engine.action import Action
 from reptiops.engine.apply import ApplyError
 from reptiops.engine.calls import Work
 from reptiops.engine.eta import Countdown
 from reptiops.engine.graph import PHASES, Graph
-from reptiops.engine.plan import Action, Matcher, look, undeclared, walk
+from reptiops.engine.plan import Matcher, look, undeclared, walk
 from reptiops.engine.remove import Doomed, Remove, blockers, look_after
 from reptiops.engine.resource import Resource
 from reptiops.engine.scope import Scope

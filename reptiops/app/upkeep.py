@@ -14,10 +14,11 @@ from reptiops.app.failure import Choose, OnFailure, handle_failure
 from reptiops.app.runs import Stop, interrupted, run_id, writing
 from reptiops.app.site import Refused, Settings, Site, open_site, owner_of
 from reptiops.engine import lock as locks
+from reptiops.engine.action import Action
 from reptiops.engine.apply import Apply
 from reptiops.engine.drift import Drift, Finding, find
 from reptiops.engine.eta import Countdown
-from reptiops.engine.plan import Action, Matcher, NeedsMissing, Plan, Selection, look, make
+from reptiops.engine.plan import Matcher, NeedsMissing, Plan, Selection, look, make
 from reptiops.engine.remove import Doomed, Remove
 from reptiops.engine.resource import ADDRESS_TAG, Live, Resource
 from reptiops.engine.rollback import inventory

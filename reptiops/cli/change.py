@@ -12,7 +12,8 @@ from reptiops import app
 from reptiops.cli.options import console_of, refuse_to_ask, selectable, shared, show_json, site_settings
 from reptiops.cli.signals import choosing, stoppable
 from reptiops.config import Environment, load_environment
-from reptiops.engine.plan import Action, Plan
+from reptiops.engine.action import Action
+from reptiops.engine.plan import Plan
 from reptiops.engine.recover import Unfinished
 from reptiops.plandocument import read_plan
 from reptiops.report import describe, findings, plans, summary, terminal

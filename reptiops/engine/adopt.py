@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
+from reptiops.engine.action import Action
 from reptiops.engine.graph import Graph
-from reptiops.engine.plan import Action, Matcher, look, walk
+from reptiops.engine.plan import Matcher, look, walk
 from reptiops.engine.resource import Change, Live, Resource, diff, is_unknown, plain
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Entry, State

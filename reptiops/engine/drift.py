@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from reptiops.engine.action import Action
 from reptiops.engine.graph import Graph, Step
-from reptiops.engine.plan import Action, Matcher, Owned, walk
+from reptiops.engine.plan import Matcher, Owned, walk
 from reptiops.engine.resource import Change, Live, Plain, Resource, Risk, diff, is_unknown, plain
 from reptiops.engine.state import State
 

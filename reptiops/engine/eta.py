@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
+from reptiops.engine.action import Action
 from reptiops.engine.events import Event
+from reptiops.engine.forecast import Forecast, Leg
 from reptiops.engine.graph import Graph
-from reptiops.engine.plan import Action, Plan
+from reptiops.engine.plan import Plan
 from reptiops.engine.resource import Doing, Resource
 
 CALL = 1.0
@@ -79,37 +81,6 @@ class Timings:
 
     def _ratios(self, want: Resource, verb: Doing) -> list[float]:
         return [took / known for took, known in self.seen.get(f"{want.kind()} {verb}", []) if known > 0]
-
-
-@dataclass(frozen=True)
-class Leg:
-    """One resource's part in a forecast, in seconds from the beginning of the run."""
-
-    address: str
-    verb: str
-    starts: float
-    ends: float
-    after: str | None = None
-    """The address that it waits for last; None for one that starts at once."""
-
-    @property
-    def seconds(self) -> float:
-        """How long it takes by itself."""
-        return self.ends - self.starts
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """How long a run is expected to take, and what holds it up: the critical path, first to last."""
-
-    seconds: float = 0.0
-    path: tuple[Leg, ...] = ()
-    legs: Mapping[str, Leg] = field(default_factory=dict)
-
-    @property
-    def pole(self) -> Leg | None:
-        """The long pole: what takes longest of the critical path."""
-        return max(self.path, key=lambda leg: leg.seconds, default=None)
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
+from reptiops.engine.action import Action, Verb
 from reptiops.engine.codec import restore
+from reptiops.engine.forecast import Forecast
 from reptiops.engine.graph import PHASES, Graph, Step, results
 from reptiops.engine.resource import (
-    ADDRESS_TAG,
-    REVERSIBLE,
-    UNDO,
-    Change,
     Live,
     Resource,
-    Undoing,
     diff,
     retagged,
     yielded,
@@ -26,11 +23,6 @@ from reptiops.engine.resource import (
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import State
 from reptiops.errors import ReptiopsError
-
-if TYPE_CHECKING:
-    from reptiops.engine.eta import Forecast
-
-Verb = Literal["create", "update", "replace", "delete", "none", "foreign"]
 
 
 class PlanError(ReptiopsError):
@@ -55,71 +47,6 @@ class NeedsMissing(PlanError):
     def __init__(self, address: str, missing: str):
         self.address, self.missing = address, missing
         super().__init__(f"{address} needs {missing}, which is not there and was not selected.")
-
-
-@dataclass(frozen=True)
-class Action:
-    """What one address needs."""
-
-    address: str
-    verb: Verb
-    kind: type[Resource]
-    want: Resource | None = None
-    live: Live[Any] | None = None
-    changes: tuple[Change, ...] = ()
-    phase: str = ""
-    brought_forward: bool = False
-    superseded: bool = False
-    """It was replaced by another one of its address, which is there: it goes when everything else is done."""
-
-    @property
-    def undoing(self) -> Undoing:
-        """How far it can be undone: the worst of its changes counts."""
-        if self.verb == "create" and self.kind.existing:
-            return Undoing("one-way", "it is shared with the account and is never removed")
-        if self.verb == "update":
-            return max(self._each(), key=_badness, default=REVERSIBLE)
-        return self._removal() if self.verb in ("delete", "replace") else REVERSIBLE
-
-    def _each(self) -> Iterator[Undoing]:
-        return (REVERSIBLE if c.path == ADDRESS_TAG else self.kind.undoing(c) for c in self.changes)
-
-    def _removal(self) -> Undoing:
-        if self.verb == "replace" and self.kind.made_beside:
-            aside = "the new one is made beside the old one, which goes last"
-            return Undoing("reversible", "; ".join(one for one in (aside, self.kind.meanwhile) if one))
-        remains = self.want.leaves(self.live) if self.want is not None and self.live is not None else ""
-        if remains:
-            return Undoing("reversible with data loss", remains)
-        if self.kind.holds_data:
-            return Undoing("one-way", "what is in it is lost")
-        return Undoing("one-way", "what is made anew is another one, with an id of its own")
-
-    @property
-    def hindrance(self) -> str:
-        """Why it cannot be done as things are; empty where it can."""
-        if self.want is None or self.live is None:
-            return ""
-        if self.verb == "replace" and (why := self.want.irreplaceable(self.live)):
-            return f"it cannot be deleted and made anew while it is in use: {why}"
-        if self.verb == "update":
-            return self.want.hindered(self.live, frozenset(c.field for c in self.changes))
-        return ""
-
-    @property
-    def waits(self) -> bool:
-        """Whether it is a one-way update that can come last; see `mixed` for when it may not."""
-        ways = [u for u in self._each() if u.undo == "one-way"]
-        return self.verb == "update" and not self.kind.renewed and bool(ways) and all(u.waits for u in ways)
-
-    @property
-    def mixed(self) -> bool:
-        """Whether it changes something beside what is one-way, which others may be waiting for."""
-        return any(u.undo != "one-way" for u in self._each())
-
-
-def _badness(one: Undoing) -> int:
-    return UNDO.index(one.undo)
 
 
 @dataclass(frozen=True)

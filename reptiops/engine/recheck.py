@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Collection
 from typing import Any
 
+from reptiops.engine.action import Action
 from reptiops.engine.graph import Step
-from reptiops.engine.plan import Action, Owned, decide
+from reptiops.engine.plan import Owned, decide
 from reptiops.engine.resource import Live, Resource
 from reptiops.engine.scope import Scope
 from reptiops.errors import ReptiopsError

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from reptiops.engine.action import Action, Verb
 from reptiops.engine.apply import CONVERGED, ApplyError
 from reptiops.engine.calls import Work
 from reptiops.engine.codec import restore
 from reptiops.engine.eta import Countdown, Reversal
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step
-from reptiops.engine.plan import Action, Verb, look
+from reptiops.engine.plan import look
 from reptiops.engine.recover import Inventory, Unfinished, Was
 from reptiops.engine.remove import Doomed, Remove, look_after
 from reptiops.engine.resource import Change, Doing, Live, Plain, Resource, diff, plain

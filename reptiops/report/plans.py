@@ -16,9 +16,10 @@ from rich.padding import Padding
 from rich.text import Text
 
 from reptiops.cost import Difference
-from reptiops.engine.eta import Forecast
+from reptiops.engine.action import Action, Verb
+from reptiops.engine.forecast import Forecast
 from reptiops.engine.graph import PHASES
-from reptiops.engine.plan import Action, Plan, Verb
+from reptiops.engine.plan import Plan
 from reptiops.engine.resource import Change, plain
 from reptiops.report import fields
 from reptiops.report.fields import differences, known, short, words

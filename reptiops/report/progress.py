@@ -21,8 +21,9 @@ from rich.live import Live as Drawing
 from rich.markup import escape
 from rich.text import Text
 
-from reptiops.engine.eta import Countdown, Leg
+from reptiops.engine.eta import Countdown
 from reptiops.engine.events import Event
+from reptiops.engine.forecast import Leg
 from reptiops.engine.graph import PHASES
 from reptiops.report.plans import MARKS, SLOW, duration
 

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 
 from reptiops.app.overview import STATES, Overview, Shown
+from reptiops.engine.action import Action
 from reptiops.engine.drift import Finding
 from reptiops.engine.graph import PHASES
-from reptiops.engine.plan import Action
 from reptiops.engine.resource import Change, Plain
 from reptiops.report import fields
 from reptiops.report.costs import reasons as cost_reasons
