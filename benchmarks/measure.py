@@ -15,9 +15,9 @@ from benchmarks.generate import beyond_aws, write
 from benchmarks.profile import Profile, profiled
 from reptiops import app
 from reptiops.engine.backend import LocalBackend
+from reptiops.engine.canonical import plain
 from reptiops.engine.drift import find
 from reptiops.engine.plan import Matcher, make, nobody
-from reptiops.engine.resource import plain
 from reptiops.engine.state import Entry, Journal, Records
 from reptiops.testing import mocked_aws
 from tests.simulated import Simulation

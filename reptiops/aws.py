@@ -26,7 +26,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from reptiops.engine.resource import is_unknown
+from reptiops.engine.unknown import is_unknown
 from reptiops.errors import ReptiopsError
 from reptiops.limits import Limits, pause
 from reptiops.redact import hide, redacted

@@ -19,9 +19,10 @@ from reptiops import __version__
 from reptiops.config import Environment
 from reptiops.cost import Difference
 from reptiops.engine.action import Action
+from reptiops.engine.canonical import plain
 from reptiops.engine.plan import Plan, Selection
-from reptiops.engine.resource import is_unknown, plain
 from reptiops.engine.state import Belongs
+from reptiops.engine.unknown import is_unknown
 from reptiops.errors import ReptiopsError
 
 FORM = 2

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reptiops.engine.resource import Plain
+from reptiops.engine.canonical import Plain
 
 Statement = dict[str, Any]
 _ACCOUNT = re.compile(r"^\d{12}$")

@@ -21,9 +21,10 @@ from reptiops.aws import Aws
 from reptiops.config import load_environment
 from reptiops.engine.action import Action
 from reptiops.engine.calls import Work
+from reptiops.engine.diff import diff
 from reptiops.engine.passing import passes
 from reptiops.engine.plan import Plan
-from reptiops.engine.resource import Live, NotYet, diff
+from reptiops.engine.resource import Live, NotYet
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Belongs, Entry, State
 from reptiops.errors import ReptiopsError

@@ -11,8 +11,9 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from reptiops.config import load_environment
+from reptiops.engine.diff import diff
 from reptiops.engine.passing import passes
-from reptiops.engine.resource import Live, Made, diff
+from reptiops.engine.resource import Live, Made
 from reptiops.engine.scope import Scope
 from reptiops.facts import Facts
 from reptiops.operations.preflight import Needs, check

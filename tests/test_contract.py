@@ -14,8 +14,10 @@ from moto import mock_aws
 import reptiops.resources
 import tests.samples
 from reptiops.app.rights import tags
+from reptiops.engine.canonical import plain
 from reptiops.engine.codec import restore
-from reptiops.engine.resource import Identity, Live, Made, NotYet, Resource, diff, plain
+from reptiops.engine.diff import diff
+from reptiops.engine.resource import Identity, Live, Made, NotYet, Resource
 from reptiops.engine.scope import Scope
 from reptiops.sandbox import gaps, rules
 from reptiops.steps import documented

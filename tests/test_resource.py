@@ -8,19 +8,10 @@ from dataclasses import dataclass, field, replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reptiops.engine.resource import (
-    Resource,
-    carry,
-    diff,
-    fixed,
-    initial,
-    is_unknown,
-    local,
-    plain,
-    satisfied,
-    secret,
-    unknown,
-)
+from reptiops.engine.canonical import plain
+from reptiops.engine.diff import carry, diff
+from reptiops.engine.resource import Resource, fixed, initial, local, satisfied, secret
+from reptiops.engine.unknown import is_unknown, unknown
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from reptiops.app.site import Refused, Settings, open_site, plan_site
 from reptiops.app.upkeep import drift_site, observed
 from reptiops.config import environment_file, parse_environment
 from reptiops.configtext import with_overrides
+from reptiops.engine.canonical import Plain, plain
 from reptiops.engine.drift import Finding
 from reptiops.engine.plan import UnknownAddress
-from reptiops.engine.resource import Live, Plain, plain
+from reptiops.engine.resource import Live
 from reptiops.shipped import is_shipped
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from reptiops.app.costs import configured, estimate
 from reptiops.app.site import Settings, open_site, plan_site
 from reptiops.config import load_environment
-from reptiops.engine.resource import unknown
+from reptiops.engine.unknown import unknown
 from reptiops.export.templates import PSEUDO, Export, templates
 from reptiops.export.terraform import Imports, import_blocks
 from reptiops.facts import Facts

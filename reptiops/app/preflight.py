@@ -9,7 +9,7 @@ from reptiops.app.rights import filled_rights
 from reptiops.app.site import Settings, Site, open_site, plan_site, select
 from reptiops.engine.action import Action
 from reptiops.engine.plan import Plan
-from reptiops.engine.resource import is_unknown
+from reptiops.engine.unknown import is_unknown
 from reptiops.operations.preflight import Needs, Note, check
 from reptiops.operations.simulation import simulate
 from reptiops.resources.acm import Certificate

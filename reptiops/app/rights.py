@@ -16,7 +16,8 @@ from reptiops.app.site import UnknownSelection
 from reptiops.config import Environment, load_environment
 from reptiops.engine.graph import Graph
 from reptiops.engine.plan import wanted_actions
-from reptiops.engine.resource import Resource, is_unknown
+from reptiops.engine.resource import Resource
+from reptiops.engine.unknown import is_unknown
 from reptiops.errors import ReptiopsError
 from reptiops.facts import Facts
 from reptiops.operations import deployments, facts, notify, parking, preflight, prices, s3_backend, spend, strays, who

@@ -11,11 +11,14 @@ from difflib import get_close_matches
 from typing import Any
 
 from reptiops.engine.action import Action
+from reptiops.engine.canonical import plain
+from reptiops.engine.diff import diff
 from reptiops.engine.graph import Graph
 from reptiops.engine.plan import Matcher, look, walk
-from reptiops.engine.resource import Change, Live, Resource, diff, is_unknown, plain
+from reptiops.engine.resource import Change, Live, Resource
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Entry, State
+from reptiops.engine.unknown import is_unknown
 from reptiops.errors import ReptiopsError
 
 

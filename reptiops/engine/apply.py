@@ -11,13 +11,16 @@ from typing import Any
 
 from reptiops.engine.action import Action
 from reptiops.engine.calls import Work
+from reptiops.engine.canonical import plain
 from reptiops.engine.crew import Crew, Looks, interval
+from reptiops.engine.diff import diff, retagged
 from reptiops.engine.eta import WORTH
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step, results
 from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, decide, nobody
 from reptiops.engine.recheck import Moved, recheck
-from reptiops.engine.resource import Doing, Live, Resource, diff, is_unknown, plain, retagged
+from reptiops.engine.resource import Doing, Live, Resource
+from reptiops.engine.unknown import is_unknown
 from reptiops.errors import ReptiopsError
 
 UNSEEN = 90.0

@@ -16,23 +16,13 @@ import tenacity
 from botocore.exceptions import ClientError
 
 from reptiops.aws import DENIED, Aws, code, lost, message, operation, request_id
+from reptiops.engine.canonical import plain
 from reptiops.engine.clock import Clock, Monotonic
+from reptiops.engine.diff import carry, diff, retagged
 from reptiops.engine.eta import Countdown, Timings
 from reptiops.engine.events import Event, Sink
 from reptiops.engine.passing import GivenUp, held, passes
-from reptiops.engine.resource import (
-    ADDRESS_TAG,
-    Identity,
-    Kept,
-    Live,
-    Made,
-    NotYet,
-    Resource,
-    carry,
-    diff,
-    plain,
-    retagged,
-)
+from reptiops.engine.resource import ADDRESS_TAG, Identity, Kept, Live, Made, NotYet, Resource
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Entry, Journal, State, now
 from reptiops.engine.updating import Doing

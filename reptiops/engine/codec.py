@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, TypeVar
 
-from reptiops.engine.resource import Plain, Resource
+from reptiops.engine.canonical import Plain
+from reptiops.engine.resource import Resource
 from reptiops.errors import ReptiopsError
 
 R = TypeVar("R", bound=Resource)

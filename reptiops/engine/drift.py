@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from reptiops.engine.action import Action
+from reptiops.engine.canonical import Plain, plain
+from reptiops.engine.diff import diff
 from reptiops.engine.graph import Graph, Step
 from reptiops.engine.plan import Matcher, Owned, walk
-from reptiops.engine.resource import Change, Live, Plain, Resource, Risk, diff, is_unknown, plain
+from reptiops.engine.resource import Change, Live, Resource, Risk
 from reptiops.engine.state import State
+from reptiops.engine.unknown import is_unknown
 
 What = Literal["changed", "missing", "extra"]
 

@@ -14,7 +14,8 @@ from types import ModuleType
 from typing import Any
 
 from reptiops.engine.codec import override
-from reptiops.engine.resource import Live, Resource, unknown
+from reptiops.engine.resource import Live, Resource
+from reptiops.engine.unknown import unknown
 from reptiops.errors import ReptiopsError
 
 PHASES = ("network", "security", "database", "compute", "storage", "monitoring")

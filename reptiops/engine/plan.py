@@ -11,15 +11,10 @@ from typing import Any
 
 from reptiops.engine.action import Action, Verb
 from reptiops.engine.codec import restore
+from reptiops.engine.diff import diff, retagged, yielded
 from reptiops.engine.forecast import Forecast
 from reptiops.engine.graph import PHASES, Graph, Step, results
-from reptiops.engine.resource import (
-    Live,
-    Resource,
-    diff,
-    retagged,
-    yielded,
-)
+from reptiops.engine.resource import Live, Resource
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import State
 from reptiops.errors import ReptiopsError

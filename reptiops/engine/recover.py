@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reptiops.engine.resource import Plain
+from reptiops.engine.canonical import Plain
 from reptiops.engine.state import Entry, Records
 
 Inventory = frozenset[tuple[str, str]]

@@ -6,15 +6,13 @@ it can change in place; the diff, the plan and the rollback read only those mark
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
 
-from reptiops.engine.unknown import is_unknown as is_unknown
-from reptiops.engine.unknown import unknown as unknown
+from reptiops.engine.canonical import Plain
 from reptiops.rights import Right
 
 if TYPE_CHECKING:
@@ -131,6 +129,21 @@ class Undoing:
     undo: Undo = "reversible"
     why: str = ""
     waits: bool = True
+
+
+@dataclass(frozen=True)
+class Change:
+    """One differing field: a dotted path, what AWS has and what is wanted, both canonical."""
+
+    path: str
+    has: Plain
+    want: Plain
+    fixed: bool = False
+
+    @property
+    def field(self) -> str:
+        """The top-level field."""
+        return self.path.split(".", 1)[0]
 
 
 READY = Status()
@@ -371,129 +384,3 @@ class Resource:
     def kind(cls) -> str:
         """`service.Class`, e.g. `ec2.Vpc`: how state and journal name the kind."""
         return f"{cls.of_service or cls.__module__.rsplit('.', 1)[-1]}.{cls.__name__}"
-
-
-# --- canonical form ---------------------------------------------------------------------------------------------
-
-Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
-
-
-def plain(value: Any) -> Plain:
-    """The canonical JSON form of a resource or value: sets sorted, dataclasses as mappings, secrets left out."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if hasattr(value, "to_plain"):
-        result: Plain = value.to_plain()
-        return result
-    if dataclasses.is_dataclass(value):
-        return {
-            f.name: plain(getattr(value, f.name))
-            for f in dataclasses.fields(value)
-            if not f.metadata.get("secret") and not f.metadata.get("local")
-        }
-    if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in sorted(value.items(), key=lambda pair: str(pair[0]))}
-    if isinstance(value, frozenset | set):
-        return sorted((plain(v) for v in value), key=repr)
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    raise TypeError(f"{type(value).__name__} has no canonical form")
-
-
-# --- the one diff -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Change:
-    """One differing field: a dotted path, what AWS has and what is wanted, both canonical."""
-
-    path: str
-    has: Plain
-    want: Plain
-    fixed: bool = False
-
-    @property
-    def field(self) -> str:
-        """The top-level field."""
-        return self.path.split(".", 1)[0]
-
-
-def diff(want: Resource, has: Resource) -> tuple[Change, ...]:
-    """What would have to change to make `has` into `want`; a wanted None means that nobody cares."""
-    return tuple(_diff_dataclass(want, has, "", False))
-
-
-def _diff_dataclass(want: Any, has: Any, prefix: str, inherited: bool) -> Iterator[Change]:
-    for f in dataclasses.fields(want):
-        meta = f.metadata
-        if meta.get("secret") or meta.get("local") or meta.get("owner"):
-            continue
-        a, b = getattr(want, f.name), getattr(has, f.name)
-        if a is None or ("satisfied" in meta and meta["satisfied"](a, b)):
-            continue
-        yield from _diff_value(a, b, f"{prefix}{f.name}", inherited or bool(meta.get("fixed")))
-
-
-def _diff_value(want: Any, has: Any, path: str, is_fixed: bool) -> Iterator[Change]:
-    if dataclasses.is_dataclass(want) and type(want) is type(has) and not hasattr(want, "to_plain"):
-        yield from _diff_dataclass(want, has, f"{path}.", is_fixed)
-    elif isinstance(want, Mapping) and isinstance(has, Mapping):
-        for k in sorted({*want, *has}, key=str):
-            if k not in has or k not in want:
-                yield Change(f"{path}.{k}", plain(has.get(k)), plain(want.get(k)), is_fixed)
-            else:
-                yield from _diff_value(want[k], has[k], f"{path}.{k}", is_fixed)
-    elif plain(want) != plain(has):
-        yield Change(path, plain(has), plain(want), is_fixed)
-
-
-def retagged(address: str, live: Live[Any]) -> tuple[Change, ...]:
-    """The change of the address tag of one that was found by its name and carries another address of ours."""
-    kind = type(live.has)
-    if live.address in (None, address) or kind.existing or not kind.taggable:
-        return ()
-    return (Change(ADDRESS_TAG, live.address, address),)
-
-
-def carry(want: R, has: R) -> R:
-    """`want` with the live value of every field that somebody else owns or that AWS moved on by itself."""
-    return _carry(want, has)  # type: ignore[no-any-return]
-
-
-def _carry(want: Any, has: Any) -> Any:
-    if dataclasses.is_dataclass(want) and type(want) is type(has) and not hasattr(want, "to_plain"):
-        moved = {}
-        for f in dataclasses.fields(want):
-            a, b = getattr(want, f.name), getattr(has, f.name)
-            owned = f.metadata.get("owner") and b is not None
-            if owned or ("satisfied" in f.metadata and b is not None and f.metadata["satisfied"](a, b)):
-                moved[f.name] = b
-            elif not f.metadata.get("secret") and not f.metadata.get("local"):
-                moved[f.name] = _carry(a, b)
-        return dataclasses.replace(want, **moved)  # type: ignore[type-var]
-    if isinstance(want, Mapping) and isinstance(has, Mapping):
-        return {k: _carry(v, has[k]) if k in has else v for k, v in want.items()}
-    return want
-
-
-def yielded(want: R, has: R, owned: Callable[[str], bool]) -> R:
-    """`want` with the live value at every path that `owned` says is somebody else's by configuration, added keys too."""
-    return _yielded(want, has, "", owned)  # type: ignore[no-any-return]
-
-
-def _yielded(want: Any, has: Any, path: str, owned: Callable[[str], bool]) -> Any:
-    if path and owned(path):
-        return has
-    start = f"{path}." if path else ""
-    if dataclasses.is_dataclass(want) and isinstance(has, type(want)) and not hasattr(want, "to_plain"):
-        moved = {
-            f.name: _yielded(getattr(want, f.name), getattr(has, f.name), f"{start}{f.name}", owned)
-            for f in dataclasses.fields(want)
-            if not f.metadata.get("secret") and not f.metadata.get("local")
-        }
-        return dataclasses.replace(want, **moved)  # type: ignore[type-var]
-    if isinstance(want, Mapping) and isinstance(has, Mapping):
-        mine = {k: v for k, v in want.items() if k in has or not owned(f"{start}{k}")}
-        theirs = {k: v for k, v in has.items() if k not in want and owned(f"{start}{k}")}
-        return {k: _yielded(v, has[k], f"{start}{k}", owned) if k in has else v for k, v in mine.items()} | theirs
-    return want

@@ -14,14 +14,16 @@ from typing import Any
 from reptiops.engine.action import Action, Verb
 from reptiops.engine.apply import CONVERGED, ApplyError
 from reptiops.engine.calls import Work
+from reptiops.engine.canonical import Plain, plain
 from reptiops.engine.codec import restore
+from reptiops.engine.diff import diff
 from reptiops.engine.eta import Countdown, Reversal
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step
 from reptiops.engine.plan import look
 from reptiops.engine.recover import Inventory, Unfinished, Was
 from reptiops.engine.remove import Doomed, Remove, look_after
-from reptiops.engine.resource import Change, Doing, Live, Plain, Resource, diff, plain
+from reptiops.engine.resource import Change, Doing, Live, Resource
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Entry
 

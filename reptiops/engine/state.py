@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reptiops.engine.backend import Backend, StateError
-from reptiops.engine.resource import Plain
+from reptiops.engine.canonical import Plain
 
 VERSION = 1
 STATE = "state.json"

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reptiops.engine.resource import Live, Resource, carry, diff
+from reptiops.engine.diff import carry, diff
+from reptiops.engine.resource import Live, Resource
 from reptiops.engine.scope import Scope
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from reptiops.engine.resource import Plain, is_unknown
-from reptiops.engine.unknown import MARKER
+from reptiops.engine.canonical import Plain
+from reptiops.engine.unknown import MARKER, is_unknown
 
 What = Literal["added", "removed", "changed"]
 IDENTITIES = ("path", "name", "id", "key", "Sid")

@@ -17,10 +17,11 @@ from rich.text import Text
 
 from reptiops.cost import Difference
 from reptiops.engine.action import Action, Verb
+from reptiops.engine.canonical import plain
 from reptiops.engine.forecast import Forecast
 from reptiops.engine.graph import PHASES
 from reptiops.engine.plan import Plan
-from reptiops.engine.resource import Change, plain
+from reptiops.engine.resource import Change
 from reptiops.report import fields
 from reptiops.report.fields import differences, known, short, words
 from reptiops.report.hints import completed

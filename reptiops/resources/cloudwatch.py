@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code
-from reptiops.engine.resource import Identity, Live, Made, Plain, Resource, Risk, Status, fixed
+from reptiops.engine.canonical import Plain
+from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 from reptiops.errors import ReptiopsError

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, carry, fixed, initial, plain
+from reptiops.engine.canonical import plain
+from reptiops.engine.diff import carry
+from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, fixed, initial
 from reptiops.engine.scope import Recorded, Scope
 from reptiops.resources.ecs import Service, lower_tags
 from reptiops.rights import ROLES, TAGGED, Right, arn_of, delete, passed_to, read, write

@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from reptiops.aws import Aws, code
-from reptiops.engine.resource import Identity, Kept, Live, Made, Resource, fixed, is_unknown, local
+from reptiops.engine.resource import Identity, Kept, Live, Made, Resource, fixed, local
 from reptiops.engine.scope import Scope
+from reptiops.engine.unknown import is_unknown
 from reptiops.engine.usage import Around, Use
 from reptiops.resources.acm import Certificate, listed
 from reptiops.resources.cloudfront import Distribution

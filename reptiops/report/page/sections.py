@@ -7,9 +7,10 @@ from collections.abc import Iterable
 
 from reptiops.app.overview import STATES, Overview, Shown
 from reptiops.engine.action import Action
+from reptiops.engine.canonical import Plain
 from reptiops.engine.drift import Finding
 from reptiops.engine.graph import PHASES
-from reptiops.engine.resource import Change, Plain
+from reptiops.engine.resource import Change
 from reptiops.report import fields
 from reptiops.report.costs import reasons as cost_reasons
 from reptiops.report.page.charts import money, seconds, table
