@@ -1,37 +1,23 @@
 """`config/<environment>.yaml` → a frozen `Environment`: every setting, every name, every mistake at once.
 
-It knows the names of section "Names" of the specification and the order in which configuration is looked for.
-Nothing here calls AWS or imports boto3.
+It knows the order in which configuration is looked for. Nothing here calls AWS or imports boto3.
 """
 
 import re
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import ValidationInfo, model_validator
 
 from reptiops.errors import ConfigurationError, Mistake
-from reptiops.settings.base import (
-    PHASES,
-    Address,
-    FieldName,
-    Frozen,
-    FrozenMapping,
-    Host,
-    Settings,
-    duration_seconds,
-    frozen,
-    port_range,
-    standing,
-    text,
-)
+from reptiops.settings.base import PHASES, FrozenMapping, duration_seconds, port_range
 from reptiops.settings.checks import check
 from reptiops.settings.compute import Compute, Ecr, LoadBalancer, OfficeHours, Owner, Scaling, Service, Sidecar
 from reptiops.settings.cost import Cost
 from reptiops.settings.database import Database, Redis, Secrets
-from reptiops.settings.monitoring import Alarm, Alarms, Budget, Monitoring, Owned, Ownership, Schedule, State
+from reptiops.settings.environment import Sections
+from reptiops.settings.monitoring import Alarm, Alarms, Budget, Monitoring, Ownership, Schedule, State
 from reptiops.settings.network import FlowLogs, Network, Zone
 from reptiops.settings.security import Certificate, Cloudtrail, Dns, Group, Rule, Security
 from reptiops.settings.storage import Behaviour, Bucket, Cdn, PathBehaviour, SecurityHeaders, Storage
@@ -49,48 +35,9 @@ __all__ = [
 
 ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9-]{0,15}")
 
-EnvironmentName = Annotated[
-    str, text(r"(?!.*--)[a-z]([a-z0-9-]{0,14}[a-z0-9])?", "1 to 16 lower-case letters, digits and single hyphens")
-]
-AccountId = Annotated[str, text(r"[0-9]{12}", "12 digits in quotes")]
-TagKey = Annotated[
-    str, text(r"(?!aws:)[\w .:/=+@-]{1,128}", "1 to 128 letters, digits and .:/=+@_- not beginning with aws:")
-]
-TagValue = Annotated[str, text(r"[\w .:/=+@-]{0,256}", "up to 256 letters, digits, spaces and .:/=+@_-")]
 
-
-class Environment(Settings):
+class Environment(Sections):
     """One environment, as it should be. The sections follow the six phases; the properties give the names of things."""
-
-    name: EnvironmentName
-    project: Annotated[str, text(r"[a-z][a-z0-9]{1,19}", "2 to 20 lower-case letters and digits")] = "reptidex"
-    region: Annotated[str, text(r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region such as us-east-1")] = "us-east-1"
-    account: AccountId | None = None
-    domain: Host = "reptidex.com"
-    protected: bool = False
-    tags: Frozen[TagKey, TagValue] = Field(default_factory=dict, validate_default=True)
-    state: State = standing()
-    network: Network
-    security: Security = standing()
-    cloudtrail: Cloudtrail = standing()
-    dns: Dns = standing()
-    certificate: Certificate = standing()
-    database: Database = standing()
-    redis: Redis = standing()
-    secrets: Secrets = standing()
-    compute: Compute = standing()
-    ecr: Ecr = standing()
-    load_balancer: LoadBalancer = standing()
-    security_headers: SecurityHeaders = standing()
-    office_hours: OfficeHours = standing()
-    storage: Storage = standing()
-    monitoring: Monitoring = standing()
-    schedule: Schedule = standing()
-    cost: Cost = standing()
-    owners: Frozen[Address, Frozen[FieldName, Owned]] = Field(default_factory=dict, validate_default=True)
-    overrides: Annotated[
-        Mapping[Address, Mapping[FieldName, Any]], AfterValidator(frozen)
-    ] = Field(default_factory=dict, validate_default=True)  # fmt: skip
 
     @model_validator(mode="after")
     def _consistent(self, info: ValidationInfo) -> Self:
@@ -99,150 +46,6 @@ class Environment(Settings):
             if found:
                 raise ConfigurationError(finding.mistake(f"environment {self.name}") for finding in found)
         return self
-
-    # Names
-
-    @cached_property
-    def prefix(self) -> str:
-        """`reptidex-dev`: also the name of the RDS instance, the replication group, the trail and the dashboard."""
-        return f"{self.project}-{self.name}"
-
-    def named(self, *parts: str) -> str:
-        """`reptidex-dev-<part>-<part>`: VPC `Name` tags, roles, alarms, topic, load balancer."""
-        return "-".join((self.prefix, *parts))
-
-    @property
-    def cluster_name(self) -> str:
-        """The ECS cluster."""
-        return f"{self.name}-{self.project}-cluster"
-
-    def group_name(self, group: str) -> str:
-        """The security group of the matrix's `group`, such as `reptidex-dev-alb-sg`."""
-        return self.named(group, "sg")
-
-    @property
-    def database_parameter_group(self) -> str:
-        """The RDS parameter group, one per major version: its family cannot change."""
-        return self.named(self.database.family)
-
-    def repository_name(self, service: str) -> str:
-        """The ECR repository of a service."""
-        return f"{self.project}/{self.name}/{service}"
-
-    def task_family(self, service: str) -> str:
-        """The task definition family of a service; its target group has the same name."""
-        return self.named(service)
-
-    def target_group_name(self, service: str) -> str:
-        """The target group of a service: at most 32 characters."""
-        return self.named(service)
-
-    def log_group(self, service: str) -> str:
-        """The log group of a service."""
-        return f"/ecs/{self.name}/{service}"
-
-    @property
-    def flow_log_group(self) -> str:
-        """The log group of the VPC flow logs."""
-        return f"/vpc/{self.name}/flow-logs"
-
-    def parameter_name(self, *parts: str) -> str:
-        """An SSM parameter, such as `/reptidex/dev/database/host`."""
-        return "/".join(("", self.project, self.name, *parts))
-
-    def secret_name(self, what: str) -> str:
-        """A secret, such as `reptidex/dev/database`."""
-        return f"{self.project}/{self.name}/{what}"
-
-    @property
-    def metrics_namespace(self) -> str:
-        """The namespace of custom metrics."""
-        return f"{self.monitoring.metrics}/{self.name}"
-
-    @property
-    def topic_name(self) -> str:
-        """The SNS topic of the alarms."""
-        return self.named("alarms")
-
-    @property
-    def budget_name(self) -> str:
-        """The monthly budget."""
-        return self.named("monthly")
-
-    @property
-    def headers_policy_name(self) -> str:
-        """The CloudFront response headers policy."""
-        return self.named("security-headers")
-
-    def bucket_name(self, purpose: str) -> str:
-        """The bucket of a purpose, with the configured suffix; KeyError where the environment has none."""
-        own = self.storage.buckets[purpose].name
-        return own or self.named(purpose) + self.storage.suffix
-
-    # What follows from several sections
-
-    @cached_property
-    def standard_tags(self) -> Mapping[str, str]:
-        """The tags of everything the tool creates, without the address, and the configured further ones."""
-        ours = {"Project": self.project, "Environment": self.name, "ManagedBy": "reptiops"}
-        return FrozenMapping({**self.tags, **ours})
-
-    @cached_property
-    def services(self) -> tuple[Service, ...]:
-        """Every service over the defaults of its kind, in the configured order."""
-        return self.compute.resolve(self.office_hours)
-
-    def service(self, name: str) -> Service:
-        """The service called `name`; KeyError where there is none."""
-        return {service.name: service for service in self.services}[name]
-
-    @cached_property
-    def hosts(self) -> Mapping[str, str]:
-        """Host → the name of the service that answers it."""
-        return FrozenMapping({host: service.name for service in self.services for host in service.hosts})
-
-    @property
-    def cdn_hosts(self) -> tuple[str, ...]:
-        """The hosts whose DNS record points at CloudFront: its aliases, or else the first frontend's first host."""
-        cdn = self.storage.cdn
-        first = next((service.hosts[:1] for service in self.services if service.kind == "frontend"), ())
-        return (cdn.aliases or first) if cdn.enabled else ()
-
-    @property
-    def load_balancer_hosts(self) -> tuple[str, ...]:
-        """The hosts whose DNS record points at the load balancer."""
-        return tuple(host for host in self.hosts if host not in self.cdn_hosts)
-
-    @property
-    def security_groups(self) -> Mapping[str, Group]:
-        """The groups that exist: that of the interface endpoints only where there are such endpoints."""
-        spare = () if self.network.interface_endpoints else ("endpoints",)
-        return FrozenMapping({name: group for name, group in self.security.groups.items() if name not in spare})
-
-    @property
-    def public_subnets(self) -> Mapping[str, str]:
-        """Zone → CIDR of its public subnet."""
-        return self.network.public
-
-    @property
-    def private_subnets(self) -> Mapping[str, str]:
-        """Zone → CIDR of its private subnet."""
-        return self.network.private
-
-    @property
-    def zone_name(self) -> str:
-        """The hosted zone, without the trailing dot."""
-        return self.dns.zone or self.domain
-
-    @property
-    def certificate_names(self) -> tuple[str, ...]:
-        """What the certificate covers, the first being its domain name."""
-        return self.certificate.names or (self.domain, f"*.{self.domain}")
-
-    @property
-    def needs_logs_bucket(self) -> bool:
-        """Whether something writes to the logs bucket."""
-        return self.cloudtrail.enabled or self.load_balancer.access_logs.enabled
 
 
 _ZONES = {"us-east-1a": {"public": "10.0.1.0/24", "private": "10.0.10.0/24"}}

@@ -8,15 +8,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Network
-from typing import TYPE_CHECKING
 
 from reptiops.settings.checks_compute import COMPUTE_CHECKS
 from reptiops.settings.checks_storage import STORAGE_CHECKS
+from reptiops.settings.environment import Sections
 from reptiops.settings.findings import Finding, repeats
 from reptiops.yamlsource import SettingPath
-
-if TYPE_CHECKING:
-    from reptiops.config import Environment
 
 MANAGED_TAGS = ("Project", "Environment", "ManagedBy", "reptiops:address")
 SMALLEST, LARGEST = 28, 16
@@ -36,7 +33,7 @@ def overlapping(blocks: Iterable[tuple[SettingPath, str]]) -> Iterator[tuple[Set
             yield second, first
 
 
-def _subnets(env: Environment) -> list[tuple[SettingPath, str]]:
+def _subnets(env: Sections) -> list[tuple[SettingPath, str]]:
     found: list[tuple[SettingPath, str]] = []
     for name, zone in env.network.zones.items():
         found += [
@@ -46,7 +43,7 @@ def _subnets(env: Environment) -> list[tuple[SettingPath, str]]:
     return found
 
 
-def _sizes(env: Environment) -> Findings:
+def _sizes(env: Sections) -> Findings:
     for path, cidr in [(("network", "cidr"), env.network.cidr), *_subnets(env)]:
         smallest = ALB_SMALLEST if path[-1] == "public" else SMALLEST
         if not LARGEST <= IPv4Network(cidr).prefixlen <= smallest:
@@ -57,7 +54,7 @@ def _sizes(env: Environment) -> Findings:
         yield Finding(("network", "cidr"), f"{vpc} is not a private range", valid)
 
 
-def _placement(env: Environment) -> Findings:
+def _placement(env: Sections) -> Findings:
     vpc = IPv4Network(env.network.cidr)
     for path, cidr in _subnets(env):
         if not IPv4Network(cidr).subnet_of(vpc):
@@ -67,7 +64,7 @@ def _placement(env: Environment) -> Findings:
         yield Finding(second, f"overlaps {other}", "blocks without a common address", also=(first,))
 
 
-def _zones(env: Environment) -> Findings:
+def _zones(env: Sections) -> Findings:
     for name in env.network.zones:
         if name[:-1] != env.region:
             yield Finding(
@@ -78,7 +75,7 @@ def _zones(env: Environment) -> Findings:
         yield Finding(("network", "zones"), message, "at least two zones")
 
 
-def _endpoints(env: Environment) -> Findings:
+def _endpoints(env: Sections) -> Findings:
     for key in ("endpoints", "gateway_endpoints"):
         yield from repeats(("network", key), getattr(env.network, key))
     if env.network.nat_zones:
@@ -100,7 +97,7 @@ def _endpoints(env: Environment) -> Findings:
         yield Finding(("security", "groups", "endpoints"), message, "an inbound rule for 443 from ecs", also=also)
 
 
-def _matrix(env: Environment) -> Findings:
+def _matrix(env: Sections) -> Findings:
     groups = env.security.groups
     root: SettingPath = ("security", "groups")
     for name in sorted({"alb", "ecs", "rds", "redis"} - set(groups)):
@@ -120,14 +117,14 @@ def _matrix(env: Environment) -> Findings:
             yield Finding((setting, "port"), message, valid, also=(root,))
 
 
-def _roles(env: Environment) -> Findings:
+def _roles(env: Sections) -> Findings:
     people, deployer = env.security.people, env.security.deployer
     yield from repeats(("security", "people", "trust"), people.trust)
     yield from repeats(("security", "people", "roles"), people.roles)
     yield from repeats(("security", "deployer", "trust"), deployer.trust)
 
 
-def _tags(env: Environment) -> Findings:
+def _tags(env: Sections) -> Findings:
     for key in env.tags:
         if key in MANAGED_TAGS:
             yield Finding(("tags", key), "this tag is set by the tool", f"any key but {', '.join(MANAGED_TAGS)}")
@@ -135,14 +132,14 @@ def _tags(env: Environment) -> Findings:
         yield Finding(("tags",), "AWS takes 50 tags on a resource", f"at most {50 - len(MANAGED_TAGS)} further tags")
 
 
-def _names(env: Environment) -> Findings:
+def _names(env: Sections) -> Findings:
     # The load balancer's name is limited to 32, a replication group's to 40, a role's to 64 characters.
     if len(env.named("alb")) > 32:
         message = f"{env.named('alb')} is longer than the 32 characters of a load balancer's name"
         yield Finding(("project",), message, "a shorter project or environment name", also=(("name",),))
 
 
-def _dns(env: Environment) -> Findings:
+def _dns(env: Sections) -> Findings:
     zone, domain = env.zone_name, env.domain
     if not env.dns.enabled and env.certificate.mode == "acm":
         message = "without a zone AWS cannot validate a certificate"
@@ -153,7 +150,7 @@ def _dns(env: Environment) -> Findings:
         yield Finding(("dns", "zone"), f"{domain} does not lie in {zone}", domain, also=(("domain",),))
 
 
-def _certificate(env: Environment) -> Findings:
+def _certificate(env: Sections) -> Findings:
     names = env.certificate_names
     path: SettingPath = ("certificate", "names")
     yield from repeats(path, names)
@@ -168,7 +165,7 @@ def _certificate(env: Environment) -> Findings:
         yield Finding(path, f"{names[0]} is too long for a certificate's first name", "at most 64 characters")
 
 
-def _database(env: Environment) -> Findings:
+def _database(env: Sections) -> Findings:
     database = env.database
     size, limit = database.storage_gb, database.max_storage_gb
     if limit != size and limit * 10 < size * 11:
@@ -179,7 +176,7 @@ def _database(env: Environment) -> Findings:
         yield Finding(("database", "parameters"), "AWS changes 20 parameters in one call", "at most 20 parameters")
 
 
-def _redis(env: Environment) -> Findings:
+def _redis(env: Sections) -> Findings:
     redis = env.redis
     for key, needed in (("automatic_failover", redis.nodes >= 2), ("multi_az", redis.automatic_failover)):
         if getattr(redis, key) and not needed:
@@ -217,7 +214,7 @@ def _redis(env: Environment) -> Findings:
         yield Finding(("redis", "parameter_group"), f"{group} turns cluster mode on", f"default.{family}")
 
 
-def _timezone(env: Environment) -> Findings:
+def _timezone(env: Sections) -> Findings:
     hours = env.office_hours
     import zoneinfo
 
@@ -230,7 +227,7 @@ def _timezone(env: Environment) -> Findings:
         yield Finding(("office_hours", "timezone"), f"{hours.timezone!r} is not a time zone", valid)
 
 
-def _office_hours(env: Environment) -> Findings:
+def _office_hours(env: Sections) -> Findings:
     hours = env.office_hours
     if hours.stop <= hours.start:
         also: tuple[SettingPath, ...] = (("office_hours", "start"),)
@@ -245,13 +242,13 @@ def _office_hours(env: Environment) -> Findings:
             yield Finding(path, f"there is no service {name}", valid, also=(("compute", "services"),))
 
 
-NETWORK_CHECKS: tuple[Callable[[Environment], Findings], ...] = (_sizes, _placement, _zones, _endpoints)
+NETWORK_CHECKS: tuple[Callable[[Sections], Findings], ...] = (_sizes, _placement, _zones, _endpoints)
 SECURITY_CHECKS = (_matrix, _roles, _tags, _names, _dns, _certificate)
 DATABASE_CHECKS = (_database, _redis)
 HOURS_CHECKS = (_timezone, _office_hours)
 
 
-def check(env: Environment) -> Iterator[Finding]:
+def check(env: Sections) -> Iterator[Finding]:
     """Everything in `env` that does not go together, in no particular order."""
     every = (*NETWORK_CHECKS, *SECURITY_CHECKS, *DATABASE_CHECKS, *COMPUTE_CHECKS, *HOURS_CHECKS, *STORAGE_CHECKS)
     for one in every:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from reptiops.settings.base import port_range
 from reptiops.settings.compute import FARGATE_MEMORY, Scaling, Service
+from reptiops.settings.environment import Sections
 from reptiops.settings.findings import Finding, repeats
 from reptiops.yamlsource import SettingPath
-
-if TYPE_CHECKING:
-    from reptiops.config import Environment
 
 Findings = Iterator[Finding]
 Paths = tuple[SettingPath, ...]
@@ -29,7 +26,7 @@ def covered(host: str, names: tuple[str, ...]) -> bool:
     return host in names or f"*.{host.partition('.')[2]}" in names
 
 
-def _where(env: Environment, service: Service, field: str) -> SettingPath:
+def _where(env: Sections, service: Service, field: str) -> SettingPath:
     """The path of the setting that decides `field` of a service: its own, or that of its kind."""
     if getattr(env.compute.services[service.name], field) is not None:
         return ("compute", "services", service.name, field)
@@ -51,7 +48,7 @@ def _pair(cpu_path: SettingPath, memory_path: SettingPath, cpu: int, memory: int
         )
 
 
-def _sizes(env: Environment) -> Findings:
+def _sizes(env: Sections) -> Findings:
     seen: set[Finding] = set()
     for kind in ("frontend", "backend"):
         shared = env.compute.defaults(kind)
@@ -64,7 +61,7 @@ def _sizes(env: Environment) -> Findings:
     yield from seen
 
 
-def _sidecars(env: Environment) -> Findings:
+def _sidecars(env: Sections) -> Findings:
     for service in env.services:
         path: SettingPath = ("compute", "services", service.name, "sidecars")
         also: Paths = (_where(env, service, "memory"), _where(env, service, "cpu"))
@@ -100,7 +97,7 @@ def _range(path: SettingPath, desired_path: SettingPath, scaling: Scaling | None
         yield Finding(path, "there is nothing to scale on", "cpu or memory, in per cent")
 
 
-def _scaling(env: Environment) -> Findings:
+def _scaling(env: Sections) -> Findings:
     found: set[Finding] = set()
     for kind in ("frontend", "backend"):
         shared = env.compute.defaults(kind)
@@ -111,7 +108,7 @@ def _scaling(env: Environment) -> Findings:
     yield from found
 
 
-def _ports(env: Environment) -> Findings:
+def _ports(env: Sections) -> Findings:
     matrix: Paths = (("security", "groups"),)
     admitted = env.security.ports_between("alb", "ecs")
     shown = ", ".join(f"{first}-{last}" if first != last else str(first) for first, last in admitted) or "none"
@@ -135,7 +132,7 @@ def _ports(env: Environment) -> Findings:
     yield from found
 
 
-def _hosts(env: Environment) -> Findings:
+def _hosts(env: Sections) -> Findings:
     taken: dict[str, str] = {}
     for service in env.services:
         for index, host in enumerate(service.hosts):
@@ -154,7 +151,7 @@ def _hosts(env: Environment) -> Findings:
                 )
 
 
-def _names(env: Environment) -> Findings:
+def _names(env: Sections) -> Findings:
     for service in env.services:
         name = env.target_group_name(service.name)
         if len(name) > TARGET_GROUP_NAME:
@@ -165,7 +162,7 @@ def _names(env: Environment) -> Findings:
             )
 
 
-def _rules(env: Environment) -> Findings:
+def _rules(env: Sections) -> Findings:
     taken: dict[int, str] = {}
     for service in env.services:
         path = ("compute", "services", service.name)
@@ -178,7 +175,7 @@ def _rules(env: Environment) -> Findings:
         yield Finding(("compute", "services"), message, "at most 100 services")
 
 
-def _probes(env: Environment) -> Findings:
+def _probes(env: Sections) -> Findings:
     found: set[Finding] = set()
     for service in env.services:
         if service.probe.timeout >= service.probe.interval:
@@ -187,7 +184,7 @@ def _probes(env: Environment) -> Findings:
     yield from found
 
 
-def _commands(env: Environment) -> Findings:
+def _commands(env: Sections) -> Findings:
     found: set[Finding] = set()
     for service in env.services:
         path = (*_where(env, service, "health_check"), "command")
@@ -199,7 +196,7 @@ def _commands(env: Environment) -> Findings:
     yield from found
 
 
-def _deployment(env: Environment) -> Findings:
+def _deployment(env: Sections) -> Findings:
     deployment = env.compute.deployment
     path: SettingPath = ("compute", "deployment")
     if deployment.minimum_percent == deployment.maximum_percent:
@@ -214,7 +211,7 @@ def _deployment(env: Environment) -> Findings:
         )
 
 
-def _load_balancer(env: Environment) -> Findings:
+def _load_balancer(env: Sections) -> Findings:
     balancer = env.load_balancer
     if not MODERN_TLS.fullmatch(balancer.tls_policy):
         valid = "a policy of TLS 1.2 and above, such as ELBSecurityPolicy-TLS13-1-2-2021-06"
@@ -223,7 +220,7 @@ def _load_balancer(env: Environment) -> Findings:
         yield Finding(("load_balancer", "access_logs", "prefix"), "AWS adds AWSLogs itself", "a prefix without AWSLogs")
 
 
-def _schedule(env: Environment) -> Findings:
+def _schedule(env: Sections) -> Findings:
     schedule = env.schedule
     if schedule.every_seconds % 60:
         yield Finding(
@@ -248,7 +245,7 @@ def _schedule(env: Environment) -> Findings:
         yield Finding(("schedule", "playbook"), message, "drift; run reconcile from outside: `reptiops schedule show`")
 
 
-COMPUTE_CHECKS: tuple[Callable[[Environment], Findings], ...] = (
+COMPUTE_CHECKS: tuple[Callable[[Sections], Findings], ...] = (
     _sizes,
     _sidecars,
     _scaling,

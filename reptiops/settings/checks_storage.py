@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from reptiops.settings.checks_compute import covered
+from reptiops.settings.environment import Sections
 from reptiops.settings.findings import Finding, repeats
 from reptiops.settings.monitoring import Alarm
 from reptiops.settings.storage import Behaviour
 from reptiops.yamlsource import SettingPath
-
-if TYPE_CHECKING:
-    from reptiops.config import Environment
 
 Findings = Iterator[Finding]
 Paths = tuple[SettingPath, ...]
@@ -27,7 +24,7 @@ DAY = 86400
 FORWARDED_HEADERS = 10
 
 
-def _bucket_names(env: Environment) -> Findings:
+def _bucket_names(env: Sections) -> Findings:
     taken: dict[str, str] = {}
     for purpose, bucket in env.storage.buckets.items():
         name = env.bucket_name(purpose)
@@ -45,7 +42,7 @@ def _bucket_names(env: Environment) -> Findings:
             yield Finding(("state", "backend"), message, "a bucket outside this environment", also=(path, *also))
 
 
-def _bucket_uses(env: Environment) -> Findings:
+def _bucket_uses(env: Sections) -> Findings:
     uses = (
         (("security", "deployer", "buckets"), env.security.deployer.buckets),
         (("security", "backend_buckets"), env.security.backend_buckets),
@@ -62,7 +59,7 @@ def _bucket_uses(env: Environment) -> Findings:
         yield Finding(BUCKETS, message, "a bucket called logs, or both switched off", also=also)
 
 
-def _lifecycles(env: Environment) -> Findings:
+def _lifecycles(env: Sections) -> Findings:
     for purpose, bucket in env.storage.buckets.items():
         path: SettingPath = (*BUCKETS, purpose, "transitions")
         for index, step in enumerate(bucket.transitions):
@@ -79,7 +76,7 @@ def _lifecycles(env: Environment) -> Findings:
             yield Finding((*BUCKETS, purpose, "expire_days"), message, f"more than {last}", also=(path,))
 
 
-def _cdn_hosts(env: Environment) -> Findings:
+def _cdn_hosts(env: Sections) -> Findings:
     cdn = env.storage.cdn
     if not cdn.enabled:
         return
@@ -127,7 +124,7 @@ def _behaviour(path: SettingPath, behaviour: Behaviour) -> Findings:
         yield Finding((*path, "compress"), message, "false, or a max_ttl above 0", also=((*path, "max_ttl"),))
 
 
-def _behaviours(env: Environment) -> Findings:
+def _behaviours(env: Sections) -> Findings:
     cdn = env.storage.cdn
     yield from _behaviour((*CDN, "default"), cdn.default)
     for index, behaviour in enumerate(cdn.behaviours):
@@ -151,7 +148,7 @@ def _alarm(path: SettingPath, alarm: Alarm) -> Findings:
         yield Finding((*path, "datapoints"), message, f"1 to {alarm.periods}", also=((*path, "periods"),))
 
 
-def _monitoring(env: Environment) -> Findings:
+def _monitoring(env: Sections) -> Findings:
     monitoring = env.monitoring
     yield from repeats(("monitoring", "emails"), [email.lower() for email in monitoring.emails])
     yield from repeats(("monitoring", "budget", "thresholds"), monitoring.budget.thresholds)
@@ -159,7 +156,7 @@ def _monitoring(env: Environment) -> Findings:
         yield from _alarm(("monitoring", "alarms", name), getattr(monitoring.alarms, name))
 
 
-STORAGE_CHECKS: tuple[Callable[[Environment], Findings], ...] = (
+STORAGE_CHECKS: tuple[Callable[[Sections], Findings], ...] = (
     _bucket_names,
     _bucket_uses,
     _lifecycles,
