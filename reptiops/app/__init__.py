@@ -19,19 +19,8 @@ from reptiops.app.recovery import RollbackIncomplete, in_doubt, roll_back
 from reptiops.app.removal import Teardown, teardown
 from reptiops.app.rights import Task, policies
 from reptiops.app.runs import Interrupted, Stop
-from reptiops.app.site import (
-    Declined,
-    Refused,
-    Settings,
-    Site,
-    UnknownSelection,
-    open_site,
-    owner_of,
-    plan_site,
-    select,
-    session_of,
-    state_root,
-)
+from reptiops.app.selection import UnknownSelection, select
+from reptiops.app.site import Declined, Refused, Settings, Site, open_site, owner_of, plan_site, session_of, state_root
 from reptiops.app.spending import actual_spend, refresh_prices
 from reptiops.app.telling import count_failure, count_run, notify
 from reptiops.app.upkeep import Busy, Reconciled, drift, drift_site, reconcile, who

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from reptiops.app.costs import cost_of_plan
-from reptiops.app.site import Refused, Settings, Site, open_site, plan_site, select
+from reptiops.app.selection import select
+from reptiops.app.site import Refused, Settings, Site, open_site, plan_site
 from reptiops.engine.plan import Plan, Selection
 from reptiops.plandocument import PlanDocument, document, moved
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from reptiops.app.rights import filled_rights
-from reptiops.app.site import Settings, Site, open_site, plan_site, select
+from reptiops.app.selection import select
+from reptiops.app.site import Settings, Site, open_site, plan_site
 from reptiops.engine.action import Action
 from reptiops.engine.plan import Plan
 from reptiops.engine.unknown import is_unknown

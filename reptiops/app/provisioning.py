@@ -17,7 +17,8 @@ from reptiops.app.planned import hold_to
 from reptiops.app.preflight import found as in_the_way
 from reptiops.app.replaced import remove_replaced
 from reptiops.app.runs import Stop, announce, interrupted, writing
-from reptiops.app.site import Declined, Refused, Settings, Site, foretold, open_site, plan_site, select
+from reptiops.app.selection import select
+from reptiops.app.site import Declined, Refused, Settings, Site, foretold, open_site, plan_site
 from reptiops.config import load_environment
 from reptiops.engine.apply import Apply
 from reptiops.engine.calls import Work

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from reptiops.app.site import UnknownSelection
+from reptiops.app.selection import UnknownSelection
 from reptiops.config import Environment, load_environment
 from reptiops.engine.graph import Graph
 from reptiops.engine.plan import wanted_actions

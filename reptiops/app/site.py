@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,13 +12,14 @@ from typing import Any
 import boto3
 import platformdirs
 
+from reptiops.app.carried import with_carried
 from reptiops.app.costs import with_estimate
 from reptiops.aws import Aws
 from reptiops.config import Environment, load_environment
 from reptiops.engine.backend import Backend, LocalBackend
 from reptiops.engine.eta import TIMINGS, Timings, forecast
 from reptiops.engine.events import Sink, silent
-from reptiops.engine.graph import PHASES, Graph
+from reptiops.engine.graph import Graph
 from reptiops.engine.plan import EVERYTHING, Plan, Selection, make, wanted
 from reptiops.engine.scope import Names, Scope
 from reptiops.engine.state import Belongs, Records, State
@@ -45,12 +46,6 @@ class Refused(ReptiopsError):
 
 class Declined(Refused):
     """A person was asked and said no."""
-
-
-class UnknownSelection(ReptiopsError):
-    """A phase or address that cannot exist."""
-
-    exit_code = 2
 
 
 @dataclass(frozen=True)
@@ -135,8 +130,6 @@ def open_site(settings: Settings, *, blank: bool = False, leaving: bool = False)
     With `blank` the state that is kept is not read: it is about to be made anew. `leaving`: only what a removal needs
     of the facts.
     """
-    from reptiops.app.carried import with_carried  # it reads what rights need, and those know this module
-
     # Clients take longer to make than a file to read. A sandbox is not started for a file that may be wrong.
     begun = None if settings.sandbox else _connect(settings, settings.region or USUAL_REGION)
     env = load_environment(settings.environment, settings.config_dir)
@@ -243,13 +236,3 @@ def plan_site(site: Site, selection: Selection = EVERYTHING) -> Plan:
 def foretold(site: Site, made: Plan) -> Plan:
     """A plan with how long it is expected to take here."""
     return replace(made, forecast=forecast(made, site.graph, site.timings())) if made.changes else made
-
-
-def select(phases: Iterable[str] = (), only: Iterable[str] = ()) -> Selection:
-    """What may be touched: some phases, some addresses; everything where neither is given. Raises UnknownSelection."""
-    selection = Selection(frozenset(phases), tuple(only))
-    wrong = [p for p in sorted(selection.phases) if p not in PHASES]
-    wrong += [a for a in selection.addresses if a.split("/")[0] not in PHASES]
-    if wrong:
-        raise UnknownSelection(f"{', '.join(wrong)}: no phase, and begins with none ({', '.join(PHASES)})")
-    return selection
