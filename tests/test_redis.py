@@ -18,7 +18,7 @@ from reptiops.engine.resource import Live
 from reptiops.engine.scope import Scope
 from reptiops.resources.elasticache import ROTATING_TAG, TOKEN_TAG, ReplicationGroup
 from reptiops.sandbox import gaps, rules
-from reptiops.steps.monitoring import _redis_nodes
+from reptiops.steps.alarms import redis_nodes
 from tests.samples import World
 from tests.samples.database import _cache
 
@@ -182,4 +182,4 @@ def test_the_nodes_that_are_there_are_watched(wanted: int, members: str | None, 
     env = env.model_copy(update={"redis": env.redis.model_copy(update={"nodes": wanted})})
     replicas = ",".join(name for name in (members or "").split(",") if name != "r-002")
     out = {"members": members, "replicas": replicas} if members else {}
-    assert _redis_nodes(env, Result("database/redis", Live("r", ReplicationGroup("r"), out=out))) == watched
+    assert redis_nodes(env, Result("database/redis", Live("r", ReplicationGroup("r"), out=out))) == watched

@@ -12,8 +12,8 @@ from reptiops.app.runs import announce, writing
 from reptiops.app.site import Refused, Settings, Site, open_site, plan_site
 from reptiops.operations.parking import park, unpark
 from reptiops.playbook import load_playbook
+from reptiops.steps.alarms import running_tasks_alarm
 from reptiops.steps.compute import count_range, scaled
-from reptiops.steps.monitoring import running_tasks_alarm
 
 
 @dataclass(frozen=True)
