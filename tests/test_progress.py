@@ -82,9 +82,31 @@ def test_a_terminal_shows_phases_and_flights_within_its_width(monkeypatch: pytes
     assert "0/2" in text
     assert "network/nat_gateway/a" in text
     assert "network/vpc" not in text, "what is done is no longer in flight"
-    assert "creating, later than" in text
+    assert "1 min 15 s, late  creating: a reason" in text
     assert "1 min 15 s" in text
     assert "1 min 15 s so far" in text
+
+
+def test_what_is_late_says_so_however_long_its_name_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    progress, clock, _, console = watched(monkeypatch, terminal=True)
+    address = f"network/nat_gateway/{'a' * 30}"
+    progress(Event("start", address, "create"))
+    progress(Event("wait", address, "create", "pending", 1.0))
+    clock.now += 120
+    assert ", late" not in drawn(progress, console)
+    clock.now += 10
+    progress(Event("wait", address, "create", "pending, later than nine of ten", 130.0))
+    assert f"{address}  2 min 10 s, late  pending\n" in drawn(progress, console)
+
+
+def test_an_id_that_does_not_fit_breaks_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    progress, clock, out, _ = watched(monkeypatch, terminal=True)
+    arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/reptidex-dev-alb/bdeb599110cee2f8"
+    with progress:
+        progress(Event("start", "network/nat_gateway/a", "create"))
+        clock.now += 100
+        progress(Event("done", "network/nat_gateway/a", "create", arn, 100.0))
+    assert "network/nat_gateway/a created 1 min 40 s" in out.getvalue()
 
 
 def test_more_in_flight_than_there_are_lines_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:

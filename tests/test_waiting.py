@@ -7,7 +7,9 @@ from itertools import pairwise
 import pytest
 
 from reptiops.engine.crew import interval
-from reptiops.engine.eta import CALL
+from reptiops.engine.eta import CALL, FIRST_LATE, LATE
+from reptiops.engine.events import Event
+from reptiops.engine.resource import Doing
 from tests.simulated import Simulation
 
 
@@ -65,3 +67,18 @@ def test_intervals_are_short_around_the_expected_time_and_never_a_twentieth_of_i
         assert looks <= 150
         assert interval(expected, expected) <= max(1.0, expected / 50)
         assert interval(10 * expected, expected) <= 30
+
+
+def test_what_takes_longer_than_nine_of_ten_is_told_with_when_it_did() -> None:
+    simulation, told = Simulation("dev", factor=1.6), list[Event]()
+    simulation.work.tell = told.append
+    for act in (simulation.provision, simulation.teardown):
+        told.clear()
+        act()
+        late = {event.address: event.seconds for event in told if event.word == "wait" and LATE in event.text}
+        wants = {action.address: action.want for action in simulation.plan.changes if action.address in late}
+        verb: Doing = "create" if act == simulation.provision else "delete"
+        assert "database/redis" in late, act
+        for address, want in wants.items():
+            assert want is not None
+            assert late[address] > max(FIRST_LATE, want.late(verb))

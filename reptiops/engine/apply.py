@@ -14,7 +14,7 @@ from reptiops.engine.calls import Work
 from reptiops.engine.canonical import plain
 from reptiops.engine.crew import Crew, Looks, interval
 from reptiops.engine.diff import diff, retagged
-from reptiops.engine.eta import WORTH
+from reptiops.engine.eta import LATE, WORTH
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step, results
 from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, decide, nobody
@@ -398,7 +398,7 @@ class Apply:
             self._work.tell(Event("failed", task.address, text=why))
             return
         overdue = waited > self._work.timings.late(task.want, task.doing)
-        word = f"{live.status.word}, later than nine of ten: {live.status.reason}" if overdue else live.status.word
+        word = f"{live.status.word}, {LATE}: {live.status.reason}" if overdue else live.status.word
         if word != task.told:
             task.told = word
             self._work.tell(Event("wait", task.address, task.action.verb, word.removesuffix(": "), waited))

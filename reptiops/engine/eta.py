@@ -35,6 +35,8 @@ ENDS = frozenset({"done", "kept", "failed"})
 """Words of events after which an address is not waited for any more."""
 FIRST_LATE = 20.0
 """Seconds before which nothing is called late."""
+LATE = "later than nine of ten"
+"""How that is said."""
 
 
 @dataclass

@@ -16,6 +16,7 @@ from typing import Any
 from reptiops.engine.apply import ApplyError
 from reptiops.engine.calls import CallFailed, Work
 from reptiops.engine.crew import Crew, Looks, interval
+from reptiops.engine.eta import LATE
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph
 from reptiops.engine.plan import look
@@ -189,6 +190,8 @@ class Remove:
             else:
                 self._looks.want(kind, now + interval(waited, self._work.timings.expected(d.instance, "delete")))
                 word = one.status.word if one else "no longer listed"
+                if waited > self._work.timings.late(d.instance, "delete"):
+                    word = f"{word}, {LATE}"
                 if word != d.told:
                     d.told = word
                     self._work.tell(Event("wait", d.address, "delete", word, waited))

@@ -21,7 +21,7 @@ from rich.live import Live as Drawing
 from rich.markup import escape
 from rich.text import Text
 
-from reptiops.engine.eta import Countdown
+from reptiops.engine.eta import LATE, Countdown
 from reptiops.engine.events import Event
 from reptiops.engine.forecast import Leg
 from reptiops.engine.graph import PHASES
@@ -109,7 +109,7 @@ class Progress:
     ):
         """With `sandbox` it says that the times it expects are AWS's: there things take a fraction of them."""
         self._console, self._verbose, self._clock = console, verbose, clock
-        self._whose = " on AWS, less in the sandbox" if sandbox else ""
+        self._whose = " on AWS, less here" if sandbox else ""
         self._guard = threading.RLock()  # a drawing draws itself once while it is made
         self._started = self._turned = self._spoke = clock()
         self._board = Board()
@@ -180,12 +180,13 @@ class Progress:
         if line:
             self._console.print(line, highlight=False, soft_wrap=not drawn)
 
-    def _line(self, event: Event) -> str:
+    def _line(self, event: Event, drawn: bool = False) -> str:
         address = escape(event.address)
         if event.word == "done":
-            word = DONE.get(event.verb, event.verb)
-            took = f" [dim]{duration(event.seconds)}[/]" if event.seconds >= SLOW else ""
-            return f"{MARKS.get(event.verb, '·')} {address} {word} [dim]{escape(event.text)}[/]{took}"
+            word, took = DONE.get(event.verb, event.verb), duration(event.seconds) if event.seconds >= SLOW else ""
+            room = self._console.width - len(f"+ {event.address} {word}  {took}")
+            name = "" if drawn and len(event.text) > room else f" [dim]{escape(event.text)}[/]"  # an ARN: see `status`
+            return f"{MARKS.get(event.verb, '·')} {address} {word}{name}{took and f' [dim]{took}[/]'}"
         if event.word == "wait":
             return f"… {address} {escape(event.text or 'waiting')} [dim]({duration(event.seconds)})[/]"
         if event.word == "retry":
@@ -201,11 +202,11 @@ class Progress:
     def _drawn_line(self, event: Event) -> str:
         """Above a drawing: what went wrong, what took long, and each phase when it is done."""
         if event.word in ("failed", "kept", "note") or (self._verbose and event.word in ("done", "retry")):
-            return self._line(event)
+            return self._line(event, drawn=True)
         if event.word != "done":
             return ""
         phase = event.address.split("/")[0]
-        lines = [self._line(event)] if event.seconds >= SLOW else []
+        lines = [self._line(event, drawn=True)] if event.seconds >= SLOW else []
         if self._board.finished(phase) and phase not in self._announced:
             self._announced.add(phase)
             took = duration(self._clock() - self._started)
@@ -242,11 +243,13 @@ class Progress:
         for one in flights:
             elapsed = f"{now - one.began:.0f} s" if now - one.began < 10 else duration(now - one.began)
             of = f" of ~{duration(one.expected)}" if one.expected and one.expected >= SLOW else ""
+            overdue = one.address in late or LATE in one.word
+            of += ", late" if overdue else ""  # a colour alone tells nothing to many
             room = self._console.width - widest - len(elapsed + of) - 6
-            style = "yellow" if one.address in late else "dim"
+            style = "yellow" if overdue else "dim"
             row = Text(f"  {one.address:{widest}}  {elapsed}{of}", overflow="ellipsis", no_wrap=True)
             row.stylize(style, widest + 4)
-            word = Text(one.word or DOING.get(one.verb, one.verb), style)
+            word = Text(one.word.replace(f", {LATE}", "") or DOING.get(one.verb, one.verb), style)
             if room >= 4:
                 word.truncate(room, overflow="ellipsis")
                 row.append("  ").append(word)
