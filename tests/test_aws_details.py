@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from reptiops.aws import Aws
 from reptiops.engine.scope import Scope
-from reptiops.resources import acm, cloudfront, ec2, iam, rds, rds_groups, s3, secretsmanager
+from reptiops.resources import acm, cloudfront_headers, ec2, iam, rds, rds_groups, s3, secretsmanager
 from reptiops.sandbox import gaps, rules
 from tests.samples import World
 from tests.samples.database import _cache, _instance
@@ -110,8 +110,8 @@ def test_headers_policies_are_read_page_by_page(world: World) -> None:
         return AWSResponse("", 200, {}, None), {"ResponseHeadersPolicyList": found}
 
     world.session.events.register("before-call.cloudfront.ListResponseHeadersPolicies", page)
-    want = cloudfront.HeadersPolicy("two")
-    assert [one.id for one in Scope(world.aws, world.names, [want]).live(cloudfront.HeadersPolicy)] == ["two"]
+    want = cloudfront_headers.HeadersPolicy("two")
+    assert [one.id for one in Scope(world.aws, world.names, [want]).live(cloudfront_headers.HeadersPolicy)] == ["two"]
 
 
 def test_a_role_is_found_whatever_its_case(world: World) -> None:

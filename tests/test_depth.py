@@ -7,26 +7,27 @@ from typing import Any
 
 import pytest
 
-from reptiops.resources import cloudfront, cloudtrail, elbv2
+from reptiops.resources import cloudtrail, elbv2
+from reptiops.resources.cloudfront_config import Behaviour, behaviour_config, behaviour_of
 
 FUNCTION = {"EventType": "viewer-request", "FunctionARN": "arn:aws:cloudfront::123456789012:function/theirs"}
 LAMBDA = {"EventType": "origin-response", "LambdaFunctionARN": "arn:aws:lambda:us-east-1:123456789012:function:x:1"}
 
 
 def test_code_at_the_edge_is_seen_and_can_be_put_back() -> None:
-    ours = cloudfront._sent(cloudfront.Behaviour())
+    ours = behaviour_config(Behaviour())
     assert (ours["FunctionAssociations"], ours["LambdaFunctionAssociations"]) == ({"Quantity": 0}, {"Quantity": 0})
     theirs = {
         **ours,
         "FunctionAssociations": {"Quantity": 1, "Items": [FUNCTION]},
         "LambdaFunctionAssociations": {"Quantity": 1, "Items": [{**LAMBDA, "IncludeBody": False}]},
     }
-    seen = cloudfront.Behaviour(**cloudfront._behaviour(theirs))
+    seen = Behaviour(**behaviour_of(theirs))
     assert seen.functions == {
         "viewer-request arn:aws:cloudfront::123456789012:function/theirs",
         "origin-response arn:aws:lambda:us-east-1:123456789012:function:x:1",
     }
-    again = cloudfront._sent(seen)
+    again = behaviour_config(seen)
     assert again["FunctionAssociations"]["Items"] == [FUNCTION]
     assert again["LambdaFunctionAssociations"]["Items"] == [LAMBDA]
 

@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from reptiops.engine.resource import Live, Resource
-from reptiops.resources import acm, cloudfront, ecs, elasticache, iam, rds_groups, s3
+from reptiops.resources import acm, cloudfront_headers, ecs, elasticache, iam, rds_groups, s3
 from reptiops.sandbox import gaps
 from tests.samples import World
 from tests.samples.cloudfront import _distribution
@@ -106,7 +106,7 @@ def test_a_certificate(world: World) -> None:
 def test_a_headers_policy(world: World) -> None:
     want: Any = _distribution(world)
     made = want.create(world.aws, world.identity("storage/distribution"))
-    policy = cloudfront.HeadersPolicy("sample")
+    policy = cloudfront_headers.HeadersPolicy("sample")
     named = world.session.client("cloudfront").get_distribution_config(Id=getattr(made, "id", made))
     behaviour = named["DistributionConfig"]["DefaultCacheBehavior"].get("ResponseHeadersPolicyId", "")
     assert held(world, policy, behaviour).startswith("Named by the distribution ")

@@ -7,7 +7,7 @@ from typing import Any
 from reptiops.export.form import FORMS, Properties, Writer
 from reptiops.export.security import document
 from reptiops.policy import Policy
-from reptiops.resources import cloudfront, s3
+from reptiops.resources import cloudfront, cloudfront_config, cloudfront_headers, s3
 
 ORIGIN = "load-balancer"
 READ = ["GET", "HEAD"]
@@ -47,8 +47,8 @@ def _rule(name: str, rule: s3.LifecycleRule) -> Properties:
     }
 
 
-@FORMS.form(cloudfront.HeadersPolicy, "AWS::CloudFront::ResponseHeadersPolicy")
-def headers_policy(want: cloudfront.HeadersPolicy, to: Writer) -> Properties:
+@FORMS.form(cloudfront_headers.HeadersPolicy, "AWS::CloudFront::ResponseHeadersPolicy")
+def headers_policy(want: cloudfront_headers.HeadersPolicy, to: Writer) -> Properties:
     headers: dict[str, Any] = {
         "StrictTransportSecurity": {
             "Override": True,
@@ -101,7 +101,7 @@ def distribution(want: cloudfront.Distribution, to: Writer) -> Properties:
     }
 
 
-def _behaviour(b: cloudfront.Behaviour) -> Properties:
+def _behaviour(b: cloudfront_config.Behaviour) -> Properties:
     return {
         "TargetOriginId": ORIGIN,
         "ViewerProtocolPolicy": b.viewer_protocol,

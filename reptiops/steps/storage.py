@@ -10,7 +10,9 @@ from reptiops.config import Environment
 from reptiops.engine.graph import Result, step
 from reptiops.facts import Facts
 from reptiops.policy import Policy, Statement, allow, deny
-from reptiops.resources.cloudfront import Behaviour, Distribution, HeadersPolicy, Origin, PathBehaviour
+from reptiops.resources.cloudfront import Distribution
+from reptiops.resources.cloudfront_config import Behaviour, Origin, PathBehaviour
+from reptiops.resources.cloudfront_headers import HeadersPolicy
 from reptiops.resources.route53 import Alias, AliasRecords
 from reptiops.resources.s3 import Bucket, LifecycleRule
 

@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from reptiops.engine.resource import Live
-from reptiops.resources.cloudfront import Behaviour, Distribution, HeadersPolicy, Origin, PathBehaviour
+from reptiops.resources.cloudfront import Distribution
+from reptiops.resources.cloudfront_config import Behaviour, Origin, PathBehaviour
+from reptiops.resources.cloudfront_headers import HeadersPolicy
 from tests.samples import Sample, World
 
 
