@@ -82,7 +82,7 @@ def test_a_terminal_shows_phases_and_flights_within_its_width(monkeypatch: pytes
     assert "0/2" in text
     assert "network/nat_gateway/a" in text
     assert "network/vpc" not in text, "what is done is no longer in flight"
-    assert "1 min 15 s, late  creating: a reason" in text
+    assert "1 min 15 s, late\n      creating: a reason that AWS gives and that is much too long for a line\n" in text
     assert "1 min 15 s" in text
     assert "1 min 15 s so far" in text
 

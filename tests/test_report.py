@@ -36,7 +36,7 @@ from tests import browser
 from tests.test_export import blocks_of
 
 TODAY = date(2026, 11, 24)
-VOID = {"meta", "link", "input", "br"}
+VOID = {"meta", "link", "input", "br", "wbr"}
 
 
 class Page(HTMLParser):

@@ -136,7 +136,7 @@ SCENES = (
     Scene("teardown-prod", "reptiops teardown prod --sandbox", (2, 4)),
     Scene("ci-log", f"CI=1 reptiops provision dev {OWN} --yes --phase network"),
     Scene("no-color", f"NO_COLOR=1 reptiops plan dev {OWN}"),
-    Scene("pipe", f"reptiops plan dev {OWN} | cat"),
+    Scene("pipe", f"reptiops plan dev {OWN} | cat", wide=True),
     Scene("quiet", f"reptiops provision dev {OWN} --yes --quiet --phase network"),
     Scene("sandbox-reset", "reptiops sandbox reset"),
     Scene("sandbox-stop", "reptiops sandbox stop"),

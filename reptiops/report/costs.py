@@ -99,7 +99,7 @@ def year_reason(done: Cost) -> str:
     month = sum(done.guide.totals[name] for name in names)
     return (
         f"{done.guide.year.reason}: ${month:,.0f} a month for {' and '.join(names)} make ${12 * month:,.0f}, "
-        "and its months differ from list prices component by component"
+        "and its months differ from list prices component by component."
     )
 
 

@@ -15,7 +15,7 @@ from reptiops.app.upkeep import Reconciled
 from reptiops.engine.drift import Drift, Finding
 from reptiops.operations.who import Deed
 from reptiops.report.fields import Difference, differences, words
-from reptiops.report.plans import brief, duration, say
+from reptiops.report.plans import brief, duration, inside, say
 
 SCHEMA = 1
 SHOWN = 3
@@ -78,7 +78,7 @@ def _what(one: Finding) -> str:
     if one.what == "missing":
         return "is missing"
     if one.what == "extra":
-        return f"nobody declared this {escape(_in_words(one))}"
+        return f"nobody declared this {escape(in_words(one))}"
     return escape(_changed(one))
 
 
@@ -105,7 +105,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= LONG else f"{text[: LONG - 1]}…"
 
 
-def _in_words(one: Finding) -> str:
+def in_words(one: Finding) -> str:
     """An extra as a person would name it: `security group rule: direction inbound, from port 22, …`."""
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", one.kind.rsplit(".", 1)[-1]).lower()
     fields = one.live if isinstance(one.live, dict) else {}
@@ -128,7 +128,7 @@ def _exposed(fields: Mapping[str, Any]) -> str:
 
 
 def _short(value: Any) -> str:
-    text = words(value)
+    text = inside(words(value))
     return text if len(text) <= 100 else f"{text[:97]}…"
 
 

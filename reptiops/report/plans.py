@@ -194,8 +194,22 @@ def _difference(one: fields.Difference) -> str:
     if one.what in _SIGNS and one.path.find("[") >= 0:
         value = one.want if one.what == "added" else one.has
         return f"{escape(one.path)}: {_SIGNS[one.what]} {escape(short(words(value)))}"
+    has, want = sides(one)
+    return f"{escape(one.path)}: {escape(short(has))} → {escape(short(want))}"
+
+
+def sides(one: fields.Difference) -> tuple[str, str]:
+    """What is there and what will be, in words. Of ARNs that is the part that tells them apart."""
     want = "(known after apply)" if isinstance(one.want, str) and known(one.want) != one.want else words(one.want)
-    return f"{escape(one.path)}: {escape(short(words(one.has)))} → {escape(short(want))}"
+    has = words(one.has)
+    if has.startswith("arn:") and want.startswith(("arn:", "(")) and inside(has) != inside(want):
+        return inside(has), inside(want)
+    return has, want
+
+
+def inside(arn: str) -> str:
+    """What an ARN says behind region and account."""
+    return arn.split(":", 5)[-1] if arn.startswith("arn:") else arn
 
 
 def summary(plan: Plan) -> str:

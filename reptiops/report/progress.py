@@ -225,7 +225,7 @@ class Progress:
             flights = sorted(board.flights.values(), key=lambda f: f.began - (f.expected or 0.0))
             room = max(1, self._console.height - AROUND - len(board.totals))
             rows: list[RenderableType] = [self._phase(phase) for phase in PHASES if board.totals[phase]]
-            rows.append(self._flights(flights[:room], late, now))
+            rows.append(self._flights(flights[:room], late, now, max(0, room - len(flights))))
             rows.append(Text.from_markup(self._footer(now, len(flights) - room), emoji=False))
         return Group(*rows)
 
@@ -236,8 +236,10 @@ class Progress:
             f"{phase:11} [green]{'━' * full}[/][dim]{'─' * (BAR - full)}[/] {done}/{total}", overflow="ellipsis"
         )
 
-    def _flights(self, flights: list[Flight], late: set[str], now: float) -> Group:
-        """A line each: the address and the time whole, AWS's word as far as there is room."""
+    def _flights(self, flights: list[Flight], late: set[str], now: float, spare: int) -> Group:
+        """A line each: the address and the time whole, AWS's word as far as there is room. A word that is longer has one
+        of the lines to spare to itself.
+        """
         widest = max((len(f.address) for f in flights), default=0)
         rows = []
         for one in flights:
@@ -250,10 +252,15 @@ class Progress:
             row = Text(f"  {one.address:{widest}}  {elapsed}{of}", overflow="ellipsis", no_wrap=True)
             row.stylize(style, widest + 4)
             word = Text(one.word.replace(f", {LATE}", "") or DOING.get(one.verb, one.verb), style)
-            if room >= 4:
+            below = word.cell_len > room and spare > 0
+            if not below and room >= 4:
                 word.truncate(room, overflow="ellipsis")
                 row.append("  ").append(word)
             rows.append(row)
+            if below:
+                spare -= 1
+                word.truncate(self._console.width - 6, overflow="ellipsis")
+                rows.append(Text("      ").append(word))
         return Group(*rows)
 
     def _footer(self, now: float, more: int) -> str:

@@ -46,7 +46,7 @@ def show_outcome(
 def show_left(console: Console, done: Teardown) -> None:
     """What a teardown has left: on purpose, and what would not go."""
     for line in done.kept:
-        say(console, f"kept on purpose: {escape(line)}", hang=4)
+        say(console, f"Left on purpose: {escape(line)}", hang=4)
     if done.shared:
         roles = counted(len(done.shared), "service-linked role")
         say(console, f"Left on purpose: {roles} (shared with the account): {escape(', '.join(done.shared))}", hang=4)

@@ -88,7 +88,10 @@ class Alarm(Resource):
                 address = scope.address({t["Key"]: t["Value"] for t in tags})
                 if address is None:
                     continue
-            status = Status("ready", one.get("StateValue", ""), one.get("StateReason", ""))
+            value = one.get(
+                "StateValue", ""
+            )  # of the others the reason says only that nothing is known, or nothing wrong
+            status = Status("ready", value, one.get("StateReason", "") if value == "ALARM" else "")
             yield Live(one["AlarmName"], cls._has(one), address, status, {"arn": arn})
 
     @classmethod

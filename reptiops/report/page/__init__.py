@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from reptiops.app import Overview
+from reptiops.report.costs import year_reason
 from reptiops.report.page import charts, sections
 from reptiops.report.page.markup import Markup, element
 from reptiops.report.page.picture import legend, picture
+from reptiops.report.runs import ended
 
 HERE = Path(__file__).parent
 ALLOWED = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
@@ -40,7 +42,7 @@ def page(found: Overview) -> str:
 
 def _sections(found: Overview) -> list[Markup]:
     last = found.last
-    ran = f"{last.operation} of {last.at[:16].replace('T', ' ')} UTC: {last.ending}" if last else ""
+    ran = f"{last.operation} of {last.at[:16].replace('T', ' ')} UTC: {ended(last)}" if last else ""
     return [
         sections.section(
             "architecture",
@@ -69,6 +71,8 @@ def _sections(found: Overview) -> list[Markup]:
                 ("guide", "the guide"),
             ),
             charts.year(found.cost) if found.cost.year else None,
+            _key(("fixed", "the estimate"), ("said", "the guide")) if found.cost.year else None,
+            element("p", year_reason(found.cost), class_="hint") if found.cost.year else None,
             sections.reasons(found),
         ),
         sections.section("resources", "Resources", sections.resources(found)),

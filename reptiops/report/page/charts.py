@@ -9,7 +9,11 @@ from reptiops.app.overview import Leg
 from reptiops.cost import Component
 from reptiops.report.page.markup import Markup, element, joined
 from reptiops.report.page.picture import anchor
+from reptiops.report.progress import DONE
+from reptiops.report.runs import ended
 
+FOLD = 100
+"""So many rows of a table are seen at once."""
 SHOWN = 40
 """So many changes of a run are drawn; of more the critical path and the longest."""
 
@@ -25,6 +29,18 @@ def table(caption: str, heads: Iterable[str], rows: Iterable[Markup], class_: st
     body = element("tbody", *rows)
     hidden = element("caption", caption, class_="unseen")
     return element("div", element("table", hidden, element("thead", head), body, class_=class_), class_="scroll")
+
+
+def folded(caption: str, heads: tuple[str, ...], rows: list[Markup], class_: str) -> Markup:
+    """A table of which the first rows are seen, and the others when they are asked for."""
+    rest = rows[FOLD:]
+    if not rest:
+        return table(caption, heads, rows, class_)
+    more = element("summary", f"{len(rest)} more")
+    return joined(
+        table(caption, heads, rows[:FOLD], class_),
+        element("details", more, table(f"{caption}, continued", heads, rest, class_)),
+    )
 
 
 def cost_bars(done: Cost) -> Markup:
@@ -79,7 +95,7 @@ def year(done: Cost) -> Markup:
     widest = max([m.ours for m in done.year] + [m.period.amount for m in done.year] + [1.0])
     rows = []
     for m in done.year:
-        how = f"{m.period.traffic} traffic{', Savings Plan' if m.period.savings_plan else ''}"
+        how = f"{m.period.traffic} traffic{', Savings Plan (rate not confirmed)' if m.period.savings_plan else ''}"
         svg = element(
             "svg",
             element("rect", x="0", y=2, width=f"{100 * m.ours / widest:.2f}%", height=9, class_="fixed"),
@@ -154,7 +170,7 @@ def history(runs: Iterable[Run]) -> Markup:
             width = 100 * count / most
             drawn.append(element("rect", x=f"{x:.2f}%", y=5, width=f"{width:.2f}%", height=10, class_=f"verb {verb}"))
             x += width
-        said = ", ".join(f"{count} {verb}" for verb, count in sorted(run.changes.items())) or "no change"
+        said = ", ".join(f"{n} {DONE.get(verb, verb)}" for verb, n in sorted(run.changes.items())) or "no change"
         svg = element("svg", *drawn, width="100%", height=20, aria_hidden="true")
         failures = [element("small", failure, class_="failed") for failure in run.failures]
         rows.append(
@@ -162,11 +178,13 @@ def history(runs: Iterable[Run]) -> Markup:
                 "tr",
                 element("th", run.at[:19].replace("T", " "), scope="row"),
                 element("td", run.operation),
-                element("td", run.ending, *failures, class_="" if run.ending == "ended" else "warn"),
+                element("td", ended(run), *failures, class_="" if run.ending == "ended" else "warn"),
                 element("td", svg, class_="drawing"),
                 element("td", said),
+                element("td", seconds(run.seconds), class_="number"),
+                element("td", run.user),
                 element("td", run.git),
             )
         )
-    heads = ("Began (UTC)", "Run", "How it ended", "", "Changes", "Commit")
-    return table("All runs that wrote something, newest first", heads, rows, "bars history")
+    heads = ("Began (UTC)", "Run", "How it ended", "", "Changes", "Took", "By", "Commit")
+    return folded("All runs that wrote something, newest first", heads, rows, "bars history")

@@ -11,7 +11,7 @@ class Markup(str):
     __slots__ = ()
 
 
-VOID = frozenset({"input", "meta", "link"})
+VOID = frozenset({"input", "meta", "link", "wbr"})
 """Elements that HTML never closes."""
 Child = Markup | str | int | float | None
 

@@ -4,7 +4,7 @@
   const LIMIT = 300;
   const by = (id) => document.getElementById(id);
   const rows = [...document.querySelectorAll(".resources tbody tr")];
-  const texts = rows.map((row) => row.textContent.toLowerCase());
+  const texts = rows.map((row) => `${row.textContent} ${row.querySelector("code").title}`.toLowerCase());
   let all = rows.length <= LIMIT;
 
   function filter() {
@@ -41,8 +41,16 @@
   ["search", "phase", "state"].forEach((id) => by(id).addEventListener("input", filter));
   by("more").addEventListener("click", () => { all = true; filter(); });
   addEventListener("hashchange", reveal);
-  addEventListener("beforeprint", () => rows.forEach((row) => { row.hidden = false; }));
-  addEventListener("afterprint", filter);
+  const why = document.querySelector(".why");
+  let open = false;
+  addEventListener("beforeprint", () => {
+    rows.forEach((row) => { row.hidden = false; });
+    if (why) { open = why.open; why.open = true; }
+  });
+  addEventListener("afterprint", () => {
+    filter();
+    if (why) why.open = open;
+  });
   addEventListener("keydown", (event) => {
     const typing = /INPUT|SELECT|TEXTAREA/.test(document.activeElement.tagName);
     if (event.key === "/" && !typing) { event.preventDefault(); by("search").focus(); }

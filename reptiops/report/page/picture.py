@@ -183,12 +183,16 @@ def _row(row: _Row, frame: _Box, top: float, layers: _Layers) -> float:
         x = frame.x + GAP + index * (width + GAP)
         inside = row.inside.get(subnet.address, [])
         for place, one in enumerate(inside):
-            box = _Box(x + 10, y + 4 + 56.0 * place, min(230.0, width - 20), 46)
+            # With an odd number of zones what goes down the middle has to get past it.
+            room = width / 2 - 18 if columns % 2 and columns > 1 else width - 20
+            box = _Box(x + 10, y + 4 + 56.0 * place, min(230.0, room), 46)
             layers.things.append(_thing(one, box, _step(one.address)))
     y += 8 + 56.0 * max([len(some) for some in row.inside.values()] or [0])
     for index, subnet in enumerate(row.subnets):
         x = frame.x + GAP + index * (width + GAP)
-        layers.grounds.append(_cell(_Box(x, top, width, y - top), subnet, row.name))
+        cell, label = _cell(_Box(x, top, width, y - top), subnet, row.name)
+        layers.grounds.append(cell)
+        layers.things.append(label)
     layers.grounds += bands
     return y
 
@@ -233,13 +237,14 @@ def _boxes(
 def _thing(one: Shown, box: _Box, name: str = "") -> Markup:
     room = int(box.w / 7.6)
     title = (name or _key(one.address)).replace("_", " ")
+    lower = -3 if 8.8 * len(title) + 34 < box.w else 13  # beside the name, or below where that leaves no place
     word = one.word if one.state == "ok" and one.word else WORDS[one.state]
     return _link(
         one,
         element("rect", x=box.x, y=box.y, width=box.w, height=box.h, rx=9),
         element("text", shortened(title, room - 3), x=box.x + 12, y=box.y + box.h / 2 - 4, class_="name"),
         element("text", shortened(word, room), x=box.x + 12, y=box.y + box.h / 2 + 13, class_="small"),
-        element("text", MARKS[one.state], x=box.x + box.w - 18, y=box.y + box.h / 2 - 3, class_="mark"),
+        element("text", MARKS[one.state], x=box.x + box.w - 18, y=box.y + box.h / 2 + lower, class_="mark"),
     )
 
 
@@ -292,11 +297,13 @@ def _frame(box: _Box, network: Shown | None) -> Markup:
     )
 
 
-def _cell(box: _Box, subnet: Shown, row: str) -> Markup:
-    label = element("text", f"{row} · {_key(subnet.address)}", x=box.x + 12, y=box.y + 22, class_="small")
+def _cell(box: _Box, subnet: Shown, row: str) -> tuple[Markup, Markup]:
+    """The ground of a subnet, and what is written on it, above the arrows."""
+    kind = row.split()[0]
+    label = element("text", f"{row} · {_key(subnet.address)}", x=box.x + 12, y=box.y + 22, class_=f"small on {kind}")
     mark = element("text", MARKS[subnet.state], x=box.x + box.w - 20, y=box.y + 22, class_=f"mark {subnet.state}")
-    ground = element("rect", x=box.x, y=box.y, width=box.w, height=box.h, rx=10, class_=f"cell {row.split()[0]}")
-    return joined(ground, label, mark)
+    ground = element("rect", x=box.x, y=box.y, width=box.w, height=box.h, rx=10, class_=f"cell {kind}")
+    return ground, joined(label, mark)
 
 
 def _beside(stores: list[Shown], box: _Box) -> list[Markup]:

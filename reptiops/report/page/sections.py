@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from rich.text import Text
+
 from reptiops.app.overview import STATES, Overview, Shown
+from reptiops.config import Budget
 from reptiops.engine.action import Action
 from reptiops.engine.canonical import Plain
 from reptiops.engine.drift import Finding
@@ -13,9 +16,12 @@ from reptiops.engine.graph import PHASES
 from reptiops.engine.resource import Change
 from reptiops.report import fields
 from reptiops.report.costs import reasons as cost_reasons
-from reptiops.report.page.charts import money, seconds, table
+from reptiops.report.findings import counted, in_words
+from reptiops.report.page.charts import folded, money, seconds, table
 from reptiops.report.page.markup import Child, Markup, element, joined, shortened
 from reptiops.report.page.picture import MARKS, WORDS, anchor
+from reptiops.report.plans import inside, outlook, sides
+from reptiops.report.runs import ended
 
 NAVIGATION = (
     ("architecture", "Architecture"),
@@ -87,17 +93,17 @@ def _headline(found: Overview) -> tuple[str, str]:
 
 def _tiles(found: Overview) -> list[Markup]:
     live = sum(bool(s.id) for s in found.resources)
-    total, budget = found.cost.estimate.total, found.cost.env.monitoring.budget.amount
-    ran = f"{found.last.operation}, {found.last.ending}" if found.last else "none yet"
+    total = found.cost.estimate.total
+    ran = f"{found.last.operation}, {ended(found.last)}" if found.last else "none yet"
     took = seconds(found.last.seconds) if found.last else "–"
     drifted, pending = len(found.drift.findings), len(found.plan.changes)
     figures = [
         (str(live), f"of {len(found.resources)} resources are there", "resources", ""),
-        (str(drifted), "findings of drift", "differences", "warn" if drifted else ""),
-        (str(pending), "changes in the plan", "differences", ""),
+        (str(drifted), f"{_only(drifted, 'finding')} of drift", "differences", "warn" if drifted else ""),
+        (str(pending), f"{_only(pending, 'change')} in the plan", "differences", ""),
         (
             money(total.typical),
-            f"a month, typically; budget {_budget(budget)}",
+            f"a month, typically{_budget(found.cost.env.monitoring.budget)}",
             "cost",
             "warn" if found.cost.warnings else "",
         ),
@@ -109,8 +115,15 @@ def _tiles(found: Overview) -> list[Markup]:
     ]
 
 
-def _budget(amount: float | str) -> str:
-    return "as estimated" if isinstance(amount, str) else money(amount)
+def _only(number: int, noun: str) -> str:
+    """The noun as the number asks for it."""
+    return counted(number, noun).split(" ", 1)[1]
+
+
+def _budget(budget: Budget) -> str:
+    if not budget.enabled:
+        return "; no budget"
+    return "; budget as estimated" if isinstance(budget.amount, str) else f"; budget {money(budget.amount)}"
 
 
 def phases(found: Overview) -> Markup:
@@ -145,21 +158,25 @@ def differences(found: Overview) -> Markup:
     parts: list[Child] = [element("h3", "Drift: what differs from what was last applied")]
     if found.drift.findings:
         rows = [_finding(one) for one in found.drift.findings]
-        parts.append(table("Findings of drift", ("Risk", "Address", "What", "Applied", "Live"), rows, "list"))
+        parts.append(folded("Findings of drift", ("Risk", "Address", "What", "Applied", "Live"), rows, "list"))
     else:
         parts.append(nothing("No drift."))
     parts.append(element("h3", "Plan: what provision would do"))
     if found.plan.changes:
         rows = [_action(one, found.difference.by_address.get(one.address)) for one in found.plan.changes]
-        parts.append(table("Planned changes", ("Action", "Address", "Fields", "A month"), rows, "list"))
-        parts.append(
-            element("p", f"The floor of the monthly bill changes by {_signed(found.difference.fixed)}.", class_="hint")
-        )
+        parts.append(folded("Planned changes", ("Action", "Address", "Fields", "A month"), rows, "list"))
+        told = [Text.from_markup(line).plain for line in outlook(found.plan, found.difference)]
+        parts.append(element("ul", *(element("li", line) for line in told), class_="notes outlook"))
     else:
         parts.append(nothing("Nothing to do."))
-    notes = [element("li", note) for note in found.plan.notes]
+    notes = [element("li", *_coded(note)) for note in found.plan.notes]
     parts.append(element("ul", *notes, class_="notes") if notes else None)
     return joined(*parts)
+
+
+def _coded(text: str) -> list[Child]:
+    """A sentence with its `commands` set as such."""
+    return [element("code", part) if at % 2 else part for at, part in enumerate(text.split("`"))]
 
 
 def _finding(one: Finding) -> Markup:
@@ -169,7 +186,9 @@ def _finding(one: Finding) -> Markup:
         element("th", _to(one.address), scope="row"),
         element("td", one.what if one.what != "changed" else one.field),
         element("td", element("code", _side(one.applied, one.what))),
-        element("td", element("code", _side(one.live, one.what))),
+        element(
+            "td", shortened(in_words(one), 300) if one.what == "extra" else element("code", _side(one.live, one.what))
+        ),
     )
 
 
@@ -192,8 +211,9 @@ def _action(one: Action, delta: float | None) -> Markup:
 def _changes(change: Change) -> list[Markup]:
     """A line for each smallest difference, by meaning."""
     return [
-        element("li", f"{d.path}: ", element("code", _value(d.has)), " → ", element("code", _value(d.want)))
+        element("li", f"{d.path}: ", element("code", shortened(has, 240)), " → ", element("code", shortened(want, 240)))
         for d in fields.differences(change.path, change.has, change.want)
+        for has, want in [sides(d)]
     ]
 
 
@@ -227,7 +247,7 @@ def reasons(found: Overview) -> Markup | None:
     if not listed:
         return None
     items = [joined(element("dt", name), element("dd", text)) for name, text in listed]
-    return element("details", element("summary", "Why it differs from the guide"), element("dl", *items))
+    return element("details", element("summary", "Why it differs from the guide"), element("dl", *items), class_="why")
 
 
 def resources(found: Overview) -> Markup:
@@ -265,14 +285,20 @@ def _resource(one: Shown, seen: set[str]) -> Markup:
         "tr",
         element("td", mark(one.state), class_="state"),
         element("th", one.address, scope="row"),
-        element("td", one.kind),
+        element("td", *_breaking(one.kind)),
         element("td", shortened(one.word, 120)),
-        element("td", element("code", one.id)),
+        element("td", element("code", inside(one.id), title=one.id if inside(one.id) != one.id else None)),
         element("td", money(one.cost) if one.cost else "", class_="number"),
         id=name if first else None,
         data_phase=one.phase,
         data_state=one.state,
     )
+
+
+def _breaking(kind: str) -> list[Child]:
+    """The name of a kind, which goes on in a new line behind its service rather than anywhere."""
+    service, dot, name = kind.partition(".")
+    return [service + dot, element("wbr"), name]
 
 
 def footer(found: Overview) -> Markup:
