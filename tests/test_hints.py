@@ -61,6 +61,19 @@ def test_a_command_that_another_one_calls_says_what_was_typed() -> None:
     assert "reptiops outputs dev --config-dir own --sandbox\n" in done.output
 
 
+def test_a_hint_that_knew_no_environment_is_told_the_one_in_hand() -> None:
+    @click.command()
+    @click.argument("env")
+    @shared
+    def refusing(env: str, **given: object) -> None:
+        tell("see `reptiops unlock ENV`, or `reptiops graph ENV`; --like ENV is something else")
+
+    told = CliRunner().invoke(refusing, ["dev", "--sandbox"], catch_exceptions=False).output
+    assert told == "see `reptiops unlock dev --sandbox`, or `reptiops graph dev`; --like ENV is something else\n"
+    told = CliRunner().invoke(refusing, ["20261130T"], catch_exceptions=False).output
+    assert "`reptiops unlock ENV`" in told, "a run's id is no environment"
+
+
 def _leaves(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     if not isinstance(command, click.Group):
         yield words, command

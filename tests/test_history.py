@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from reptiops import __version__, app
+from reptiops.config import environment_file
 from reptiops.report import runs
 from reptiops.testing import mocked_aws
 from tests.faults import Faults, Killed
@@ -98,6 +99,31 @@ def test_a_kept_run_and_who_undid_it(where: dict[str, Any]) -> None:
     assert again.undone_by == app.history("dev", **where)[0].id
     assert again.ways_out == ()
     assert f"by the run {again.undone_by}" in _shown(again)
+
+
+def test_what_was_set_back_counts_once(where: dict[str, Any], tmp_path: Path) -> None:
+    only = ("compute/log_group/web-public", "compute/log_group/web-admin")
+    app.provision("dev", **where, only=only)
+    text = environment_file("dev").read_text()
+    (tmp_path / "dev.yaml").write_text(text.replace("log_retention_days: 30", "log_retention_days: 7"))
+    assert "log_retention_days: 7" in (tmp_path / "dev.yaml").read_text()
+    changed = {**where, "only": only, "config_dir": tmp_path}
+    Faults(where["session"], ("logs:PutRetentionPolicy", 2))
+    with pytest.raises(app.ProvisionFailed):
+        app.provision("dev", **changed)
+    found = app.explain("dev", **where)
+    assert (found.run.ending, dict(found.run.changes)) == ("undone", {"update": 1})
+    assert {d.verb for d in found.undone} == {"restore"}
+    assert len(found.undone) == len({d.address for d in found.undone})
+    (back,) = (d for d in found.undone if d.requests)
+    assert back.fields == ("retention_days",)
+    assert [one.split()[0] for one in back.requests] == ["PutRetentionPolicy"]
+    Faults(where["session"], ("logs:PutRetentionPolicy", 2))
+    with pytest.raises(app.ProvisionFailed):
+        app.provision("dev", **changed, on_failure="keep")
+    app.roll_back("dev", **where)
+    rolled, kept, *_ = app.history("dev", **where)
+    assert (rolled.operation, set(rolled.changes), dict(kept.changes)) == ("rollback", {"restore"}, {"update": 1})
 
 
 def test_a_killed_run_is_in_doubt(where: dict[str, Any]) -> None:

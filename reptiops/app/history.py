@@ -128,7 +128,7 @@ def _run(name: str, records: Sequence[Record]) -> Run:
     stopped = stop.get("why", "")
     ending: Ending = "failed" if stopped else "did not end"
     ending = "undone" if "undone" in events else "ended" if "end" in events else ending
-    changes = Counter(verb for verb, _ in _changed(records))
+    changes = Counter(verb for verb, _ in _changed(_own(records)))
     failed = tuple(f"{r['address']}: {r['code']} {r['request']}".strip() for r in records if r["event"] == "failed")
     return Run(
         name,
@@ -145,6 +145,17 @@ def _run(name: str, records: Sequence[Record]) -> Run:
         why=stopped,
         interrupted=stop.get("interrupted", False),
     )
+
+
+def _own(records: Sequence[Record]) -> Sequence[Record]:
+    """What a run did before it undid it; a rollback did nothing before. Setting a thing back is one change there, though
+    it is written down as the update that does it, too.
+    """
+    turn = next((n for n, r in enumerate(records) if r["event"] == "undoing"), len(records))
+    if not records or records[0].get("operation") != "rollback":
+        return records[:turn]
+    back = {r["address"] for r in records if r["event"] == "done" and r.get("verb") == "restore"}
+    return [r for r in records if r.get("verb") != "update" or r.get("address") not in back]
 
 
 def _changed(records: Iterable[Record]) -> Iterator[tuple[str, str]]:
@@ -183,7 +194,7 @@ def _explained(environment: str, run: Run, records: Sequence[Record], undone_by:
         tuple(d for d in deeds if d.result in ("done", "kept")),
         tuple(d for d in deeds if d.result == "failed"),
         tuple(d for d in deeds if d.result == "in doubt"),
-        tuple(_deeds(records[turn:])),
+        tuple(_set_back(_deeds(records[turn:]))),
         undone_by,
         ways,
     )
@@ -211,6 +222,20 @@ def _deeds(records: Iterable[Record]) -> Iterator[Deed]:
             elif record.get("verb") not in QUIET:
                 found[(*key, number)] = _deed(record, record)
     yield from found.values()
+
+
+def _set_back(deeds: Iterable[Deed]) -> Iterator[Deed]:
+    """Deeds of a rollback, each once: what sets a thing back is told with it."""
+    listed = list(deeds)
+    restored = {d.address for d in listed if (d.verb, d.result) == ("restore", "done")}
+    by = {d.address: d for d in listed if (d.verb, d.result) == ("update", "done") and d.address in restored}
+    for deed in listed:
+        how = by.get(deed.address)
+        if how is None or deed.verb not in ("update", "restore"):
+            yield deed
+        elif deed.verb == "restore":
+            requests = (*how.requests, *deed.requests)
+            yield replace(deed, seconds=how.seconds, fields=how.fields, requests=requests)
 
 
 def _deed(begun: Record, ended: Record) -> Deed:

@@ -87,7 +87,8 @@ def _with(options: list[Any], command: F) -> F:
     @functools.wraps(command)
     def settled(*args: Any, **kwargs: Any) -> Any:
         kwargs.pop("debug", None)  # read from the command line by `main`
-        ENVIRONMENT.set(str(kwargs.get("env") or "ENV"))
+        named = str(kwargs.get("env") or "ENV")
+        ENVIRONMENT.set("ENV" if named[:1].isdigit() else named)  # `explain` takes a run's id in its place
         context = click.get_current_context()
         if not _invoked(context):
             GIVEN.set(place((name, kwargs.get(name)) for name in PLACE if _typed(context, name)))

@@ -8,7 +8,8 @@ import click
 
 from reptiops.app import states
 from reptiops.cli.lines import tell
-from reptiops.cli.options import page, shared, show_json, site_settings
+from reptiops.cli.options import paged, shared, show_json, site_settings
+from reptiops.report import terminal
 
 
 @click.group()
@@ -64,8 +65,8 @@ def listed(env: str, **given: Any) -> None:
     if given["as_json"]:
         show_json([vars(entry) for entry in found])
         return
-    width = max((len(entry.address) for entry in found), default=0)
-    page("\n".join(f"{entry.address:{width}}  {entry.id}" for entry in found))
+    with paged() as console:
+        terminal.show_entries(console, found)
 
 
 @state.command()
@@ -132,7 +133,7 @@ def unlock(env: str, yes: bool, **given: Any) -> None:
     if not yes:
         click.confirm("Take the lock away?", default=False, abort=True)
     if states.unlock(env, lease.token, **site_settings(given)):
-        tell("Unlocked. See `reptiops status` for what that run may have left in doubt.")
+        tell(f"Unlocked. See `reptiops status {env}` for what that run may have left in doubt.")
     else:
         tell("Somebody else holds it by now: nothing was done.")
         raise SystemExit(4)

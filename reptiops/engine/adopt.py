@@ -145,7 +145,9 @@ def choose(
                 needs = tuple(graph.steps[n].path for n in s.needs)
                 return Candidate(address, _by_id(a, scope, matcher, state, identifier), a.want, needs)
     hint = "".join(f" Did you mean {one}?" for one in get_close_matches(address, declared, n=1))
-    raise NotAdoptable(f"{address} is not declared: `reptiops status` lists the addresses of the configuration.{hint}")
+    raise NotAdoptable(
+        f"{address} is not declared: `reptiops status ENV` lists the addresses of the configuration.{hint}"
+    )
 
 
 def _by_id(a: Action, scope: Scope, matcher: Matcher, state: State, identifier: str) -> Live[Any]:

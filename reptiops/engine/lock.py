@@ -151,7 +151,7 @@ def _locked(lease: Lease | None) -> Locked:
     return Locked(
         f"another run holds this environment: {lease.operation} by {lease.who} on {lease.host} "
         f"(process {lease.pid}) since {lease.since}. Wait for it; if it was killed, its lock ends by itself within "
-        f"{LEASE:.0f} s, or see `reptiops unlock`."
+        f"{LEASE:.0f} s, or see `reptiops unlock ENV`."
     )
 
 

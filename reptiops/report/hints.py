@@ -47,16 +47,17 @@ def place(options: Iterable[tuple[str, object]]) -> dict[str, str]:
 
 
 def completed(text: str, escape: Callable[[str], str] = str) -> str:
-    """The text, each `reptiops COMMAND ENV` in it with the options given that it does not name itself.
+    """The text, each `reptiops COMMAND ENV` in it with the environment's name and the options given that it does not name
+    itself.
 
     `escape` makes a value fit for the text, where that is markup.
     """
-    given = GIVEN.get()
-    if not given or "reptiops " not in text:
+    given, env = GIVEN.get(), ENVIRONMENT.get()
+    if "reptiops " not in text or (not given and env == "ENV"):
         return text
     import shlex
 
-    names = {ENVIRONMENT.get(), "ENV"}
+    names = {env, "ENV"}
     found = re.compile(rf"\breptiops ([a-z]+)(?: [a-z][\w-]*)?? (?:{'|'.join(map(re.escape, names))})(?![\w-])")
 
     def one(match: re.Match[str]) -> str:
@@ -64,11 +65,12 @@ def completed(text: str, escape: Callable[[str], str] = str) -> str:
         fitting = given if match[1] in EVERY else {n: v for n, v in given.items() if n == "--config-dir"}
         if match[1] not in EVERY | OFFLINE:
             return match[0]
+        whole = f"{match[0].removesuffix(' ENV')} {env}" if match[0].endswith(" ENV") else match[0]
         added = [
             f" {name} {escape(shlex.quote(value))}" if value else f" {name}"
             for name, value in fitting.items()
             if not re.search(rf"{name}\b", rest)
         ]
-        return match[0] + "".join(added)
+        return whole + "".join(added)
 
     return found.sub(one, text)

@@ -32,6 +32,7 @@ MARKS = {
     "replace": "[magenta]±[/]",
     "delete": "[red]-[/]",
     "foreign": "[red]![/]",
+    "restore": "[yellow]~[/]",
 }
 VERBS: tuple[Verb, ...] = ("create", "update", "replace", "delete", "foreign")
 SLOW = 20.0

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from reptiops.engine.resource import Live
+from reptiops.engine.state import Entry
 from reptiops.report.plans import brief
 from reptiops.report.progress import Progress as Progress
 
@@ -34,8 +35,27 @@ def show_status(console: Console, rows: Iterable[Mapping[str, str]]) -> None:
                 "    " + "  ".join(part for part in behind if part), style="dim", markup=False, soft_wrap=True
             )
         else:
-            line = "  ".join([*(row[c].ljust(width) for c, width in widths.items()), row["id"]])
-            console.print(line.rstrip(), markup=False, highlight=False, soft_wrap=True)
+            front = "  ".join(row[c].ljust(width) for c, width in widths.items())
+            console.print(_beside(console, front, row["id"]), markup=False, highlight=False, soft_wrap=True)
+
+
+def show_entries(console: Console, entries: Iterable[Entry]) -> None:
+    """What a state records: a line each, or on a terminal that is too narrow for that the id below."""
+    listed = list(entries)
+    width = max((len(one.address) for one in listed), default=0)
+    for one in listed:
+        if console.is_terminal and width + 2 + ID > console.width:
+            console.print(one.address, markup=False, highlight=False, soft_wrap=True)
+            console.print(f"    {brief(one.id)}", style="dim", markup=False, highlight=False, soft_wrap=True)
+        else:
+            line = _beside(console, one.address.ljust(width), one.id)
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _beside(console: Console, front: str, identifier: str) -> str:
+    """An id at the end of a line; of an ARN that a terminal would break only what tells it apart."""
+    line = f"{front}  {identifier}".rstrip()
+    return f"{front}  {brief(identifier)}" if console.is_terminal and len(line) > console.width else line
 
 
 def show_outputs(console: Console, outputs: Mapping[str, str]) -> None:
