@@ -136,7 +136,7 @@ def _writes(where: dict[str, Any]) -> list[str]:
 def _forsaken() -> None:
     """What a process leaves that has ended, or that is somebody else's whose lease ran out: its lock holds nobody up."""
     s3 = session().client("s3")
-    for one in s3.list_objects_v2(Bucket=BUCKET)["Contents"]:
+    for one in s3.list_objects_v2(Bucket=BUCKET).get("Contents", []):
         if one["Key"].endswith("lock.json"):
             lease = json.loads(s3.get_object(Bucket=BUCKET, Key=one["Key"])["Body"].read())
             s3.put_object(Bucket=BUCKET, Key=one["Key"], Body=json.dumps({**lease, "expires": 0}).encode())
