@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,12 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 
 from reptiops import app
 from reptiops.advice import TABLE, Advice, advise
+from reptiops.cli.lines import fitted
 from reptiops.engine.calls import CallFailed
 from reptiops.report.failures import explain
+from reptiops.report.hints import ENVIRONMENT, GIVEN, completed
 from reptiops.testing import mocked_aws, provision
+from tests.small import small_config
 
 AWS: tuple[tuple[str, str, str, str, str, str], ...] = (
     # code, AWS's message, kind, address, what it means, what to do
@@ -174,7 +179,8 @@ def broken() -> Iterator[Any]:
         for one in parsed.get("services", []):
             if one["serviceName"] == "repti-core":
                 one["deployments"][0] |= {"rolloutState": "FAILED", "rolloutStateReason": "tasks failed to start"}
-                one["events"] = [{"message": "(service repti-core) was unable to place a task"}]
+                moment = datetime(2026, 3, 1, 12, 30, 5, tzinfo=UTC)
+                one["events"] = [{"createdAt": moment, "message": "(service repti-core) was unable to place a task"}]
 
     def created(parsed: Any, **_: Any) -> None:
         for deployment in parsed.get("service", {}).get("deployments", []):
@@ -205,7 +211,7 @@ def test_a_service_that_does_not_come_up_shows_why_before_it_is_rolled_back(brok
     flat = " ".join(text.split())
     assert "error: compute/service/repti-core (arn:" in flat
     assert "deployment failed tasks failed to start" in flat
-    assert "events (service repti-core) was unable to place a task" in flat
+    assert "events 12:30:05Z was unable to place a task" in flat
     assert "stopped Task failed to start; repti-core: CannotPullContainerError: image not found" in flat
     assert "targets 10.1.10.5:8000 unhealthy Target.Timeout Request timed out" in flat
     assert "log nothing was logged" in flat
@@ -215,3 +221,56 @@ def test_a_service_that_does_not_come_up_shows_why_before_it_is_rolled_back(brok
         "services"
     ]
     assert [one["status"] for one in services] == ["INACTIVE"]
+
+
+def test_a_deployment_that_the_breaker_ends_is_told_with_all_that_aws_knows(tmp_path: Path) -> None:
+    """The strict sandbox plays it: an image goes, a revision that needs it cannot start, ECS goes back."""
+    config = small_config(tmp_path / "config")
+    larger = small_config(
+        tmp_path / "larger", ("repti-core: {kind: backend,", "repti-core: {kind: backend, cpu: 1024, memory: 2048,")
+    )
+    with mocked_aws() as session:
+        provision(session, tmp_path, "dev", config_dir=config, images=("repti-core",))
+        ecr, logs, balancer = (session.client(name) for name in ("ecr", "logs", "elbv2"))
+        for image in ecr.list_images(repositoryName="reptidex/dev/repti-core")["imageIds"]:
+            ecr.batch_delete_image(repositoryName="reptidex/dev/repti-core", imageIds=[image])
+        logs.create_log_stream(logGroupName="/ecs/dev/repti-core", logStreamName="repti-core/1")
+        logs.put_log_events(
+            logGroupName="/ecs/dev/repti-core",
+            logStreamName="repti-core/1",
+            logEvents=[
+                {"timestamp": int(datetime.now(UTC).timestamp() * 1000), "message": "could not connect to redis"}
+            ],
+        )
+        groups = balancer.describe_target_groups()["TargetGroups"]
+        arn = next(one["TargetGroupArn"] for one in groups if "repti-core" in one["TargetGroupName"])
+        balancer.register_targets(TargetGroupArn=arn, Targets=[{"Id": "10.1.11.23", "Port": 8000}])
+        with pytest.raises(app.ProvisionFailed) as failure:
+            app.provision("dev", session=session, state_dir=tmp_path, config_dir=larger)
+        running = session.client("ecs").describe_services(cluster="dev-reptidex-cluster", services=["repti-core"])
+        (deployment,) = running["services"][0]["deployments"]
+    token = GIVEN.set({"--config-dir": "some/where", "--sandbox": ""})
+    names = ENVIRONMENT.set("dev")
+    try:
+        text = explain(failure.value, "dev")
+        assert completed(text) == text, "a command that is printed whole is not completed twice"
+    finally:
+        GIVEN.reset(token)
+        ENVIRONMENT.reset(names)
+    flat = " ".join(text.split())
+    assert "the circuit breaker" in flat
+    assert re.search(r"events \d\d:\d\d:\d\dZ rolling back to deployment ecs-svc/\d+", flat)
+    assert re.search(r"\d\dZ \(deployment ecs-svc/\d+\) deployment failed: tasks failed to start", flat)
+    assert "stopped 3 tasks: CannotPullContainerError: pull image manifest" in flat
+    assert "targets 10.1.11.23:8000 healthy" in flat
+    assert "log could not connect to redis" in flat
+    assert "reptiops outputs dev --config-dir some/where --sandbox; then run the same command again" in flat
+    assert "Rolled back: AWS was read again and is as it was before." in text
+    assert deployment["rolloutState"] == "COMPLETED", "the rollback waits until ECS has gone back"
+
+
+def test_a_word_that_is_too_long_for_its_place_stays_whole() -> None:
+    name = "123456789012.dkr.ecr.us-east-1.amazonaws.com/reptidex/dev/repti-core:latest:"
+    lines = fitted(f"           {name}\n           not found", 80).splitlines()
+    assert lines == [f"    {name}", "           not found"]
+    assert fitted(f"  stopped  {name}", 80).splitlines() == ["  stopped", f"    {name}"]

@@ -260,16 +260,12 @@ def test_05_a_rollback_of_the_circuit_breaker_is_no_success(tmp_path: Path) -> N
         text = Path("config/dev.yaml").read_text()
         larger = "repti-core: {kind: backend, cpu: 1024, memory: 2048, "
         (tmp_path / "dev.yaml").write_text(text.replace("repti-core: {kind: backend, ", larger))
-        from reptiops.engine import apply
-
-        before, apply.CONVERGED = apply.CONVERGED, 0.0
-        ecs_typical, ecs.Service.typical = ecs.Service.typical, 0.0
-        try:
-            with pytest.raises(app.ProvisionFailed) as caught:
-                app.provision("dev", config_dir=tmp_path, **where)
-        finally:
-            apply.CONVERGED, ecs.Service.typical = before, ecs_typical
-    assert "repti-core" in str(caught.value)
+        with pytest.raises(app.ProvisionFailed) as caught:
+            app.provision("dev", config_dir=tmp_path, **where)
+    assert "compute/service/repti-core" in str(caught.value)
+    assert "circuit breaker" in str(caught.value), "what the breaker has ended is not waited for"
+    assert caught.value.undone is not None
+    assert caught.value.undone.complete
 
 
 # --- 6-9 orders --------------------------------------------------------------------------------------------------

@@ -66,22 +66,59 @@ def test_03_every_change_of_a_cache_is_sent_to_be_applied_at_once(world: World) 
 # --- 5 a circuit breaker's rollback ------------------------------------------------------------------------------
 
 
-def test_05_after_a_rollback_the_service_is_stable_and_not_as_wanted(world: World) -> None:
-    """The new revision's image is missing: ECS goes back to the one before, and calls the service stable."""
-    client, want = world.session.client("ecs"), _service(world)
-    want.create(world.aws, world.identity("compute/service/web"))
+def _newer(world: World, want: ecs.Service) -> ecs.Service:
+    """The service with a revision whose image is missing."""
     world.session.client("ecr").create_repository(repositoryName="web")
     image = f"{world.names.account}.dkr.ecr.us-east-1.amazonaws.com/web:2"
     container = {"name": "web", "image": image, "portMappings": [{"containerPort": 80}]}
     sizes = {"cpu": "256", "memory": "512", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"]}
-    made = client.register_task_definition(family="sample", containerDefinitions=[container], **sizes)
-    newer = replace(want, task_definition=made["taskDefinition"]["taskDefinitionArn"])
-    newer.update(world.aws, _live(world, want, ecs.Cluster(want.cluster)), frozenset({"task_definition"}))
+    made = world.session.client("ecs").register_task_definition(
+        family="sample", containerDefinitions=[container], **sizes
+    )
+    return replace(want, task_definition=made["taskDefinition"]["taskDefinitionArn"])
+
+
+def test_05_after_a_rollback_the_service_is_stable_and_not_as_wanted(world: World) -> None:
+    """The new revision's image is missing: ECS goes back to the one before, and calls the service stable."""
+    client, want = world.session.client("ecs"), _service(world)
+    want.create(world.aws, world.identity("compute/service/web"))
+    before, newer = _live(world, want, ecs.Cluster(want.cluster)), _newer(world, want)
+    newer.update(world.aws, before, frozenset({"task_definition"}))
     after = _live(world, newer, ecs.Cluster(want.cluster))
     events = client.describe_services(cluster=want.cluster, services=["web"])["services"][0]["events"]
-    assert any("rolled back" in event["message"] for event in events)
+    assert any("rolling back" in event["message"] for event in events)
     assert after.status.phase == "ready", "what AWS calls stable"
     assert [change.path for change in diff(newer, after.has)] == ["task_definition"], "and what we do not"
+    assert "the deployment failed" in newer.given_up(before, after)
+
+
+def test_05_the_breakers_verdict_is_known_while_the_service_still_goes_back(world: World) -> None:
+    """What counts is the deployment that is in force: ours may still come, one of the breaker's own never is ours."""
+    want = _service(world)
+    want.create(world.aws, world.identity("compute/service/web"))
+    cluster, newer = want.cluster, _newer(world, want)
+    before = _live(world, want, ecs.Cluster(cluster))
+    clock = rules.WORLD.clock
+    now = [clock.now()]
+    clock.factor, clock.now = 1.0, lambda: now[0]
+    newer.update(world.aws, before, frozenset({"task_definition"}))
+    stale = newer.given_up(before, before)
+    deploying = _live(world, newer, ecs.Cluster(cluster))
+    now[0] += 201
+    back = _live(world, newer, ecs.Cluster(cluster))
+    deployments = world.session.client("ecs").describe_services(cluster=cluster, services=["web"])["services"][0][
+        "deployments"
+    ]
+    now[0] += 151
+    stable = _live(world, newer, ecs.Cluster(cluster))
+    assert (stale, newer.given_up(before, deploying)) == ("", "")
+    assert deploying.status.word == "deploying, 1 of 1 running"
+    assert [(d["status"], d["rolloutState"]) for d in deployments] == [("PRIMARY", "IN_PROGRESS"), ("ACTIVE", "FAILED")]
+    assert (back.status.phase, back.status.word) == ("pending", "going back to the deployment before, 1 of 1 running")
+    assert "tasks failed to start" in newer.given_up(before, back)
+    assert stable.status.phase == "ready"
+    assert "went back" in newer.given_up(before, stable)
+    assert newer.given_up(back, stable) == "", "a deployment that began while the service went back is not this one"
 
 
 # --- 6 forms of a task definition --------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ class Ear:
         self.moment += 1.0
         if self.countdowns:
             self.countdowns[-1].note(event, self.moment)
-            if event.word in ("done", "kept"):
+            if event.word in ("done", "kept", "same"):
                 self.ended[-1].add(event.address)
 
     def all_ended(self) -> None:

@@ -42,6 +42,13 @@ def _folded(line: str, width: int, hang: int) -> list[str]:
     import textwrap
 
     indent = line[: len(line) - len(line.lstrip())]
-    return textwrap.wrap(
-        line, max(width, 20), subsequent_indent=indent + " " * hang, break_long_words=False, break_on_hyphens=False
+    parts = textwrap.wrap(
+        line.lstrip(),
+        max(width, 20),
+        initial_indent=indent,
+        subsequent_indent=indent + " " * hang,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
+    # A word that is too long for its place, such as an ARN, stays whole and moves to the left.
+    return [part if len(part) <= width else part.strip().rjust(width) for part in parts]

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import Any
 
 from reptiops.engine.action import Action
@@ -19,7 +18,8 @@ from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step, results
 from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, decide, nobody
 from reptiops.engine.recheck import Moved, recheck
-from reptiops.engine.resource import Doing, Live, Resource
+from reptiops.engine.resource import Live, Resource
+from reptiops.engine.task import Progress, Task
 from reptiops.engine.unknown import is_unknown
 from reptiops.errors import ReptiopsError
 
@@ -36,61 +36,6 @@ class ApplyError(ReptiopsError):
     def __init__(self, errors: list[BaseException]):
         self.errors = errors
         super().__init__("\n".join(str(e) for e in errors))
-
-
-@dataclass
-class Task:
-    """One wanted resource on its way: made, then seen, then ready."""
-
-    address: str
-    want: Resource
-    declared: Resource
-    """What the step wants, before fields that the configuration gives away took their live value."""
-    step: Step
-    action: Action
-    started: float = 0.0
-    """When its turn came; until then it is not waited for."""
-    decided: float = 0.0
-    """When its step began: what is read later is fresh enough to decide by."""
-    live: Live[Any] | None = None
-    replaced: Live[Any] | None = None
-    """The one beside which it is made."""
-    answer: Live[Any] | None = None
-    """What the answer to its create told, if that was all there is to know."""
-    seen: bool = False
-    ready: bool = False
-    held: bool = False
-    """A one-way update that waits until everything else is done; who needs the resource takes it as it is."""
-    next_look: float = 0.0
-    told: str = ""
-
-    @property
-    def doing(self) -> Doing:
-        """What is waited for."""
-        return "update" if self.action.verb == "update" else "create"
-
-
-@dataclass
-class Progress:
-    """A step whose resources are under way, with how many are not seen and not ready."""
-
-    step: Step
-    wanted: Mapping[str, Resource]
-    tasks: list[Task] = field(default_factory=list)
-    unseen: int = 0
-    unready: int = 0
-    version: int = 0
-    """Grows with whatever becomes known."""
-
-    def settled(self, early: bool) -> bool:
-        """Whether those who need this step may start."""
-        return not (self.unseen if early else self.unready)
-
-    def count(self, number: int) -> None:
-        """So many more that have to be seen and ready."""
-        self.unseen += number
-        self.unready += number
-        self.version += 1
 
 
 class Apply:
@@ -276,6 +221,7 @@ class Apply:
             self._built_on.add(current.id)
             task.live, task.want = current, action.want or task.want
             if action.verb == "update":
+                task.before = current
                 work.update(task.address, task.want, current, needs, task.declared)
         else:
             self.created[task.address] = None
@@ -351,6 +297,12 @@ class Apply:
             self._errors.append(ReptiopsError(f"{task.address} was created, but AWS does not list it after {waited}"))
         self._look_at(task, now + interval(now - task.started, task.want.takes()))
 
+    def _given_up(self, task: Task, live: Live[Any]) -> str:
+        """Whether it need not be waited for any longer: why AWS will never make it what was asked for."""
+        if task.before is None or not diff(task.want, live.has):
+            return ""
+        return task.want.given_up(task.before, live)
+
     def _as_wanted(self, task: Task, live: Live[Any], waited: float) -> bool:
         """AWS says ready, yet is it what was asked for? A circuit breaker's rollback is "stable" on the old revision."""
         changes = (*diff(task.want, live.has), *retagged(task.address, live)) if task.action.verb != "none" else ()
@@ -378,6 +330,10 @@ class Apply:
         ready = live.status.phase == "ready" and not (
             live.status.unapplied and task.action.verb in ("create", "update")
         )
+        if why := self._given_up(task, live):
+            self._errors.append(ReptiopsError(f"{task.address} ({live.id}) is not as wanted: {why}"))
+            self._work.tell(Event("failed", task.address, text=why))
+            return
         if ready and not self._as_wanted(task, live, waited):
             return
         if ready:

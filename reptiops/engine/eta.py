@@ -31,7 +31,7 @@ WEIGHT = 3
 """So many observations count as much as what is generally known of a kind."""
 START: tuple[float, str | None] = (0.0, None)
 """The beginning of a run: the moment, and nothing that is waited for."""
-ENDS = frozenset({"done", "kept", "failed"})
+ENDS = frozenset({"done", "kept", "same", "failed"})
 """Words of events after which an address is not waited for any more."""
 FIRST_LATE = 20.0
 """Seconds before which nothing is called late."""

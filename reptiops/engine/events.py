@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Word = Literal["phase", "start", "wait", "retry", "done", "kept", "failed", "note"]
+Word = Literal["phase", "start", "wait", "retry", "done", "kept", "same", "failed", "note"]
 
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened: `verb` is create, update, replace, delete or read; `seconds` how long it took so far."""
+    """One thing that happened: `verb` is create, update, replace, delete or read; `seconds` how long it took so far.
+
+    `same`: an address that was started turned out to be as it should be.
+    """
 
     word: Word
     address: str = ""

@@ -336,6 +336,10 @@ class Resource:
         """Why fields must not be changed in place just now, and the way out; empty where they may."""
         return ""
 
+    def given_up(self, before: Live[Any], live: Live[Any]) -> str:
+        """Why AWS will not make it what an update asked for, which was sent when `before` was live; empty where it may."""
+        return ""
+
     def succeeding(self, live: Live[Any]) -> Self:
         """As it is made beside the one that it replaces: under another name where AWS takes no second one of a name."""
         return self

@@ -198,7 +198,7 @@ class _Undo:
         elif done:
             work.tell(Event("done", address, verb, done, work.clock.now() - began))
         else:
-            work.tell(Event("kept", address, verb, "it is as it was"))
+            work.tell(Event("same", address, verb))
 
     # -- what was updated --
 
@@ -226,13 +226,14 @@ class _Undo:
         differs = bool(diff(target, current.has))
         if differs:
             work.update(address, target, current, entry.needs if entry else ())
-            self._converge(address, target, current.id, "update")
+        if differs or (current.status.phase == "pending" and current.status.changing):
+            self._converge(address, target, current.id, "update" if differs else None)
         known = self.what.entries.get(address)
         if was.tagged:
             self._give_back(address, was.tagged, current, known)
         elif not stuck and known is not None:
             work.recorded_as(address, known)
-        return current.id if differs or was.tagged else ""
+        return current.id if differs or was.tagged or kind.renewed else ""
 
     def _give_back(self, address: str, before: str, current: Live[Any], known: Entry | None) -> None:
         """To the address whose tag it carried before another one took it over by its name."""

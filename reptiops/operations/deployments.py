@@ -5,8 +5,10 @@ Reads only, and never the reason for another failure: what cannot be read is sai
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -56,24 +58,30 @@ def _told(reading: Callable[[], list[str]]) -> tuple[str, ...]:
 
 
 def _events(aws: Aws, cluster: str, service: str) -> list[str]:
+    """With their time: those of an earlier deployment stand beside those of this one."""
     answer = aws.ecs.describe_services(cluster=cluster, services=[service])
-    return [event["message"] for one in answer["services"] for event in one.get("events", [])[:EVENTS]]
+    found = []
+    for event in (event for one in answer["services"] for event in one.get("events", [])[:EVENTS]):
+        at = event.get("createdAt")
+        moment = f"{at.astimezone(UTC):%H:%M:%SZ} " if at is not None else ""
+        found.append(moment + event["message"].removeprefix(f"(service {service}) "))
+    return found
 
 
 def _stopped(aws: Aws, cluster: str, service: str) -> list[str]:
-    """AWS shows stopped tasks for about an hour."""
+    """AWS shows stopped tasks for about an hour. Those that ended alike are told once."""
     arns = aws.ecs.list_tasks(cluster=cluster, serviceName=service, desiredStatus="STOPPED")["taskArns"][:TASKS]
     if not arns:
         return []
-    found = []
+    found: Counter[str] = Counter()
     for task in aws.ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"]:
         parts = [task.get("stoppedReason") or task.get("stopCode") or "stopped, no reason given"]
         for container in task.get("containers", []):
             ended = f"exit code {container['exitCode']}" if "exitCode" in container else ""
             why = ", ".join(part for part in (ended, container.get("reason", "")) if part)
             parts += [f"{container['name']}: {why}"] if why else []
-        found.append("; ".join(parts))
-    return found
+        found["; ".join(parts)] += 1
+    return [text if count == 1 else f"{count} tasks: {text}" for text, count in found.items()]
 
 
 def _targets(aws: Aws, target_group: str) -> list[str]:

@@ -15,8 +15,10 @@ from reptiops.app.diagnosis import ServiceDown
 from reptiops.engine.calls import CallFailed
 from reptiops.errors import ReptiopsError
 from reptiops.operations.deployments import Symptoms
+from reptiops.report.hints import completed
 
 WIDTH = 76
+NO_BREAK = "\u00a0"
 NAMED = 4
 """How many addresses that failed alike are named."""
 
@@ -96,11 +98,13 @@ def _called(one: Account, env: str) -> Iterator[str]:
 
 
 def _row(head: str, text: str) -> list[str]:
+    """A line under its head. A command is not parted from its options: it would be completed once more."""
     lead = f"  {head:9}"
-    return textwrap.wrap(
-        " ".join(text.split()), WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead), break_long_words=False,
-        break_on_hyphens=False,
+    whole = completed(" ".join(text.split()), glue=NO_BREAK)
+    lines = textwrap.wrap(
+        whole, WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead), break_long_words=False, break_on_hyphens=False
     )  # fmt: skip
+    return [line.replace(NO_BREAK, " ") for line in lines]
 
 
 def _plain(error: BaseException, env: str) -> Iterator[str]:

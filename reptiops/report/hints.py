@@ -46,11 +46,11 @@ def place(options: Iterable[tuple[str, object]]) -> dict[str, str]:
     return {f"--{name.replace('_', '-')}": "" if value is True else str(value) for name, value in options if value}
 
 
-def completed(text: str, escape: Callable[[str], str] = str) -> str:
+def completed(text: str, escape: Callable[[str], str] = str, glue: str = " ") -> str:
     """The text, each `reptiops COMMAND ENV` in it with the environment's name and the options given that it does not name
     itself.
 
-    `escape` makes a value fit for the text, where that is markup.
+    `escape` makes a value fit for the text, where that is markup. `glue` stands between what is added.
     """
     given, env = GIVEN.get(), ENVIRONMENT.get()
     if "reptiops " not in text or (not given and env == "ENV"):
@@ -67,7 +67,7 @@ def completed(text: str, escape: Callable[[str], str] = str) -> str:
             return match[0]
         whole = f"{match[0].removesuffix(' ENV')} {env}" if match[0].endswith(" ENV") else match[0]
         added = [
-            f" {name} {escape(shlex.quote(value))}" if value else f" {name}"
+            f"{glue}{name}{glue}{escape(shlex.quote(value))}" if value else f"{glue}{name}"
             for name, value in fitting.items()
             if not re.search(rf"{name}\b", rest)
         ]

@@ -21,11 +21,11 @@ from rich.live import Live as Drawing
 from rich.markup import escape
 from rich.text import Text
 
-from reptiops.engine.eta import LATE, Countdown
+from reptiops.engine.eta import ENDS, LATE, Countdown
 from reptiops.engine.events import Event
 from reptiops.engine.forecast import Leg
 from reptiops.engine.graph import PHASES
-from reptiops.report.plans import MARKS, SLOW, duration
+from reptiops.report.plans import MARKS, SLOW, duration, say
 
 DONE = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted", "restore": "restored"}
 DOING = {
@@ -75,9 +75,9 @@ class Board:
         elif event.word in ("wait", "retry") and event.address in self.flights:
             again = f"asking again, {event.text}" if event.word == "retry" else event.text
             self.flights[event.address].word = again
-        elif event.word in ("done", "kept", "failed"):
+        elif event.word in ENDS:
             self.flights.pop(event.address, None)
-        if event.word in ("done", "kept") and event.address not in self.ended:
+        if event.word in ENDS - {"failed"} and event.address not in self.ended:
             self.ended.add(event.address)
             self.done[phase] += 1
         if event.word == "done":
@@ -177,8 +177,10 @@ class Progress:
                 )
         if start and self._drawing is not None:
             self._drawing.start()
-        if line:
-            self._console.print(line, highlight=False, soft_wrap=not drawn)
+        for one in line.splitlines() if drawn else ():
+            say(self._console, one, hang=2)
+        if line and not drawn:
+            self._console.print(line, highlight=False, soft_wrap=True)
 
     def _line(self, event: Event, drawn: bool = False) -> str:
         address = escape(event.address)
@@ -197,11 +199,13 @@ class Progress:
             return f"[red]✗ {address} {escape(event.text)}[/]"
         if event.word == "note":
             return f"[yellow]{escape(event.text)}[/]"
+        if event.word == "same":
+            return f"[dim]= {address} is as it was[/]" if self._verbose else ""
         return f"[dim]  {address} {event.verb} …[/]" if self._verbose else ""
 
     def _drawn_line(self, event: Event) -> str:
         """Above a drawing: what went wrong, what took long, and each phase when it is done."""
-        if event.word in ("failed", "kept", "note") or (self._verbose and event.word in ("done", "retry")):
+        if event.word in ("failed", "kept", "note") or (self._verbose and event.word in ("done", "retry", "same")):
             return self._line(event, drawn=True)
         if event.word != "done":
             return ""

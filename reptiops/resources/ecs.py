@@ -24,6 +24,8 @@ def lower_tags(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return {t["key"]: t.get("value", "") for t in tags}
 
 
+GOING_BACK = "going back to the deployment before"
+"""What the circuit breaker is doing while the deployment in force is one of its own."""
 INSIGHTS_METRICS = 10
 """Custom metrics that Container Insights keeps of a cluster or service, roughly: AWS does not publish the number."""
 CLUSTERS = (arn_of("ecs", "cluster/{ecs.Cluster.name}"),)
@@ -240,7 +242,7 @@ class Service(Resource):
             execute_command=one.get("enableExecuteCommand", False),
         )
         counts = {"running": str(one.get("runningCount", 0)), "desired": str(one["desiredCount"])}
-        out = {"arn": one["serviceArn"], "repairable": "yes", **counts}
+        out = {"arn": one["serviceArn"], "repairable": "yes", "deployment": _primary(one).get("id", ""), **counts}
         address = scope.address(lower_tags(one.get("tags", [])))
         return Live(one["serviceArn"], has, address, _service_status(one), out, one.get("createdAt"))
 
@@ -308,23 +310,44 @@ class Service(Resource):
             sent["desiredCount"] = self.desired
         aws.ecs.update_service(cluster=self.cluster, service=self.name, **sent)
 
+    def given_up(self, before: Live[Any], live: Live[Any]) -> str:
+        """The circuit breaker went back: what is deployed is neither the deployment of before nor one of what we want."""
+        if live.out.get("deployment") in (None, before.out.get("deployment")):
+            return ""
+        if live.status.word.startswith(GOING_BACK):
+            return f"the circuit breaker is {GOING_BACK}: {live.status.reason}"
+        if live.status.phase == "ready" and live.has.task_definition not in (self.task_definition, ""):
+            return f"the deployment failed, and the circuit breaker went back to {live.has.task_definition}"
+        return ""
+
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """Its tasks are stopped and drained, which takes the deregistration delay and more."""
         if live.status.word != "draining":
             aws.ecs.delete_service(cluster=live.has.cluster, service=live.has.name, force=True)
 
 
+def _primary(one: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The deployment that is in force."""
+    found: Mapping[str, Any] = next((d for d in one.get("deployments", []) if d.get("status") == "PRIMARY"), {})
+    return found
+
+
 def _service_status(one: Mapping[str, Any]) -> Status:
     if one["status"] == "DRAINING":
         return Status("pending", "draining")
     events = "; ".join(e["message"] for e in one.get("events", [])[:3])
-    deployments = one.get("deployments", [])
-    primary: Mapping[str, Any] = next((d for d in deployments if d.get("status") == "PRIMARY"), {})
-    running, desired = one.get("runningCount", 0), one["desiredCount"]
-    if primary.get("rolloutState") == "FAILED":
+    deployments, primary = one.get("deployments", []), _primary(one)
+    rollout = primary.get("rolloutState", "COMPLETED")
+    running = f"{one.get('runningCount', 0)} of {one['desiredCount']} running"
+    if rollout == "FAILED":
         return Status("failed", "deployment failed", primary.get("rolloutStateReason", "") or events)
-    if running == desired and primary.get("rolloutState", "COMPLETED") == "COMPLETED" and len(deployments) <= 1:
-        return Status("ready", f"{running} of {desired} running")
-    if primary.get("rolloutState", "COMPLETED") == "COMPLETED" and len(deployments) <= 1:
-        return Status("pending", f"{running} of {desired} running", events, changing=False)
-    return Status("pending", f"deploying, {running} of {desired} running", events)
+    if rollout == "COMPLETED" and len(deployments) <= 1:
+        if one.get("runningCount", 0) == one["desiredCount"]:
+            return Status("ready", running)
+        return Status("pending", running, events, changing=False)
+    if "rolling back" in primary.get("rolloutStateReason", ""):
+        failed = [d.get("rolloutStateReason", "") for d in deployments if d.get("rolloutState") == "FAILED"]
+        return Status("pending", f"{GOING_BACK}, {running}", "; ".join(filter(None, failed)) or events)
+    lost = primary.get("failedTasks") or 0
+    tasks = f", {lost} task{'s' if lost > 1 else ''} failed" if lost else ""
+    return Status("pending", f"deploying, {running}{tasks}", events)

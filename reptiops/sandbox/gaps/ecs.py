@@ -38,6 +38,26 @@ class _Task:
         self.last_status = self.desired_status = "RUNNING"
         self.cpu, self.memory = str(definition.cpu), str(definition.memory)
         self.tags: list[Any] = []
+        self.containers = [{"name": one["name"], "image": one["image"]} for one in definition.container_definitions]
+
+    def stopped(self, code: str, reason: str) -> _Task:
+        """The same after it has ended."""
+        self.task_arn = f"{self.task_arn.rsplit('/', 1)[0]}/{uuid.uuid4().hex}"
+        self.last_status = self.desired_status = "STOPPED"
+        self.stop_code, self.stopped_reason, self.stopped_at = code, reason, datetime.now(UTC)
+        return self
+
+
+def task_failed(backend: Any, service: Any, code: str, reason: str) -> None:
+    """A task of a service's revision did not start; AWS shows it for an hour or so."""
+    definitions = {d.arn: d for held in backend.task_definitions.values() for d in held.values()}
+    lost = _Task(service, definitions[service.task_definition], 0).stopped(code, reason)
+    service.stopped_tasks = [lost, *getattr(service, "stopped_tasks", [])]
+
+
+def _stopped(backend: Any, cluster: str) -> list[_Task]:
+    services = (s for s in backend.services.values() if s.cluster_arn.endswith(f"/{cluster}"))
+    return [task for service in services for task in getattr(service, "stopped_tasks", [])]
 
 
 def _of_services(backend: Any, cluster: str) -> list[_Task]:
@@ -61,13 +81,16 @@ def _tasks() -> None:
     def listed(original: Any, self: Any, cluster_str: str | None = None, *more: Any) -> Any:
         found = original(self, cluster_str, *more)
         _, _, _, name, status = (*more, None, None, None, None, None)[:5]
-        running = _of_services(self, short(cluster_str)) if status in (None, "", "RUNNING") else []
-        return [*found, *(one for one in running if not name or one.group == f"service:{short(name)}")]
+        held = _stopped if status == "STOPPED" else _of_services
+        return [
+            *found,
+            *(one for one in held(self, short(cluster_str)) if not name or one.group == f"service:{short(name)}"),
+        ]
 
     @replace(EC2ContainerServiceBackend, "describe_tasks")
     def described(original: Any, self: Any, cluster_str: str, tasks: list[str]) -> Any:
-        running = [one for one in _of_services(self, short(cluster_str)) if one.task_arn in tasks]
-        return [*original(self, cluster_str, tasks), *running]
+        every = (*_of_services(self, short(cluster_str)), *_stopped(self, short(cluster_str)))
+        return [*original(self, cluster_str, tasks), *(one for one in every if one.task_arn in tasks)]
 
 
 def deploy(service: Any) -> None:

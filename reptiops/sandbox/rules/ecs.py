@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
+from reptiops.sandbox.gaps.ecs import deploy, task_failed
 from reptiops.sandbox.rules import Call, Refused, rule
 from reptiops.sandbox.rules.clock import becomes
 from reptiops.sandbox.rules.iam import linked
@@ -14,6 +16,8 @@ DEPLOYED = 150.0
 DRAINED = 60.0
 FAILED = 200.0
 """Seconds until the circuit breaker has seen enough tasks fail."""
+TASKS_FAILED = 3
+"""So many are enough for it."""
 PAIRS: Mapping[int, frozenset[int]] = {
     256: frozenset({512, 1024, 2048}),
     512: frozenset(range(1024, 4097, 1024)),
@@ -149,7 +153,7 @@ def _deploying() -> None:
         Beyond the account's vCPUs the service is made, says so in its events, and does not get its tasks.
         """
         held = _service(call)
-        before, earlier = (held.deployments[0]["id"], held.task_definition) if held and held.deployments else ("", "")
+        earlier = dict(held.deployments[0]) if held and held.deployments else {}
         yield
         held = _service(call)
         deployment = held.deployments[0]
@@ -159,19 +163,22 @@ def _deploying() -> None:
             _starved(held, deployment)
             return
         image = _missing_image(call, held.task_definition)
-        if deployment["id"] == before or not (image or call.world.clock.factor):
+        if deployment["id"] == earlier.get("id") or not (image or call.world.clock.factor):
             return
         deployment |= {"rolloutState": "IN_PROGRESS", "runningCount": 0, "pendingCount": held.desired_count}
         deployment["rolloutStateReason"] = f"ECS deployment {deployment['id']} in progress."
-        held.running_count, held.pending_count = 0, held.desired_count
+        # Those of before go on until the new ones are healthy.
+        held.running_count = min(earlier.get("runningCount", 0), held.desired_count)
+        held.pending_count = held.desired_count
         if image:
-            call.world.clock.later(FAILED, _fail, held, deployment, image, earlier)
+            call.world.clock.later(FAILED, _fail, call, held, deployment, image, earlier)
         else:
             call.world.clock.later(DEPLOYED, _complete, held, deployment)
 
 
 def _event(held: Any, text: str) -> None:
-    held.events = [{"id": str(len(held.events)), "message": f"(service {held.name}) {text}"}, *held.events]
+    event = {"id": str(len(held.events)), "createdAt": datetime.now(UTC), "message": f"(service {held.name}) {text}"}
+    held.events = [event, *held.events]
 
 
 def _starved(held: Any, deployment: dict[str, Any]) -> None:
@@ -189,25 +196,36 @@ def _complete(held: Any, deployment: dict[str, Any]) -> None:
         held.running_count, held.pending_count = count, 0
         held.deployments[0] |= {"rolloutState": "COMPLETED", "runningCount": count, "pendingCount": 0}
         held.deployments[0]["rolloutStateReason"] = f"ECS deployment {deployment['id']} completed."
+        del held.deployments[1:]
 
 
-def _fail(held: Any, deployment: dict[str, Any], image: str, earlier: str) -> None:
+def _fail(call: Call, held: Any, deployment: dict[str, Any], image: str, earlier: Mapping[str, Any]) -> None:
+    """Three tasks have failed: the breaker ends the deployment, and goes back to the one before if there is one."""
     if not held.deployments or held.deployments[0]["id"] != deployment["id"]:
         return
     breaker = (held.deployment_configuration or {}).get("deploymentCircuitBreaker", {})
-    _event(held, f"was unable to start a task: CannotPullContainerError: {image}: not found")
+    why = f"CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {image}: not found"
+    for _ in range(TASKS_FAILED):
+        task_failed(call.backend(), held, "TaskFailedToStart", why)
+    failed = held.deployments[0]
+    failed["failedTasks"] = TASKS_FAILED
     if not breaker.get("enable"):
         return
-    if breaker.get("rollback") and earlier and earlier != held.task_definition:
-        from reptiops.sandbox.gaps.ecs import deploy
-
-        held.task_definition = earlier
-        deploy(held)
-        _event(held, "rolled back to the last completed deployment")
-        return
-    held.deployments[0] |= {"rolloutState": "FAILED", "pendingCount": 0}
-    held.deployments[0]["rolloutStateReason"] = "ECS deployment circuit breaker: tasks failed to start."
+    failed |= {"rolloutState": "FAILED", "pendingCount": 0}
+    failed["rolloutStateReason"] = "ECS deployment circuit breaker: tasks failed to start."
     held.pending_count = 0
+    _event(held, f"(deployment {failed['id']}) deployment failed: tasks failed to start.")
+    if breaker.get("rollback") and earlier.get("taskDefinition") not in (None, held.task_definition):
+        held.task_definition = earlier["taskDefinition"]
+        deploy(held)
+        back = held.deployments[0]
+        back |= {
+            "rolloutState": "IN_PROGRESS",
+            "rolloutStateReason": f"ECS deployment circuit breaker: rolling back to deploymentId {earlier['id']}.",
+        }
+        held.deployments.append({**failed, "status": "ACTIVE"})
+        _event(held, f"rolling back to deployment {earlier['id']}.")
+        call.world.clock.later(DEPLOYED, _complete, held, back)
 
 
 def _deleting() -> None:
