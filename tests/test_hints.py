@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import pytest
 from click.testing import CliRunner
 
+from reptiops import app
 from reptiops.cli import cli
 from reptiops.cli.lines import tell
-from reptiops.cli.options import PLACE, console_of, shared
-from reptiops.report.hints import EVERY, OFFLINE
+from reptiops.cli.options import PLACE, console_of, placed, shared
+from reptiops.report.hints import ENVIRONMENT, EVERY, GIVEN, SOME, completed
 from reptiops.report.plans import say
+from reptiops.testing import mocked_aws, provision
+from tests.small import small_config
 
 
 @click.command()
@@ -24,6 +31,9 @@ def saying(env: str, **given: object) -> None:
     console = console_of(dict(given))
     say(console, f"[dim]`reptiops rollback {env}` undoes, reptiops accept {env} ADDRESS keeps[/]")
     console.print(f"`reptiops run nightly {env}`, `reptiops plan {env} --sandbox`, `reptiops validate {env}`")
+
+
+placed(saying)
 
 
 def _said(*words: str, **env: str) -> str:
@@ -85,11 +95,79 @@ def _leaves(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tup
 
 
 def test_a_hint_names_no_option_that_its_command_does_not_take() -> None:
-    leaves = list(_leaves(cli))
-    assert {words[0] for words, _ in leaves} >= EVERY | OFFLINE
-    for words, command in leaves:
-        takes = {option.name for option in command.params}
-        if words[0] in EVERY:
-            assert takes >= set(PLACE), words
-        elif words[0] in OFFLINE:
-            assert "config_dir" in takes, words
+    leaves = {" ".join(words): command for words, command in _leaves(cli)}
+    assert {name.split()[0] for name in leaves} >= EVERY
+    assert SOME.keys() <= leaves.keys()
+    for name, command in leaves.items():
+        takes = {f"--{option.name.replace('_', '-')}" for option in command.params if option.name}
+        if name in SOME:
+            assert takes >= SOME[name], name
+        elif name.split()[0] in EVERY:
+            assert takes >= {f"--{option.replace('_', '-')}" for option in PLACE}, name
+
+
+@pytest.mark.parametrize(
+    ("hint", "whole"),
+    [
+        ("reptiops schedule show ENV", "reptiops schedule show dev --config-dir c --state-dir s"),
+        ("reptiops schedule install dev", "reptiops schedule install dev --config-dir c --state-dir s --sandbox"),
+        ("reptiops export cloudformation dev", "reptiops export cloudformation dev --config-dir c"),
+        (
+            "reptiops export terraform-import ENV",
+            "reptiops export terraform-import dev --config-dir c --state-dir s --sandbox",
+        ),
+        ("reptiops policy ENV --for plan", "reptiops policy dev --config-dir c --for plan"),
+        ("reptiops sandbox start", "reptiops sandbox start"),
+    ],
+)
+def test_a_command_inside_another_carries_what_it_takes(hint: str, whole: str) -> None:
+    given, name = GIVEN.set({"--config-dir": "c", "--state-dir": "s", "--sandbox": ""}), ENVIRONMENT.set("dev")
+    try:
+        assert completed(f"do it by `{hint}`, ENV") == f"do it by `{whole}`, ENV"
+    finally:
+        GIVEN.reset(given)
+        ENVIRONMENT.reset(name)
+
+
+def _typed(directory: Path, *words: str) -> str:
+    """What a person sees who types it there."""
+    command = [str(Path(sys.executable).parent / "reptiops"), *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=directory, check=False)
+    return done.stdout + done.stderr
+
+
+def test_commands_without_aws_print_whole_next_steps_too(tmp_path: Path) -> None:
+    small_config(tmp_path / "conf")
+    said = _typed(tmp_path, "schedule", "show", "dev", "--config-dir", "conf")
+    assert "# no github: GitHub Actions cannot read" in said
+    assert "`reptiops state init dev --config-dir conf`" in said
+    wrong = tmp_path / "wrong"
+    small_config(wrong, ("schedule:", "schedule:\n  playbook: reconcile\n  enabled: true\n  image: x\nnothing:"))
+    said = _typed(tmp_path, "validate", "dev", "--config-dir", "wrong")
+    assert "`reptiops schedule show dev --config-dir wrong`" in said
+    said = _typed(tmp_path, "explain", "2026", "--state-dir", "states", "--config-dir", "conf")
+    assert "`reptiops history ENV --config-dir conf --state-dir states` lists those of one" in said
+
+
+def test_what_exists_already_is_told_shortly_where_it_is_much(tmp_path: Path) -> None:
+    with mocked_aws() as session:
+        s3 = session.client("s3")
+        s3.create_bucket(Bucket="reptidex-dev-uploads")
+        with pytest.raises(app.Refused) as one:
+            provision(session, tmp_path, "dev", only=("storage/bucket",))
+        for name in ("media", "assets", "backups", "exports", "logs", "static"):
+            s3.create_bucket(Bucket=f"reptidex-dev-{name}")
+        logs = session.client("logs")
+        for service in ("repti-core", "repti-ops", "repti-media", "web-public", "web-admin"):
+            logs.create_log_group(logGroupName=f"/ecs/dev/{service}")
+        with pytest.raises(app.Refused) as many:
+            provision(session, tmp_path, "dev", only=("storage/bucket", "compute/log_group"))
+    assert str(one.value).splitlines()[:3] == [
+        "storage/bucket/uploads (reptidex-dev-uploads) exists already, and nothing says that reptiops made it.",
+        "To take over:",
+        "  reptiops adopt dev storage/bucket/uploads reptidex-dev-uploads",
+    ]
+    lines = str(many.value).splitlines()
+    assert len(lines) == 3
+    assert re.match(r"\d+ of the resources to be made exist already", lines[0])
+    assert "`reptiops adopt dev --all` takes over all that it finds." in lines[1]

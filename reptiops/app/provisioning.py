@@ -25,7 +25,7 @@ from reptiops.engine.calls import Work
 from reptiops.engine.eta import Countdown
 from reptiops.engine.events import Event, Sink
 from reptiops.engine.graph import PHASES, Graph
-from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, make
+from reptiops.engine.plan import EVERYTHING, Action, Matcher, Plan, Selection, make
 from reptiops.engine.remove import LAGS, Doomed, Remove, patience
 from reptiops.engine.resource import Live
 from reptiops.engine.rollback import inventory
@@ -35,6 +35,8 @@ from reptiops.plandocument import PlanDocument
 from reptiops.playbook import Playbook, load_playbook
 from reptiops.steps import documented
 
+NAMED, LISTED = 4, 12
+"""So many addresses a refusal names in a sentence, so many a line each."""
 STALE = 30.0
 """Seconds after which a plan that was shown is made again before it is carried out."""
 
@@ -213,10 +215,10 @@ def _selected(playbook: Playbook, phases: Iterable[str], only: Iterable[str]) ->
 def _refuse(environment: str, made: Plan, playbook: Playbook, allow_replace: bool, selection: Selection) -> None:
     foreign = [a for a in made.actions if a.verb == "foreign"]
     if foreign:
-        ways = "\n".join(f"  reptiops adopt {environment} {a.address} {a.live.id if a.live else ''}" for a in foreign)
         raise Refused(
-            f"These exist already, and nothing says that reptiops made them. To take them over:\n{ways}\n"
-            "This shows first what differs, then tags and records them, and changes nothing else. "
+            f"{_these(foreign)} already, and nothing says that reptiops made {'them' if foreign[1:] else 'it'}.\n"
+            f"{_take_over(environment, foreign)}\n"
+            "This shows first what differs, then tags and records, and changes nothing else. "
             "Or choose other names in the configuration. Nothing was changed."
         )
     if playbook.brake.max_changes is not None and len(made.changes) > playbook.brake.max_changes:
@@ -229,7 +231,7 @@ def _refuse(environment: str, made: Plan, playbook: Playbook, allow_replace: boo
         names = "\n".join(f"  {a.address}: {a.verb} {a.live.id if a.live else ''}" for a in lost)
         raise Refused(f"This would lose what holds data:\n{names}\nAllow it with --allow-replace.")
     if made.stuck:
-        names = "\n".join(f"  {address}: {why}" for address, why in made.stuck.items())
+        names = _listed(environment, [f"{address}: {why}" for address, why in made.stuck.items()])
         raise Refused(f"This cannot be done as things are:\n{names}\nNothing was changed.")
     beside = [a.address for a in made.actions if a.verb == "replace" and a.kind.made_beside]
     if beside and selection != EVERYTHING:
@@ -239,8 +241,37 @@ def _refuse(environment: str, made: Plan, playbook: Playbook, allow_replace: boo
         )
     replaced = [a for a in made.actions if a.verb == "replace" and not playbook.may_replace(a.address)]
     if replaced and not allow_replace:
-        names = "\n".join(f"  {a.address}: {', '.join(c.path for c in a.changes) or 'failed'}" for a in replaced)
+        names = _listed(
+            environment, [f"{a.address}: {', '.join(c.path for c in a.changes) or 'failed'}" for a in replaced]
+        )
         raise Refused(f"These would have to be deleted and made anew:\n{names}\nAllow it with --allow-replace.")
+
+
+def _these(foreign: list[Action]) -> str:
+    """What exists, by address and id where there are few of them."""
+    if len(foreign) > NAMED:
+        return f"{len(foreign)} of the resources to be made exist"
+    names = ", ".join(f"{a.address} ({a.live.id})" if a.live else a.address for a in foreign)
+    return f"{names} exist{'' if foreign[1:] else 's'}"
+
+
+def _take_over(environment: str, foreign: list[Action]) -> str:
+    """How to take over what exists: one by one where there are few, else what lists them."""
+    if len(foreign) > NAMED:
+        return (
+            f"`reptiops adopt {environment}` lists them with what differs, `reptiops adopt {environment} --all` takes over "
+            "all that it finds."
+        )
+    ways = [f"  reptiops adopt {environment} {a.address} {a.live.id if a.live else ''}" for a in foreign]
+    return "\n".join(("To take over:", *ways))
+
+
+def _listed(environment: str, lines: list[str]) -> str:
+    """A line each; of very many the first, and where the rest is."""
+    more = (
+        [f"  and {len(lines) - LISTED} more: `reptiops plan {environment}` shows them"] if len(lines) > LISTED else []
+    )
+    return "\n".join((*(f"  {one}" for one in lines[:LISTED]), *more))
 
 
 def _remove_undeclared(site: Site, made: Plan, work: Work) -> None:

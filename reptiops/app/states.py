@@ -105,7 +105,7 @@ def move(environment: str, old: str, new: str, **settings: Any) -> Entry:
     if new in site.state.entries:
         raise Refused(f"{new} is {site.state.entries[new].id} already.")
     if step is None or entry.kind not in {kind.kind() for kind in step.kinds}:
-        raise Refused(f"{new} is no address of a {entry.kind}: see `reptiops graph` for the steps.")
+        raise Refused(f"{new} is no address of a {entry.kind}: see `reptiops graph ENV` for the steps.")
     scope = site.scope()
     kind = next(kind for kind in step.kinds if kind.kind() == entry.kind)
     live = next((one for one in scope.live(kind) if one.id == entry.id), None)

@@ -119,12 +119,14 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 
 def _finished(command: click.Command, path: str) -> None:
-    """Give a command, and the commands inside it, its examples and its completion."""
+    """Give a command, and the commands inside it, its examples, its completion and its place in what it prints."""
     from reptiops.cli.completion import completing
     from reptiops.cli.examples import epilog
+    from reptiops.cli.options import placed
 
     command.epilog = epilog(path)
     completing(command)
+    placed(command)
     for name, inner in command.commands.items() if isinstance(command, click.Group) else ():
         _finished(inner, f"{path} {name}")
 
@@ -138,6 +140,10 @@ def cli() -> None:
 def main() -> None:
     """The entry point: every error a person can meet is a sentence and an exit code, a traceback only with --debug."""
     _lean()
+    if "_REPTIOPS_COMPLETE" in os.environ:  # a shell asks, and nobody else needs this
+        from reptiops.cli.completion import register
+
+        register()
     try:
         code: Any = cli.main(standalone_mode=False)
     except click.exceptions.Abort:

@@ -5,12 +5,22 @@ An argument is completed by its name, so that a new command completes without a 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem, get_completion_class
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    FishComplete,
+    ShellComplete,
+    ZshComplete,
+    add_completion_class,
+    get_completion_class,
+    split_arg_string,
+)
 
 from reptiops.errors import ReptiopsError
 
@@ -20,6 +30,80 @@ PLACES = {
     "zsh": "~/.zfunc/_reptiops (with `fpath+=~/.zfunc` before compinit in ~/.zshrc)",
     "fish": "~/.config/fish/completions/reptiops.fish",
 }
+
+
+BASH = """\
+# Save as {place}
+%(complete_func)s() {{
+    local IFS=$'\\n' line
+    for line in $(env COMP_WORDS="${{COMP_LINE:0:COMP_POINT}}" COMP_CWORD="$2" \\
+            %(complete_var)s=bash_complete "$1"); do
+        case $line in
+            dir,*) compopt -o dirnames ;;
+            file,*) compopt -o default ;;
+            plain,*) COMPREPLY+=("${{line#plain,}}") ;;
+        esac
+    done
+}}
+complete -o nosort -F %(complete_func)s %(prog_name)s
+""".format(place=PLACES["bash"])
+"""click's own takes the words as bash parts them, which is at `=`, `@` and `:` too."""
+
+
+class Whole(ShellComplete):
+    """What stands behind `--option=` is completed as one word with it, for that is what the shell puts in its place."""
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
+        """click parts the two and completes the value alone."""
+        found = super().get_completions(args, incomplete)
+        option, parted, _ = incomplete.partition("=")
+        for item in found if parted and option.startswith("--") else ():
+            item.value = f"{option}={item.value}"
+        return found
+
+
+class Bash(Whole, BashComplete):
+    """The words are parted here, as the shell will part them when it runs the line; bash gets what it has still to add."""
+
+    source_template = BASH
+
+    def source(self) -> str:
+        """The script, whatever bash is installed where it is made."""
+        return self.source_template % self.source_vars()
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """Every word before the one at the cursor, and that one."""
+        line = os.environ["COMP_WORDS"]
+        words = split_arg_string(line)
+        at = "" if not line or line[-1].isspace() else words.pop()
+        return words[1:], at
+
+    def format_completion(self, item: CompletionItem[Any]) -> str:
+        """Without what bash leaves as it is: of `--phase=network` it puts in only what follows the `=`."""
+        done = self.get_completion_args()[1].removesuffix(os.environ["COMP_CWORD"])
+        return f"{item.type},{item.value.removeprefix(done)}"
+
+
+class Zsh(Whole, ZshComplete):
+    """zsh finds a function in its path only by the first line of its file, and runs the whole file at each TAB."""
+
+    source_template = (
+        ZshComplete.source_template.replace("\n", f"\n# Save as {PLACES['zsh']}\n", 1)
+        .replace("_path_files", "compset -P 1 '--*='; _path_files")
+        .replace("$zsh_eval_context[-1] == loadautofunc", "$funcstack[1] == _%(prog_name)s")  # true the first time only
+    )
+
+
+class Fish(Whole, FishComplete):
+    """As click has it."""
+
+    source_template = f"# Save as {PLACES['fish']}\n{FishComplete.source_template}"
+
+
+def register() -> None:
+    """Put these in the place of click's."""
+    for one in (Bash, Zsh, Fish):
+        add_completion_class(one)
 
 
 class Names(click.types.StringParamType):
@@ -121,9 +205,8 @@ def completion(shell: str) -> None:
     """
     from reptiops.cli import cli
 
+    register()
     found = get_completion_class(shell)
     if found is None:
         raise click.UsageError(f"no completion for {shell}")
-    click.echo(f"# Save as {PLACES[shell]}")
-    script = found(cli, {}, "reptiops", VARIABLE)
-    click.echo(script.source_template % script.source_vars())
+    click.echo(found(cli, {}, "reptiops", VARIABLE).source())

@@ -116,7 +116,7 @@ def _count(count: Callable[..., None], env: str, playbook: str | None, given: di
     try:
         count(env, playbook, **site_settings(given))
     except Exception as error:
-        click.echo(f"this could not be counted in CloudWatch: {type(error).__name__}: {error}", err=True)
+        tell(f"this could not be counted in CloudWatch: {type(error).__name__}: {error}", err=True)
 
 
 @click.command()

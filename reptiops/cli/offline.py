@@ -21,7 +21,7 @@ def validate(env: str, config_dir: Path | None, debug: bool) -> None:
     from reptiops.config import environment_file, load_environment
 
     load_environment(env, config_dir)
-    click.echo(f"{environment_file(env, config_dir)}: no mistakes")
+    tell(f"{environment_file(env, config_dir)}: no mistakes")
 
 
 @click.command()

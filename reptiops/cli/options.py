@@ -87,12 +87,7 @@ def _with(options: list[Any], command: F) -> F:
     @functools.wraps(command)
     def settled(*args: Any, **kwargs: Any) -> Any:
         kwargs.pop("debug", None)  # read from the command line by `main`
-        named = str(kwargs.get("env") or "ENV")
-        ENVIRONMENT.set("ENV" if named[:1].isdigit() else named)  # `explain` takes a run's id in its place
-        context = click.get_current_context()
-        if not _invoked(context):
-            GIVEN.set(place((name, kwargs.get(name)) for name in PLACE if _typed(context, name)))
-        meta = context.meta
+        meta = click.get_current_context().meta
         form = kwargs.pop("form", None)
         if form is not None or kwargs.get("as_json"):
             meta.setdefault(_FORM, form or "json")
@@ -103,6 +98,25 @@ def _with(options: list[Any], command: F) -> F:
     for option in reversed(options):
         decorated = option(decorated)
     return decorated  # type: ignore[no-any-return]
+
+
+def placed(command: click.Command) -> None:
+    """Let what a command prints as the next step name its environment and carry its options; see `report.hints`."""
+    callback = command.callback
+    if callback is None or isinstance(command, click.Group) or getattr(callback, "placed", False):
+        return
+
+    @functools.wraps(callback)
+    def settled(*args: Any, **kwargs: Any) -> Any:
+        context = click.get_current_context()
+        if not _invoked(context):
+            named = str(context.params.get("env") or "ENV")
+            ENVIRONMENT.set("ENV" if named[:1].isdigit() else named)  # `explain` takes a run's id in its place
+            GIVEN.set(place((name, context.params.get(name)) for name in PLACE if _typed(context, name)))
+        return callback(*args, **kwargs)
+
+    settled.placed = True  # type: ignore[attr-defined]
+    command.callback = settled
 
 
 def _typed(context: click.Context, name: str) -> bool:

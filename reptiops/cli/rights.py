@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from reptiops import app
+from reptiops.cli.lines import tell
 from reptiops.cli.options import page, selectable, shared, show_json, site_settings
 from reptiops.report.findings import counted
 from reptiops.report.plans import say
@@ -79,6 +80,6 @@ def preflight(env: str, simulate: bool, phases: tuple[str, ...], only: tuple[str
         if not given["quiet"]:
             planned = f"{counted(len(made.changes), 'change')} planned"
             warned = counted(len(notes) - errors, "warning")
-            click.echo(f"{planned}; {counted(errors, 'error')}, {warned}.")
+            tell(f"{planned}; {counted(errors, 'error')}, {warned}.")
     if any(note.level == "error" for note in notes):
         raise SystemExit(4)

@@ -31,7 +31,7 @@ def _show(status: Any, as_json: bool) -> None:
     elif status.running:
         tell(f"sandbox running at {status.endpoint} (process {status.pid}; no real AWS)")
     else:
-        click.echo("sandbox not running; `reptiops sandbox start` starts one")
+        tell("sandbox not running; `reptiops sandbox start` starts one")
 
 
 class Quota(click.ParamType):  # type: ignore[type-arg]

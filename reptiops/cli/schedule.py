@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reptiops.cli.lines import tell
 from reptiops.cli.options import console_of, shared, site_settings
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def show(env: str, form: str | None, every: str | None, debug: bool, **where: An
         try:
             click.echo(schedules.schedule(loaded, one, place, every) + "\n")
         except schedules.NoSchedule as refused:
-            click.echo(f"# no {one}: {refused}\n", err=True)
+            tell(f"# no {one}: {refused}\n", err=True)
 
 
 def _place(
@@ -122,6 +123,6 @@ def _switch(env: str, word: str, values: dict[str, str | None], given: dict[str,
     with terminal.Progress(console_of(given), given["verbose"]) as progress:
         file, outcome = act(env, **values, tell=progress, expect=progress.expect, **site_settings(given))
     if word == "removed" and not outcome.plan.changes:
-        click.echo(f"{env} has no scheduled job inside it; nothing was removed.")
+        tell(f"{env} has no scheduled job inside it; nothing was removed.")
         return
-    click.echo(f"{env}: the job is {word} ({len(outcome.plan.changes)} changes). Commit {file}.")
+    tell(f"{env}: the job is {word} ({len(outcome.plan.changes)} changes). Commit {file}.")

@@ -39,10 +39,10 @@ def show(env: str, **given: Any) -> None:
         show_json({**vars(found), "lease": _public(found.lease)})
         return
     tell(f"kept in    {found.where}")
-    click.echo(f"lineage    {found.lineage}, serial {found.serial}")
+    tell(f"lineage    {found.lineage}, serial {found.serial}")
     tell(f"last run   {found.through or 'none'}")
-    click.echo(f"resources  {found.resources}")
-    click.echo(f"versions   {len(found.versions)} earlier ones are kept")
+    tell(f"resources  {found.resources}")
+    tell(f"versions   {len(found.versions)} earlier ones are kept")
     tell(f"lock       {_held(found.lease)}")
 
 
@@ -127,7 +127,7 @@ def unlock(env: str, yes: bool, **given: Any) -> None:
     """
     lease = states.holder(env, **site_settings(given))
     if lease is None:
-        click.echo(f"Nobody holds {env}.")
+        tell(f"Nobody holds {env}.")
         return
     tell(f"{env} is held: {_held(lease)}")
     if not yes:

@@ -155,7 +155,7 @@ class Records:
                     continue
                 raise StateError(
                     f"{self.backend.where}/journal/{run}.jsonl, line {number}, is damaged ({error}). "
-                    "`reptiops state rebuild` makes the state anew from AWS alone; the journal stays where it is."
+                    "`reptiops state rebuild ENV` makes the state anew from AWS alone; the journal stays where it is."
                 ) from error
             yield record
 

@@ -121,7 +121,7 @@ def _asked(about: str, ask: Callable[[], Iterable[Note]]) -> list[Note]:
                     "warning",
                     about,
                     f"not checked: these credentials may not call {operation}",
-                    "see `reptiops policy`",
+                    "see `reptiops policy ENV --for preflight`",
                 )
             ]
         if name in LACKING:

@@ -131,7 +131,7 @@ class S3Backend:
     def _explained(self, error: ClientError) -> StateError:
         name = code(error)
         if name in ("NoSuchBucket", "404"):
-            return StateError(f"the state bucket {self.bucket} does not exist: make it with `reptiops state init`")
+            return StateError(f"the state bucket {self.bucket} does not exist: make it with `reptiops state init ENV`")
         if name in DENIED or name == "403":
             return StateError(f"the state bucket {self.bucket} refuses these credentials ({name}): {error}")
         return StateError(f"the state in {self.where} is out of reach: {error}")

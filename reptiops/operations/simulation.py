@@ -49,7 +49,7 @@ def simulate(aws: Aws, rights: Iterable[Right]) -> tuple[Note, ...]:
             for one in results:
                 if one["EvalDecision"] != "allowed":
                     refused[one["EvalActionName"]] = f"{one['EvalDecision']} on {one.get('EvalResourceName', '*')}"
-    by = "print what is needed with `reptiops policy`"
+    by = "print what is needed with `reptiops policy ENV`"
     return tuple(Note("error", action, f"not allowed: {why}", by) for action, why in sorted(refused.items()))
 
 

@@ -21,6 +21,7 @@ EVERY = frozenset(
         "cost",
         "drift",
         "explain",
+        "export",
         "history",
         "outputs",
         "plan",
@@ -30,15 +31,24 @@ EVERY = frozenset(
         "report",
         "rollback",
         "run",
+        "schedule",
         "state",
         "status",
         "teardown",
         "unlock",
     ]
 )
-"""Commands that take all of these options."""
-OFFLINE = frozenset({"graph", "policy", "validate"})
-"""Commands that call no AWS: they take `--config-dir` of them."""
+"""Commands that take all of these options, but for what the next says."""
+SOME: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "export cloudformation": frozenset({"--config-dir"}),
+        "graph": frozenset({"--config-dir"}),
+        "policy": frozenset({"--config-dir", "--region"}),
+        "schedule show": frozenset({"--config-dir", "--playbook-dir", "--state-dir", "--profile"}),
+        "validate": frozenset({"--config-dir"}),
+    }
+)
+"""Commands that take these of them: they call no AWS."""
 
 
 def place(options: Iterable[tuple[str, object]]) -> dict[str, str]:
@@ -47,8 +57,8 @@ def place(options: Iterable[tuple[str, object]]) -> dict[str, str]:
 
 
 def completed(text: str, escape: Callable[[str], str] = str, glue: str = " ") -> str:
-    """The text, each `reptiops COMMAND ENV` in it with the environment's name and the options given that it does not name
-    itself.
+    """The text, each `reptiops COMMAND ENV` in it with the environment in hand and the options given that it does not
+    name itself.
 
     `escape` makes a value fit for the text, where that is markup. `glue` stands between what is added.
     """
@@ -57,20 +67,17 @@ def completed(text: str, escape: Callable[[str], str] = str, glue: str = " ") ->
         return text
     import shlex
 
-    names = {env, "ENV"}
-    found = re.compile(rf"\breptiops ([a-z]+)(?: [a-z][\w-]*)?? (?:{'|'.join(map(re.escape, names))})(?![\w-])")
+    found = re.compile(rf"\breptiops ([a-z]+)( [a-z][\w-]*)?? ({re.escape(env)}|ENV)(?![\w-])")
 
     def one(match: re.Match[str]) -> str:
+        words, name = f"{match[1]}{match[2] or ''}", match[1]
         rest = re.split(r"[`\n]", text[match.end() :], maxsplit=1)[0]
-        fitting = given if match[1] in EVERY else {n: v for n, v in given.items() if n == "--config-dir"}
-        if match[1] not in EVERY | OFFLINE:
-            return match[0]
-        whole = f"{match[0].removesuffix(' ENV')} {env}" if match[0].endswith(" ENV") else match[0]
+        takes = SOME.get(words) or SOME.get(name) or (given.keys() if name in EVERY else ())
         added = [
-            f"{glue}{name}{glue}{escape(shlex.quote(value))}" if value else f"{glue}{name}"
-            for name, value in fitting.items()
-            if not re.search(rf"{name}\b", rest)
+            f"{glue}{option}{glue}{escape(shlex.quote(value))}" if value else f"{glue}{option}"
+            for option, value in given.items()
+            if option in takes and not re.search(rf"{option}\b", rest)
         ]
-        return whole + "".join(added)
+        return f"reptiops {words} {env}{''.join(added)}"
 
     return found.sub(one, text)

@@ -239,10 +239,12 @@ def _schedule(env: Sections) -> Findings:
     if schedule.enabled and not env.network.nat_zones:
         message = "without NAT gateways a scheduled job inside the VPC cannot reach the APIs it has to read"
         also: tuple[SettingPath, ...] = (("network", "nat_gateways"),)
-        yield Finding(("schedule", "enabled"), message, "a job outside: `reptiops schedule show`", also=also)
+        yield Finding(("schedule", "enabled"), message, "a job outside: `reptiops schedule show ENV`", also=also)
     if schedule.enabled and schedule.playbook != "drift":
         message = "the job inside the environment may only look: its role has no right to change anything"
-        yield Finding(("schedule", "playbook"), message, "drift; run reconcile from outside: `reptiops schedule show`")
+        yield Finding(
+            ("schedule", "playbook"), message, "drift; run reconcile from outside: `reptiops schedule show ENV`"
+        )
 
 
 COMPUTE_CHECKS: tuple[Callable[[Sections], Findings], ...] = (
