@@ -44,7 +44,8 @@ class Price(File):
     note: str = ""
     free: float = 0.0
     savings_plan: float = Field(default=0.0, ge=0, le=1)
-    list: tuple[str, str] | tuple[str, str, str] | None = None
+    list: tuple[str, ...] | None = Field(default=None, min_length=2)
+    """Where it stands in the AWS Price List: service code, usage type, and further attributes as `name=value`."""
 
 
 class Prices(File):

@@ -8,13 +8,15 @@ import io
 import json
 import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.validate import ParamValidator
 from rich.console import Console
 
 import reptiops.resources
@@ -249,15 +251,22 @@ class BytesIO(io.BytesIO):
 
 def test_prices_are_read_from_the_price_list_where_there_is_exactly_one(tmp_path: Path) -> None:
     def listed(request: Any) -> Any:
-        usage = request["Filters"][0]["Value"]
-        prices = {"NatGateway-Hours": [0.05], "LoadBalancerUsage": [0.02, 0.03], "LCUUsage": [0.0]}.get(usage, [])
+        fields = {one["Field"]: one["Value"] for one in request["Filters"]}
+        assert fields["regionCode"] == "us-east-1"
+        usage = fields["usagetype"]
+        prices = {
+            "NatGateway-Hours": [0.05],
+            "DataProcessing-Bytes": [0.6],
+            "LoadBalancerUsage": [0.02, 0.03],
+            "LCUUsage": [0.0],
+        }.get(usage, [])
         dimension = [{"beginRange": "0", "pricePerUnit": {"USD": str(price)}} for price in prices]
         products = [{"terms": {"OnDemand": {"x": {"priceDimensions": {"y": one}}}}} for one in dimension]
         return {"FormatVersion": "aws_v1", "PriceList": [json.dumps(one) for one in products]}
 
     file = tmp_path / "fresh.yaml"
     done = app.refresh_prices("dev", file, session=_session("pricing.GetProducts", listed))
-    assert done.read == ("nat.hour",)
+    assert done.read == ("nat.hour", "logs.ingest"), "a usage type is looked for with its region and without"
     assert done.kept["alb.hour"] == "2 prices for LoadBalancerUsage"
     assert done.kept["alb.lcu"] == "no price for LCUUsage"
     fresh = load_prices(file)
@@ -266,13 +275,80 @@ def test_prices_are_read_from_the_price_list_where_there_is_exactly_one(tmp_path
     assert app.cost("dev", prices=file).estimate.fixed == pytest.approx(_estimate("dev").fixed + 2 * 730 * 0.005)
 
 
-def test_spend_is_summed_by_month(tmp_path: Path) -> None:
+def test_every_request_to_the_price_list_has_the_form_that_aws_documents(tmp_path: Path) -> None:
+    """botocore checks types and what is required; what it does not check, the values of an enumeration, is checked here."""
+    asked: list[Mapping[str, Any]] = []
+    session = _session("pricing.GetProducts", lambda _: {"FormatVersion": "aws_v1", "PriceList": []})
+    session.events.register("provide-client-params.pricing.GetProducts", lambda params, **_: asked.append(dict(params)))
+    app.refresh_prices("dev", tmp_path / "fresh.yaml", session=session)
+    _check("pricing", "GetProducts", asked)
+    named = {key: one.list for key, one in load_prices().prices.items() if one.list}
+    filters = [{one["Field"]: one["Value"] for one in request["Filters"]} for request in asked]
+    assert len(filters) == 2 * len(named), "each in both spellings"
+    assert {f for one in filters for f in one} == {
+        "regionCode",
+        "usagetype",
+        "operation",
+        "databaseEngine",
+        "cacheEngine",
+    }
+    assert {one["databaseEngine"] for one in filters if "databaseEngine" in one} == {"PostgreSQL"}
+    assert {one["cacheEngine"] for one in filters if "cacheEngine" in one} == {"Redis", "Valkey"}
+    shared = [key for key, one in named.items() if one[1].startswith(("InstanceUsage", "Multi-AZUsage", "NodeUsage"))]
+    assert all(len(named[key]) == 3 for key in shared), "engines share these usage types"
+
+
+def _check(service: str, operation: str, requests: Iterable[Mapping[str, Any]]) -> None:
+    shape = botocore.session.get_session().get_service_model(service).operation_model(operation).input_shape
+    for request in requests:
+        report = ParamValidator().validate(request, shape)
+        assert not report.has_errors(), report.generate_report()
+        assert not list(_strange(request, shape)), request
+
+
+def _strange(value: Any, shape: Any) -> Iterator[str]:
+    """Words that are in no enumeration of the model, or do not have its form."""
+    if shape.type_name == "structure":
+        for name, inner in value.items():
+            yield from _strange(inner, shape.members[name])
+    elif shape.type_name == "list":
+        for inner in value:
+            yield from _strange(inner, shape.member)
+    elif shape.type_name == "string":
+        if getattr(shape, "enum", None) and value not in shape.enum:
+            yield value
+        if "pattern" in shape.metadata and not re.fullmatch(shape.metadata["pattern"], value):
+            yield value
+
+
+def test_what_a_model_does_not_know_is_noticed() -> None:
+    wrong = {"ServiceCode": "AmazonRDS", "Filters": [{"Type": "TERM", "Field": "usagetype", "Value": "x"}]}
+    with pytest.raises(AssertionError):
+        _check("pricing", "GetProducts", [wrong])
+    with pytest.raises(AssertionError):
+        _check("pricing", "GetProducts", [{"Filters": []}])
+
+
+TAGS = {"Project": "reptidex", "Environment": "dev", "ManagedBy": "reptiops"}
+
+
+def test_spend_is_summed_by_month_over_all_pages(tmp_path: Path) -> None:
+    asked: list[Mapping[str, Any]] = []
+
     def spent(request: Any) -> Any:
-        assert request["Filter"] == {"Tags": {"Key": "Environment", "Values": ["dev"]}}
+        asked.append(request)
+        name = "Amazon RDS" if "NextPageToken" in request else "Amazon ECS"
         metric = {"Metrics": {"UnblendedCost": {"Amount": "12.345", "Unit": "USD"}}}
-        groups = [{"Keys": [name], **metric} for name in ("Amazon ECS", "Amazon RDS")]
-        return {"ResultsByTime": [{"TimePeriod": {"Start": "2026-10-01", "End": "2026-11-01"}, "Groups": groups}]}
+        month = {"TimePeriod": {"Start": "2026-10-01", "End": "2026-11-01"}, "Groups": [{"Keys": [name], **metric}]}
+        return {"ResultsByTime": [month], **({} if "NextPageToken" in request else {"NextPageToken": "more"})}
 
     aws = Aws(_session("ce.GetCostAndUsage", spent), "us-east-1", read_only=True)
-    found = spend(aws, "dev", datetime.date(2026, 11, 24))
-    assert [(m["from"], m["amount"]) for m in found["months"]] == [("2026-10-01", 24.7)]
+    found = spend(aws, TAGS, datetime.date(2026, 11, 30))
+    assert [(m["from"], m["amount"], len(m["services"])) for m in found["months"]] == [("2026-10-01", 24.7, 2)]
+    assert [request.get("NextPageToken") for request in asked] == [None, "more"]
+    assert asked[0]["TimePeriod"] == {"Start": "2026-10-01", "End": "2026-12-01"}, "the end is not in it"
+    assert asked[0]["Filter"]["And"] == [
+        {"Tags": {"Key": "Project", "Values": ["reptidex"]}},
+        {"Tags": {"Key": "Environment", "Values": ["dev"]}},
+    ]
+    _check("ce", "GetCostAndUsage", asked)

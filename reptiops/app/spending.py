@@ -30,7 +30,7 @@ class Refreshed:
 def actual_spend(environment: str, **settings: Any) -> dict[str, Any]:
     """What Cost Explorer says; or, under `unavailable`, why it does not."""
     site = open_site(Settings(environment, **settings))
-    return spend(site.aws, environment, datetime.datetime.now(datetime.UTC).date())
+    return spend(site.aws, site.env.standard_tags, datetime.datetime.now(datetime.UTC).date())
 
 
 def refresh_prices(environment: str, file: Path, *, prices: Path | None = None, **settings: Any) -> Refreshed:
@@ -49,7 +49,7 @@ def refresh_prices(environment: str, file: Path, *, prices: Path | None = None, 
             kept[key] = "the file does not say where it is listed"
             continue
         try:
-            price, why = listed_price(aws, *one.list)
+            price, why = listed_price(aws, listed.region, *one.list)
         except (ClientError, BotoCoreError) as error:
             raise Refused(
                 f"The AWS Price List does not answer ({code(error)}{_said(message(error))}). Nothing was written."

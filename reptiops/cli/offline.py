@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reptiops.cli.lines import fit
+from reptiops.cli.lines import fit, tell
 from reptiops.cli.options import page
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,40 +14,61 @@ from reptiops.rights import read
 RIGHTS = (read("ce:GetCostAndUsage"),)
 
 
-def spend(aws: Aws, environment: str, today: datetime.date) -> dict[str, Any]:
-    """The month before and this month so far, by service, of what carries the environment's tag.
+BY = ("Project", "Environment")
+"""The tags by which an environment is told from others of the account."""
+
+
+def spend(aws: Aws, tags: Mapping[str, str], today: datetime.date) -> dict[str, Any]:
+    """The month before and this month so far, by service, of what carries the environment's tags.
 
     Where Cost Explorer does not answer (not enabled, not allowed, an emulator), the answer says so under `unavailable`.
-    AWS bills 0.01 dollars a request, and the tag counts only once it is an active cost allocation tag.
+    AWS bills 0.01 dollars a request, and the tags count only once they are active cost allocation tags. Documented are
+    the end of a period as the first day that is not in it, an `And` of expressions, and the pages.
     """
     this = today.replace(day=1)
     before = (this - datetime.timedelta(days=1)).replace(day=1)
     tomorrow = today + datetime.timedelta(days=1)
+    request: dict[str, Any] = {
+        "TimePeriod": {"Start": before.isoformat(), "End": tomorrow.isoformat()},
+        "Granularity": "MONTHLY",
+        "Metrics": ["UnblendedCost"],
+        "Filter": {"And": [{"Tags": {"Key": key, "Values": [tags[key]]}} for key in BY]},
+        "GroupBy": [{"Type": "DIMENSION", "Key": "SERVICE"}],
+    }
     try:
-        answer = aws.ce.get_cost_and_usage(
-            TimePeriod={"Start": before.isoformat(), "End": tomorrow.isoformat()},
-            Granularity="MONTHLY",
-            Metrics=["UnblendedCost"],
-            Filter={"Tags": {"Key": "Environment", "Values": [environment]}},
-            GroupBy=[{"Type": "DIMENSION", "Key": "SERVICE"}],
-        )
+        results = list(_results(aws, request))
     except (ClientError, BotoCoreError) as error:
         return {"unavailable": f"{code(error)}: {message(error)}"[:300], "months": []}
-    months = [_month(one) for one in answer["ResultsByTime"]]
-    if not months:
+    by_month: dict[str, list[Mapping[str, Any]]] = {}
+    for one in results:
+        by_month.setdefault(one["TimePeriod"]["Start"], []).append(one)
+    if not by_month:
         return {"unavailable": "Cost Explorer answered nothing", "months": []}
-    return {"unavailable": "", "months": months}
+    return {"unavailable": "", "months": [_month(some) for some in by_month.values()]}
 
 
-def _month(one: Mapping[str, Any]) -> dict[str, Any]:
+def _results(aws: Aws, request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Page by page; botocore has no paginator for it. A month may go on with the next page."""
+    more: dict[str, Any] = {}
+    while True:
+        answer = aws.ce.get_cost_and_usage(**request, **more)
+        yield from answer["ResultsByTime"]
+        if not answer.get("NextPageToken"):
+            return
+        more = {"NextPageToken": answer["NextPageToken"]}
+
+
+def _month(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     services = {
-        group["Keys"][0]: round(float(group["Metrics"]["UnblendedCost"]["Amount"]), 2) for group in one["Groups"]
+        group["Keys"][0]: round(float(group["Metrics"]["UnblendedCost"]["Amount"]), 2)
+        for one in parts
+        for group in one["Groups"]
     }
-    period = one["TimePeriod"]
+    period = parts[0]["TimePeriod"]
     return {
         "from": period["Start"],
         "to": period["End"],
-        "estimated": bool(one.get("Estimated")),
+        "estimated": any(one.get("Estimated") for one in parts),
         "amount": round(sum(services.values()), 2),
         "services": services,
     }
