@@ -65,6 +65,9 @@ def running(env: str, **given: object) -> None:
     click.get_current_context().invoke(saying, env=env, debug=False, **given)
 
 
+placed(running)
+
+
 def test_a_command_that_another_one_calls_says_what_was_typed() -> None:
     assert "reptiops outputs dev\n" in _said("dev")
     done = CliRunner().invoke(running, ["dev", "--sandbox", "--config-dir", "own"], catch_exceptions=False)
