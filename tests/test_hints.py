@@ -87,6 +87,9 @@ def test_a_hint_that_knew_no_environment_is_told_the_one_in_hand() -> None:
     assert "`reptiops unlock ENV`" in told, "a run's id is no environment"
 
 
+placed(refusing)
+
+
 def _leaves(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     if not isinstance(command, click.Group):
         yield words, command
