@@ -81,13 +81,11 @@ def test_a_hint_that_knew_no_environment_is_told_the_one_in_hand() -> None:
     def refusing(env: str, **given: object) -> None:
         tell("see `reptiops unlock ENV`, or `reptiops graph ENV`; --like ENV is something else")
 
+    placed(refusing)
     told = CliRunner().invoke(refusing, ["dev", "--sandbox"], catch_exceptions=False).output
     assert told == "see `reptiops unlock dev --sandbox`, or `reptiops graph dev`; --like ENV is something else\n"
     told = CliRunner().invoke(refusing, ["20261130T"], catch_exceptions=False).output
     assert "`reptiops unlock ENV`" in told, "a run's id is no environment"
-
-
-placed(refusing)
 
 
 def _leaves(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
