@@ -114,7 +114,7 @@ def test_the_command_calls_no_aws_and_writes_files_for_iam(tmp_path: Any) -> Non
     assert printed.exit_code == 0, printed.output
     (document,) = json.loads(printed.output)
     assert document["Version"] == "2012-10-17"
-    written = runner.invoke(cli, ["policy", "prod", "--account", ACCOUNT, "--output", str(tmp_path)])
+    written = runner.invoke(cli, ["policy", "prod", "--account", ACCOUNT, "--to", str(tmp_path)])
     files = sorted(tmp_path.iterdir())
     assert written.exit_code == 0
     assert [str(f) for f in files] == written.output.split()

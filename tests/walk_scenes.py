@@ -47,7 +47,7 @@ SCENES = (
     Scene("schema", "reptiops schema environment", wide=True),
     Scene("completion", "reptiops completion bash", wide=True),
     Scene("policy", "reptiops policy dev --for drift", wide=True),
-    Scene("policy-files", "reptiops policy dev --output policies", (0, 2)),
+    Scene("policy-files", "reptiops policy dev --to policies", (0, 2)),
     Scene("playbook-list", "reptiops playbook list"),
     Scene("playbook-show", "reptiops playbook show reconcile"),
     Scene("playbook-check", "reptiops playbook check reconcile"),

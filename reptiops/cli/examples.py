@@ -77,7 +77,7 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "policy": (
         ("reptiops policy dev", "what provision needs: attach all of them to one role"),
-        ("reptiops policy dev --for drift --output ./policies", "what a drift job needs, as files for IAM"),
+        ("reptiops policy dev --for drift --to ./policies", "what a drift job needs, as files for IAM"),
     ),
     "export": (("reptiops export cloudformation dev -o cloudformation", "templates that make the same environment"),),
     "export cloudformation": (

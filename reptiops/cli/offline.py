@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from reptiops.cli.lines import fit, tell
-from reptiops.cli.options import page
+from reptiops.cli.options import page, printable, show_json
+from reptiops.errors import ConfigurationError
 
 
 @click.command()
@@ -16,12 +17,22 @@ from reptiops.cli.options import page
     "--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR", help="Where <env>.yaml is."
 )
 @click.option("--debug", is_flag=True, hidden=True)
-def validate(env: str, config_dir: Path | None, debug: bool) -> None:
+@printable
+def validate(env: str, config_dir: Path | None, as_json: bool) -> None:
     """Check the configuration of ENV without any AWS call."""
     from reptiops.config import environment_file, load_environment
 
-    load_environment(env, config_dir)
-    tell(f"{environment_file(env, config_dir)}: no mistakes")
+    try:
+        load_environment(env, config_dir)
+    except ConfigurationError as error:
+        if not as_json:
+            raise
+        show_json({"environment": env, "mistakes": [vars(one) for one in error.mistakes]})
+        raise SystemExit(error.exit_code) from error
+    if as_json:
+        show_json({"environment": env, "mistakes": []})
+    else:
+        tell(f"{environment_file(env, config_dir)}: no mistakes")
 
 
 @click.command()

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from reptiops import app
 from reptiops.cli.lines import tell
-from reptiops.cli.options import page, selectable, shared, show_json, site_settings
+from reptiops.cli.options import page, printable, selectable, shared, show_json, site_settings
 from reptiops.report.findings import counted
 from reptiops.report.plans import say
 
@@ -33,12 +33,17 @@ from reptiops.report.plans import say
     "--hand-made", is_flag=True, help="Also delete what people made inside it, which carries no tags of ours."
 )
 @click.option(
-    "--output", type=click.Path(file_okay=False, path_type=Path), help="Write one file per policy there, ready for IAM."
+    "-o",
+    "--to",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write one file per policy there, ready for IAM.",
 )
 @click.option(
     "--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR", help="Where <env>.yaml is."
 )
-def policy(env: str, task: app.Task, output: Path | None, **given: Any) -> None:
+@printable
+def policy(env: str, task: app.Task, folder: Path | None, as_json: bool, **given: Any) -> None:
     """Print the IAM policies that reptiops needs for ENV.
 
     They hold the least that does. Calls no AWS.
@@ -47,14 +52,14 @@ def policy(env: str, task: app.Task, output: Path | None, **given: Any) -> None:
     """
     made = app.policies(env, task, **given)
     documents = [json.loads(one.json()) for one in made]
-    if output is None:
-        page(json.dumps(documents, indent=2))
+    if folder is None:
+        show_json(documents) if as_json else page(json.dumps(documents, indent=2))
         return
-    output.mkdir(parents=True, exist_ok=True)
-    for number, document in enumerate(documents, 1):
-        file = output / f"reptiops-{env}-{task}-{number}.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / f"reptiops-{env}-{task}-{number}.json" for number in range(1, len(documents) + 1)]
+    for file, document in zip(files, documents, strict=True):
         file.write_text(json.dumps(document, separators=(",", ":")) + "\n")
-        click.echo(str(file))
+    show_json({"files": [str(file) for file in files]}) if as_json else click.echo("\n".join(map(str, files)))
 
 
 @click.command()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reptiops.cli.lines import tell
-from reptiops.cli.options import console_of, shared, site_settings
+from reptiops.cli.options import console_of, shared, show_json, site_settings
 
 if TYPE_CHECKING:
     from reptiops.config import Environment
@@ -122,6 +122,10 @@ def _switch(env: str, word: str, values: dict[str, str | None], given: dict[str,
     act = jobs.install if word == "installed" else jobs.uninstall
     with terminal.Progress(console_of(given), given["verbose"]) as progress:
         file, outcome = act(env, **values, tell=progress, expect=progress.expect, **site_settings(given))
+    if given["as_json"]:
+        addresses = [action.address for action in outcome.plan.changes]
+        show_json({"environment": env, "job": word, "changed": addresses, "file": str(file)})
+        return
     if word == "removed" and not outcome.plan.changes:
         tell(f"{env} has no scheduled job inside it; nothing was removed.")
         return

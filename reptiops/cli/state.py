@@ -26,6 +26,9 @@ def init(env: str, **given: Any) -> None:
     A directory, or a versioned, encrypted, closed S3 bucket.
     """
     where, done = states.init(env, **site_settings(given))
+    if given["as_json"]:
+        show_json({"environment": env, "where": where, "done": list(done)})
+        return
     tell(f"{where}: {', '.join(done)}")
 
 
@@ -94,6 +97,9 @@ def forget(env: str, address: str, **given: Any) -> None:
     AWS is not touched: what carries our tags is found again.
     """
     entry = states.forget(env, address, **site_settings(given))
+    if given["as_json"]:
+        show_json(vars(entry))
+        return
     tell(f"{address} ({entry.id}) is no longer recorded. Nothing in AWS was changed.")
 
 
@@ -126,13 +132,22 @@ def unlock(env: str, yes: bool, **given: Any) -> None:
     That run is then refused its next write.
     """
     lease = states.holder(env, **site_settings(given))
+    quiet, as_json = given["quiet"], given["as_json"]
     if lease is None:
-        tell(f"Nobody holds {env}.")
+        if as_json:
+            show_json({"environment": env, "lease": None, "unlocked": False})
+        else:
+            tell(f"Nobody holds {env}.")
         return
-    tell(f"{env} is held: {_held(lease)}")
+    if not quiet:
+        tell(f"{env} is held: {_held(lease)}", err=as_json)
     if not yes:
-        click.confirm("Take the lock away?", default=False, abort=True)
-    if states.unlock(env, lease.token, **site_settings(given)):
+        click.confirm("Take the lock away?", default=False, abort=True, err=as_json)
+    unlocked = states.unlock(env, lease.token, **site_settings(given))
+    if as_json:
+        show_json({"environment": env, "lease": _public(lease), "unlocked": unlocked})
+        raise SystemExit(0 if unlocked else 4)
+    if unlocked:
         tell(f"Unlocked. See `reptiops status {env}` for what that run may have left in doubt.")
     else:
         tell("Somebody else holds it by now: nothing was done.")
