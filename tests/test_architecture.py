@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from reptiops.steps import documented
+
 ROOT = Path(__file__).parent.parent / "reptiops"
 MODULES = sorted(p for p in ROOT.rglob("*.py") if "_shipped" not in p.parts)
 FORBIDDEN = {
@@ -54,3 +56,21 @@ def test_the_engine_names_no_service() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "aws":
                 assert node.attr not in services, f"{path.name}:{node.lineno} calls {node.attr}"
+
+
+KINDS = """
+    acm.Certificate acm.SelfSignedCertificate autoscaling.ScalableTarget autoscaling.ScalingPolicy
+    autoscaling.ScheduledAction budgets.Budget cloudfront.Distribution cloudfront.HeadersPolicy cloudtrail.Trail
+    cloudwatch.Alarm cloudwatch.Dashboard ec2.ElasticIp ec2.InternetGateway ec2.NatGateway ec2.Subnet ec2.Vpc
+    ec2_access.FlowLog ec2_access.SecurityGroup ec2_access.SecurityGroupRule ec2_access.VpcEndpoint
+    ec2_routes.RouteTable ecr.Repository ecs.Cluster ecs.Service ecs_tasks.TaskDefinition
+    elasticache.ReplicationGroup elasticache.SubnetGroup elbv2.HostRule elbv2.Listener elbv2.LoadBalancer
+    elbv2.TargetGroup iam.Role iam.ServiceLinkedRole logs.LogGroup logs.ServiceLogGroup rds.Instance
+    rds.ParameterGroup rds.SubnetGroup route53.AliasRecords route53.HostedZone route53.ValidationRecord s3.Bucket
+    scheduler.Schedule scheduler.ScheduleGroup secretsmanager.Secret sns.Subscription sns.Topic ssm.Parameter
+"""
+"""Kinds that states and journals of environments hold, by name."""
+
+
+def test_kinds_keep_the_names_that_states_have_recorded() -> None:
+    assert set(KINDS.split()) <= {kind.kind() for kind in documented().kinds()}

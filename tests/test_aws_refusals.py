@@ -12,7 +12,19 @@ from moto import mock_aws
 
 from reptiops.aws import THROTTLED
 from reptiops.engine.passing import passes
-from reptiops.resources import autoscaling, cloudtrail, ec2, ec2_access, ec2_routes, elbv2, logs, rds, rds_groups, ssm
+from reptiops.resources import (
+    autoscaling,
+    cloudtrail,
+    ec2_access,
+    ec2_endpoints,
+    ec2_gateways,
+    ec2_routes,
+    elbv2,
+    logs,
+    rds,
+    rds_groups,
+    ssm,
+)
 from reptiops.sandbox import gaps, rules
 from reptiops.steps import documented
 from tests.samples import World
@@ -29,12 +41,12 @@ def world() -> Iterator[World]:
 
 
 NEIGHBOURS = [
-    (ec2.NatGateway, "InvalidSubnetId.NotFound"),
-    (ec2.NatGateway, "InvalidAllocationID.NotFound"),
+    (ec2_gateways.NatGateway, "InvalidSubnetId.NotFound"),
+    (ec2_gateways.NatGateway, "InvalidAllocationID.NotFound"),
     (ec2_access.SecurityGroupRule, "InvalidSecurityGroupID.NotFound"),
-    (ec2_access.VpcEndpoint, "InvalidRouteTableID.NotFound"),
-    (ec2_access.VpcEndpoint, "InvalidRouteTableId.NotFound"),
-    (ec2_access.VpcEndpoint, "InvalidSubnetId.NotFound"),
+    (ec2_endpoints.VpcEndpoint, "InvalidRouteTableID.NotFound"),
+    (ec2_endpoints.VpcEndpoint, "InvalidRouteTableId.NotFound"),
+    (ec2_endpoints.VpcEndpoint, "InvalidSubnetId.NotFound"),
     (ec2_routes.RouteTable, "InvalidSubnetId.NotFound"),
     (ec2_routes.RouteTable, "NatGatewayNotFound"),
     (rds_groups.SubnetGroup, "InvalidSubnet"),

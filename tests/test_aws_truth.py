@@ -35,6 +35,10 @@ from reptiops.resources import (
     cloudfront,
     ec2,
     ec2_access,
+    ec2_endpoints,
+    ec2_flow_logs,
+    ec2_gateways,
+    ec2_tags,
     ecs,
     ecs_tasks,
     elasticache,
@@ -290,7 +294,7 @@ def _above(graph: Any, name: str) -> set[str]:
 
 
 CONSUMERS = [
-    (ec2_access.FlowLog, "InvalidParameter", "Unable to assume given IAM role"),
+    (ec2_flow_logs.FlowLog, "InvalidParameter", "Unable to assume given IAM role"),
     (rds.Instance, "InvalidParameterValue", "for: ENHANCED_MONITORING"),
     (ecs.Service, "InvalidParameterException", "Please verify that the ECS service linked role exists."),
     (ecs.Cluster, "InvalidParameterException", "Unable to assume the service linked role."),
@@ -313,7 +317,7 @@ CONSUMERS = [
     (ecs.Service, "InvalidParameterException", "The service cannot be stopped while deployments are active."),
     (ecs_tasks.TaskDefinition, "ClientException", "Role is not valid"),
     (cloudfront.Distribution, "InvalidViewerCertificate", "The specified SSL certificate doesn't exist"),
-    (ec2_access.VpcEndpoint, "InvalidParameter", "there is already a conflicting DNS domain for x"),
+    (ec2_endpoints.VpcEndpoint, "InvalidParameter", "there is already a conflicting DNS domain for x"),
     (elbv2.LoadBalancer, "InvalidSubnet", "The subnet ID 'subnet-1' does not exist"),
 ]
 
@@ -404,12 +408,12 @@ def test_16_a_nat_gateway_that_fails_later_is_seen_as_failed(slow: Any) -> None:
     subnet = client.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
     address = client.allocate_address(Domain="vpc")["AllocationId"]
     slow.pass_time(10)
-    want = ec2.NatGateway(subnet, address, "n")
+    want = ec2_gateways.NatGateway(subnet, address, "n")
     want.create(slow.aws, slow.identity("network/nat_gateway/a"))
     slow.pass_time(10)
 
-    def look() -> Live[ec2.NatGateway]:
-        return next(iter(Scope(slow.aws, slow.names, [want]).live(ec2.NatGateway)))
+    def look() -> Live[ec2_gateways.NatGateway]:
+        return next(iter(Scope(slow.aws, slow.names, [want]).live(ec2_gateways.NatGateway)))
 
     assert look().status.phase == "pending"
     slow.pass_time(200)
@@ -423,7 +427,7 @@ def test_17_a_sixth_address_is_refused(world: World) -> None:
     client = world.session.client("ec2")
     for _ in range(5):
         client.allocate_address(Domain="vpc")
-    want = ec2.ElasticIp("x")
+    want = ec2_gateways.ElasticIp("x")
     refused(lambda: want.create(world.aws, world.identity("network/elastic_ip/a")), "AddressLimitExceeded")
 
 
@@ -542,12 +546,12 @@ def test_23_a_secret_inside_its_recovery_window_is_taken_back(world: World) -> N
 
 def test_24_a_failure_inside_a_200_answer_is_an_error(world: World) -> None:
     answer = {"Unsuccessful": [{"ResourceId": "vpc-1", "Error": {"Code": "FlowLogAlreadyExists", "Message": "x"}}]}
-    refused(lambda: ec2_access.raise_unsuccessful(answer, "CreateFlowLogs"), "FlowLogAlreadyExists")
+    refused(lambda: ec2_tags.raise_unsuccessful(answer, "CreateFlowLogs"), "FlowLogAlreadyExists")
 
 
 def test_25_what_cannot_be_replaced_while_in_use_is_refused_in_the_plan() -> None:
     refused_ones = (ec2_access.SecurityGroup("vpc-1", "a", "b"), ec2.Vpc("10.0.0.0/16"), ec2.Subnet("vpc-1", "a", "b"))
-    others = (elbv2.TargetGroup("a", "vpc-1", 80), acm.Certificate("a", frozenset()), ec2.NatGateway("s", "e"))
+    others = (elbv2.TargetGroup("a", "vpc-1", 80), acm.Certificate("a", frozenset()), ec2_gateways.NatGateway("s", "e"))
     actions = [
         Action(f"network/{step}/{n}", "replace", type(w), w, Live("id", w, out={"used": "1"}))
         for step, some in (("x", refused_ones), ("y", others))

@@ -17,7 +17,7 @@ from reptiops.engine.events import Event
 from reptiops.engine.forecast import Forecast
 from reptiops.engine.plan import Plan, wanted_actions
 from reptiops.facts import Facts
-from reptiops.resources import ec2, elasticache, rds
+from reptiops.resources import ec2_gateways, elasticache, rds
 from reptiops.steps import documented
 
 TABLE = Path(__file__).parents[1] / "docs" / "timings.md"
@@ -152,7 +152,7 @@ def test_what_was_seen_moves_the_expectation_towards_it(ratios: list[float]) -> 
 
 
 def test_late_means_later_than_nine_of_ten_of_its_kind_here() -> None:
-    nat = ec2.NatGateway("subnet", "address")
+    nat = ec2_gateways.NatGateway("subnet", "address")
     times = Timings()
     assert times.late(nat, "create") == 126
     for _ in range(KEPT):

@@ -25,7 +25,7 @@ from reptiops.engine.plan import Matcher, make, wanted
 from reptiops.engine.resource import Change, Live, Resource, Undoing
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Journal, Records
-from reptiops.resources import acm, ec2, ecr, elasticache, iam, logs, rds, s3, secretsmanager
+from reptiops.resources import acm, ec2_gateways, ecr, elasticache, iam, logs, rds, s3, secretsmanager
 from reptiops.testing import mocked_aws, provision
 from tests.test_engine import BELONGS, NAMES, Note, live_notes
 
@@ -127,7 +127,7 @@ def test_what_goes_is_gone() -> None:
     secret = secretsmanager.Secret("one", recovery_days=7)
     for want, label in ((secret, "reversible with data loss"), (secret.unused(), "one-way")):
         assert Action("database/s", "delete", type(want), want, Live("arn", want)).undoing.undo == label
-    address = ec2.ElasticIp("nat")
+    address = ec2_gateways.ElasticIp("nat")
     assert Action("network/a", "replace", type(address), address, Live("eip", address)).undoing.undo == "one-way"
     assert Action("network/a", "create", type(address), address).undoing.undo == "reversible"
     role = iam.ServiceLinkedRole("ecs.amazonaws.com")

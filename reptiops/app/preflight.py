@@ -15,7 +15,8 @@ from reptiops.operations.preflight import Needs, Note, check
 from reptiops.operations.simulation import simulate
 from reptiops.resources.acm import Certificate
 from reptiops.resources.cloudtrail import Trail
-from reptiops.resources.ec2 import ElasticIp, Subnet, Vpc
+from reptiops.resources.ec2 import Subnet, Vpc
+from reptiops.resources.ec2_gateways import ElasticIp
 from reptiops.resources.ecs import Service
 from reptiops.resources.ecs_tasks import TaskDefinition
 from reptiops.resources.elasticache import ReplicationGroup

@@ -195,7 +195,7 @@ class Resource:
     """The base of every kind. See `docs/adding-a-resource.md` for a worked example."""
 
     of_service: ClassVar[str] = ""
-    """The service in the kind's name, where the module is not called after it."""
+    """The first part of the kind's name where it is not its module's: states know a kind by its name, wherever it moves."""
     absent: ClassVar[frozenset[str]] = frozenset()
     """AWS error codes that mean: it is not there."""
     not_yet: ClassVar[frozenset[str]] = frozenset()

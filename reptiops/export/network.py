@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reptiops.export.form import FORMS, Properties, Writer, named
-from reptiops.resources import ec2, ec2_access, ec2_routes
+from reptiops.resources import ec2, ec2_access, ec2_endpoints, ec2_flow_logs, ec2_gateways, ec2_routes
 
 CLOSED = {"IpProtocol": "icmp", "FromPort": 252, "ToPort": 86, "CidrIp": "255.255.255.255/32"}
 """A rule that lets nothing through: without one a new group of CloudFormation's lets everything out."""
@@ -32,26 +32,26 @@ def subnet(want: ec2.Subnet, to: Writer) -> Properties:
     }
 
 
-@FORMS.form(ec2.InternetGateway, "AWS::EC2::InternetGateway")
-def internet_gateway(want: ec2.InternetGateway, to: Writer) -> Properties:
+@FORMS.form(ec2_gateways.InternetGateway, "AWS::EC2::InternetGateway")
+def internet_gateway(want: ec2_gateways.InternetGateway, to: Writer) -> Properties:
     to.beside("Attachment", "AWS::EC2::VPCGatewayAttachment", {"VpcId": want.vpc, "InternetGatewayId": to.own})
     return {"Tags": named(want.name)}
 
 
-@FORMS.form(ec2.ElasticIp, "AWS::EC2::EIP", id="AllocationId", address="PublicIp")
-def elastic_ip(want: ec2.ElasticIp, to: Writer) -> Properties:
+@FORMS.form(ec2_gateways.ElasticIp, "AWS::EC2::EIP", id="AllocationId", address="PublicIp")
+def elastic_ip(want: ec2_gateways.ElasticIp, to: Writer) -> Properties:
     return {"Domain": "vpc", "Tags": named(want.name)}
 
 
-@FORMS.form(ec2.NatGateway, "AWS::EC2::NatGateway")
-def nat_gateway(want: ec2.NatGateway, to: Writer) -> Properties:
+@FORMS.form(ec2_gateways.NatGateway, "AWS::EC2::NatGateway")
+def nat_gateway(want: ec2_gateways.NatGateway, to: Writer) -> Properties:
     return {"SubnetId": want.subnet, "AllocationId": want.address, "Tags": named(want.name)}
 
 
 @FORMS.form(ec2_routes.RouteTable, "AWS::EC2::RouteTable")
 def route_table(want: ec2_routes.RouteTable, to: Writer) -> Properties:
     for number, (destination, target) in enumerate(sorted(want.routes.items()), 1):
-        through = "NatGatewayId" if to.kind(target) is ec2.NatGateway else "GatewayId"
+        through = "NatGatewayId" if to.kind(target) is ec2_gateways.NatGateway else "GatewayId"
         after: dict[str, Any] = {} if through == "NatGatewayId" else {"after": (target, "Attachment")}
         route = {"RouteTableId": to.own, "DestinationCidrBlock": destination, through: target}
         to.beside(f"Route{number}", "AWS::EC2::Route", route, **after)
@@ -80,8 +80,8 @@ def security_group_rule(want: ec2_access.SecurityGroupRule, to: Writer) -> Prope
     return {"!type": "AWS::EC2::SecurityGroupEgress", **_rule(want, "DestinationSecurityGroupId")}
 
 
-@FORMS.form(ec2_access.VpcEndpoint, "AWS::EC2::VPCEndpoint")
-def vpc_endpoint(want: ec2_access.VpcEndpoint, to: Writer) -> Properties:
+@FORMS.form(ec2_endpoints.VpcEndpoint, "AWS::EC2::VPCEndpoint")
+def vpc_endpoint(want: ec2_endpoints.VpcEndpoint, to: Writer) -> Properties:
     places: Properties = {"RouteTableIds": want.route_tables}
     if want.type == "Interface":
         places = {
@@ -92,8 +92,8 @@ def vpc_endpoint(want: ec2_access.VpcEndpoint, to: Writer) -> Properties:
     return {"VpcId": want.vpc, "ServiceName": want.service, "VpcEndpointType": want.type, **places}
 
 
-@FORMS.form(ec2_access.FlowLog, "AWS::EC2::FlowLog")
-def flow_log(want: ec2_access.FlowLog, to: Writer) -> Properties:
+@FORMS.form(ec2_flow_logs.FlowLog, "AWS::EC2::FlowLog")
+def flow_log(want: ec2_flow_logs.FlowLog, to: Writer) -> Properties:
     return {
         "ResourceId": want.vpc,
         "ResourceType": "VPC",

@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 from reptiops.aws import Aws, code, settled
 from reptiops.engine.resource import Identity, Live, Made, Risk, fixed
 from reptiops.engine.scope import Scope
-from reptiops.resources.ec2 import InternetGateway, NatGateway, Subnet, Vpc
+from reptiops.resources.ec2 import Subnet, Vpc
+from reptiops.resources.ec2_gateways import InternetGateway, NatGateway
 from reptiops.resources.ec2_tags import TAGS, Ec2Resource, at, made, named, rename, tags_of
 from reptiops.rights import OURS, Right, delete, read, update, write
 

@@ -1,10 +1,12 @@
-"""Tags of EC2, one call for every kind of resource, and the rights that tagging takes."""
+"""What the kinds of EC2 share: tags, one call for every kind, the rights that tagging takes, failures inside an answer."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws
 from reptiops.engine.resource import Identity, Live, Resource
@@ -45,6 +47,12 @@ def named(identity: Identity, kind: str, name: str) -> list[dict[str, Any]]:
 def rename(aws: Aws, identifier: str, name: str) -> None:
     """Set the `Name` tag."""
     aws.ec2.create_tags(Resources=[identifier], Tags=[{"Key": "Name", "Value": name}])
+
+
+def raise_unsuccessful(answer: Mapping[str, Any], operation: str) -> None:
+    """Turn a failure that EC2 reports inside a 200 answer into the error it is."""
+    for one in answer.get("Unsuccessful") or []:
+        raise ClientError({"Error": one["Error"], "ResponseMetadata": answer.get("ResponseMetadata", {})}, operation)
 
 
 def tagged(

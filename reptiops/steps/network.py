@@ -8,8 +8,11 @@ from reptiops.config import Environment
 from reptiops.engine.graph import Result, step
 from reptiops.facts import Facts
 from reptiops.policy import Policy, allow, trust
-from reptiops.resources.ec2 import ElasticIp, InternetGateway, NatGateway, Subnet, Vpc
-from reptiops.resources.ec2_access import FlowLog, SecurityGroup, VpcEndpoint
+from reptiops.resources.ec2 import Subnet, Vpc
+from reptiops.resources.ec2_access import SecurityGroup
+from reptiops.resources.ec2_endpoints import VpcEndpoint
+from reptiops.resources.ec2_flow_logs import FlowLog
+from reptiops.resources.ec2_gateways import ElasticIp, InternetGateway, NatGateway
 from reptiops.resources.ec2_routes import RouteTable
 from reptiops.resources.iam import Role
 from reptiops.resources.logs import ServiceLogGroup

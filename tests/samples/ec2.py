@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from reptiops.engine.resource import Live
-from reptiops.resources.ec2 import ElasticIp, InternetGateway, NatGateway, Subnet, Vpc
+from reptiops.resources.ec2 import Subnet, Vpc
+from reptiops.resources.ec2_gateways import ElasticIp, InternetGateway, NatGateway
 from reptiops.resources.ec2_routes import RouteTable
 from tests.samples import Sample, World
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from reptiops.engine.resource import Live
 from reptiops.policy import Policy
-from reptiops.resources.ec2_access import OPEN_POLICY, FlowLog, SecurityGroup, SecurityGroupRule, VpcEndpoint
+from reptiops.resources.ec2_access import SecurityGroup, SecurityGroupRule
+from reptiops.resources.ec2_endpoints import OPEN_POLICY, VpcEndpoint
+from reptiops.resources.ec2_flow_logs import FlowLog
 from tests.samples import Sample, World
 from tests.samples.ec2 import owned_vpc
 
