@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from reptiops.engine.resource import Live, Resource
-from reptiops.resources import acm, cloudfront_headers, ecs, elasticache, iam, rds_groups, s3
+from reptiops.resources import acm, cloudfront_headers, ecs, elasticache_groups, iam, rds_groups, s3
 from reptiops.sandbox import gaps
 from tests.samples import World
 from tests.samples.cloudfront import _distribution
@@ -41,7 +41,7 @@ def test_groups_of_a_database(world: World) -> None:
 
 def test_a_caches_subnet_group(world: World) -> None:
     client = world.session.client("elasticache")
-    group = elasticache.SubnetGroup("sample", "one", frozenset(world.subnets))
+    group = elasticache_groups.SubnetGroup("sample", "one", frozenset(world.subnets))
     group.create(world.aws, world.identity("a/b"))
     assert "No cache" in held(world, group, "sample")
     client.create_cache_cluster(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from reptiops.export.form import FORMS, Properties, Writer
-from reptiops.resources import elasticache, rds, rds_groups, secretsmanager, ssm
+from reptiops.resources import elasticache, elasticache_groups, rds, rds_groups, secretsmanager, ssm
 
 PARAMETER_ARN = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${Ref}"
 
@@ -85,8 +85,8 @@ def instance(want: rds.Instance, to: Writer) -> Properties:
     }
 
 
-@FORMS.form(elasticache.SubnetGroup, "AWS::ElastiCache::SubnetGroup")
-def cache_subnets(want: elasticache.SubnetGroup, to: Writer) -> Properties:
+@FORMS.form(elasticache_groups.SubnetGroup, "AWS::ElastiCache::SubnetGroup")
+def cache_subnets(want: elasticache_groups.SubnetGroup, to: Writer) -> Properties:
     return {"CacheSubnetGroupName": want.name, "Description": want.description, "SubnetIds": want.subnets}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from reptiops.config import Environment
 from reptiops.engine.graph import Result, step
 from reptiops.facts import Facts
-from reptiops.resources import elasticache, rds, rds_groups
+from reptiops.resources import elasticache, elasticache_groups, rds, rds_groups
 from reptiops.resources.logs import ServiceLogGroup, export_group
 from reptiops.resources.secretsmanager import Secret
 from reptiops.resources.ssm import Parameter
@@ -110,10 +110,10 @@ def database(
 
 
 @step()
-def redis_subnet_group(env: Environment, private_subnet: Mapping[str, Result]) -> elasticache.SubnetGroup:
+def redis_subnet_group(env: Environment, private_subnet: Mapping[str, Result]) -> elasticache_groups.SubnetGroup:
     """The cache lives in the private subnets."""
     subnets = frozenset(subnet.id for subnet in private_subnet.values())
-    return elasticache.SubnetGroup(env.prefix, f"Private subnets of {env.prefix}", subnets)
+    return elasticache_groups.SubnetGroup(env.prefix, f"Private subnets of {env.prefix}", subnets)
 
 
 @step(after=("service_linked_role",))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from reptiops.engine.resource import Live
-from reptiops.resources import elasticache
+from reptiops.resources import elasticache, elasticache_groups
 from reptiops.resources.rds import Instance
 from reptiops.resources.rds_groups import ParameterGroup, SubnetGroup
 from tests.samples import Sample, World
@@ -73,8 +73,8 @@ def _snapshot_kept(world: World, want: Instance, live: Live[Instance]) -> None:
 
 SAMPLES = [
     Sample(
-        elasticache.SubnetGroup,
-        lambda world: elasticache.SubnetGroup("reptidex-dev", "one", frozenset(world.subnets)),
+        elasticache_groups.SubnetGroup,
+        lambda world: elasticache_groups.SubnetGroup("reptidex-dev", "one", frozenset(world.subnets)),
         [lambda g: replace(g, description="two"), lambda g: replace(g, subnets=frozenset(sorted(g.subnets)[:1]))],
     ),
     Sample(
