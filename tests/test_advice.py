@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from reptiops import app
 from reptiops.advice import TABLE, Advice, advise
 from reptiops.cli.lines import fitted
-from reptiops.engine.calls import CallFailed
+from reptiops.engine.passing import CallFailed
 from reptiops.report.failures import explain
 from reptiops.report.hints import ENVIRONMENT, GIVEN, completed
 from reptiops.testing import mocked_aws, provision

@@ -15,18 +15,17 @@ from typing import Any
 import tenacity
 from botocore.exceptions import ClientError
 
-from reptiops.aws import DENIED, Aws, code, lost, message, operation, request_id
+from reptiops.aws import Aws, code, lost, message, request_id
 from reptiops.engine.canonical import plain
 from reptiops.engine.clock import Clock, Monotonic
 from reptiops.engine.diff import carry, diff, retagged
 from reptiops.engine.eta import Countdown, Timings
 from reptiops.engine.events import Event, Sink
-from reptiops.engine.passing import GivenUp, held, passes
+from reptiops.engine.passing import CallFailed, GivenUp, held, passes
 from reptiops.engine.resource import ADDRESS_TAG, Identity, Kept, Live, Made, NotYet, Resource
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Entry, Journal, State, now
 from reptiops.engine.updating import Doing
-from reptiops.errors import ReptiopsError
 
 LOOKS = (0.0, 0.5, 1.5, 3.0)
 """Seconds before each look for a thing whose creation is in doubt: tag filters lag behind creates (aws-facts 1.3).
@@ -39,18 +38,6 @@ UNSEEN_LOOKS = (*LOOKS, 5.0, 10.0, 20.0, 20.0)
 
 HELD = 20.0
 """Seconds of refused deletion after which a person is told what holds the thing."""
-
-
-class CallFailed(ReptiopsError):
-    """A write that AWS refused for good, that did not succeed within its limit, or that was `interrupted` before."""
-
-    def __init__(self, address: str, verb: str, kind: str, error: BaseException, interrupted: bool = False):
-        self.address, self.verb, self.kind, self.code = address, verb, kind, code(error)
-        reference = f" (request {request_id(error)})" if request_id(error) else ""
-        called = f" {operation(error)}" if operation(error) else ""
-        ended = "was interrupted while it waited for this to pass" if interrupted else "failed"
-        super().__init__(f"{verb} of {address} ({kind}) {ended}:{called} {self.code}: {message(error)}{reference}")
-        self.denied = self.code in DENIED
 
 
 @dataclass

@@ -7,14 +7,27 @@ from typing import Any
 import tenacity
 from botocore.exceptions import ClientError
 
-from reptiops.aws import EXPIRED, THROTTLED, Aws, code, lost, message
+from reptiops.aws import DENIED, EXPIRED, THROTTLED, Aws, code, lost, message, operation, request_id
 from reptiops.engine.lock import LeaseLost
 from reptiops.engine.resource import Live, NotYet, Resource
+from reptiops.errors import ReptiopsError
 
 LOST_FOR = 120.0
 """Seconds for which lost answers and AWS's internal errors are ridden out."""
 PROPAGATION = 300.0
 """Seconds that roles and policies may take to spread (aws-facts 3: about two minutes, log bucket policies five)."""
+
+
+class CallFailed(ReptiopsError):
+    """A write that AWS refused for good, that did not succeed within its limit, or that was `interrupted` before."""
+
+    def __init__(self, address: str, verb: str, kind: str, error: BaseException, interrupted: bool = False):
+        self.address, self.verb, self.kind, self.code = address, verb, kind, code(error)
+        reference = f" (request {request_id(error)})" if request_id(error) else ""
+        called = f" {operation(error)}" if operation(error) else ""
+        ended = "was interrupted while it waited for this to pass" if interrupted else "failed"
+        super().__init__(f"{verb} of {address} ({kind}) {ended}:{called} {self.code}: {message(error)}{reference}")
+        self.denied = self.code in DENIED
 
 
 def held(instance: Resource, aws: Aws, live: Live[Any], error: Exception) -> Exception:

@@ -14,11 +14,12 @@ from itertools import chain, repeat
 from typing import Any
 
 from reptiops.engine.apply import ApplyError
-from reptiops.engine.calls import CallFailed, Work
+from reptiops.engine.calls import Work
 from reptiops.engine.crew import Crew, Looks, interval
 from reptiops.engine.eta import LATE
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph
+from reptiops.engine.passing import CallFailed
 from reptiops.engine.plan import look
 from reptiops.engine.resource import Kept, Live, Resource
 from reptiops.engine.scope import Scope

@@ -12,7 +12,7 @@ from reptiops import aws
 from reptiops.advice import advise
 from reptiops.app import ApplyError, Declined, ProvisionFailed
 from reptiops.app.diagnosis import ServiceDown
-from reptiops.engine.calls import CallFailed
+from reptiops.engine.passing import CallFailed
 from reptiops.errors import ReptiopsError
 from reptiops.operations.deployments import Symptoms
 from reptiops.report.hints import completed
