@@ -11,12 +11,12 @@ from reptiops.aws import Aws
 from reptiops.engine.resource import Drawn, Identity, Live, Made, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.resources import ec2_held
-from reptiops.resources.ec2_tags import TAGS, Ec2Resource, at, made, named, rename, tagged, tags_of
+from reptiops.resources.ec2_tags import TAGS, Ec2Resource, TaggedResource, at, made, named, rename, tags_of
 from reptiops.rights import OURS, Right, delete, read, update, write
 
 
 @dataclass(frozen=True)
-class Vpc(Ec2Resource):
+class Vpc(TaggedResource):
     """A virtual private cloud. Its main route table, default group and default ACL come with it and stay AWS's."""
 
     cidr: str = fixed()
@@ -24,6 +24,7 @@ class Vpc(Ec2Resource):
     dns_support: bool = True
     dns_hostnames: bool = True
 
+    listing: ClassVar[tuple[str, str, str, str]] = ("describe_vpcs", "Vpcs", "VpcId", "vpc-id")
     drawn: ClassVar[Drawn] = "network"
     free: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidVpcID.NotFound", "InvalidVpcId.NotFound"})
@@ -40,38 +41,20 @@ class Vpc(Ec2Resource):
         delete("ec2:DeleteVpc", on=at("vpc"), when=OURS),
     )
 
-    @classmethod
-    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
-        """DescribeVpcs by tag; it does not show the DNS attributes, which cost one read each."""
-        yield from cls._read(aws, scope, scope.ec2_filters())
-
-    @classmethod
-    def strangers(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
-        """All of the region that nobody has claimed."""
-        yield from cls._read(aws, scope, [], strange=True)
-
     def resembles(self, other: Self) -> bool:
         """The address range."""
         return self.cidr == other.cidr
 
     @classmethod
-    def _read(
-        cls, aws: Aws, scope: Scope, filters: list[dict[str, Any]], strange: bool = False
-    ) -> Iterable[Live[Self]]:
-        for one in tagged(scope, cls, ("describe_vpcs", "Vpcs", "VpcId", "vpc-id"), filters):
-            tags = tags_of(one)
-            if strange and not scope.unclaimed(tags):
-                continue
-            dns = {
-                name: aws.ec2.describe_vpc_attribute(VpcId=one["VpcId"], Attribute=name)[member]["Value"]
-                for name, member in (
-                    ("enableDnsSupport", "EnableDnsSupport"),
-                    ("enableDnsHostnames", "EnableDnsHostnames"),
-                )
-            }
-            has = cls(one["CidrBlock"], tags.get("Name", ""), dns["enableDnsSupport"], dns["enableDnsHostnames"])
-            state = Status("ready" if one["State"] == "available" else "pending", one["State"])
-            yield Live(one["VpcId"], has, scope.address(tags), state)
+    def _live(cls, aws: Aws, one: Mapping[str, Any], tags: Mapping[str, str], address: str | None) -> Live[Self]:
+        """DescribeVpcs does not show the DNS attributes, which cost one read each."""
+        dns = {
+            name: aws.ec2.describe_vpc_attribute(VpcId=one["VpcId"], Attribute=name)[member]["Value"]
+            for name, member in (("enableDnsSupport", "EnableDnsSupport"), ("enableDnsHostnames", "EnableDnsHostnames"))
+        }
+        has = cls(one["CidrBlock"], tags.get("Name", ""), dns["enableDnsSupport"], dns["enableDnsHostnames"])
+        state = Status("ready" if one["State"] == "available" else "pending", one["State"])
+        return Live(one["VpcId"], has, address, state)
 
     def create(self, aws: Aws, identity: Identity) -> Made:
         """CreateVpc has no token: the address tag is what finds it again."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -10,15 +10,16 @@ from reptiops.aws import Aws
 from reptiops.engine.resource import Identity, Live, Made, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.resources.ec2 import Vpc
-from reptiops.resources.ec2_tags import TAGS, Ec2Resource, at, made, named, raise_unsuccessful, rename, tagged, tags_of
+from reptiops.resources.ec2_tags import TAGS, TaggedResource, at, made, named, raise_unsuccessful, rename
 from reptiops.rights import OURS, ROLES, Right, create, delete, passed_to, read, update
 
 
 @dataclass(frozen=True)
-class FlowLog(Ec2Resource):
+class FlowLog(TaggedResource):
     """Accepted and rejected traffic of a VPC, delivered to a log group. AWS changes nothing of it but its tags."""
 
     of_service: ClassVar[str] = "ec2_access"
+    listing: ClassVar[tuple[str, str, str, str]] = ("describe_flow_logs", "FlowLogs", "FlowLogId", "flow-log-id")
 
     vpc: str = fixed()
     log_group: str = fixed()
@@ -46,38 +47,29 @@ class FlowLog(Ec2Resource):
         return f"{self.vpc}/{self.log_group}"
 
     @classmethod
-    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
-        """By tag; a failed delivery is shown with AWS's reason."""
-        yield from cls._read(aws, scope, scope.ec2_filters())
-
-    @classmethod
-    def strangers(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
-        """All of our VPC that nobody has claimed."""
-        yield from cls._read(aws, scope, [], strange=True)
-
-    @classmethod
     def _read(
         cls, aws: Aws, scope: Scope, filters: list[dict[str, Any]], strange: bool = False
     ) -> Iterable[Live[Self]]:
+        """Those of our VPC only."""
         vpcs = {one.id for one in scope.live(Vpc)}
-        if not vpcs:
-            return
-        for one in tagged(scope, cls, ("describe_flow_logs", "FlowLogs", "FlowLogId", "flow-log-id"), filters):
-            tags = tags_of(one)
-            if one["ResourceId"] not in vpcs or (strange and not scope.unclaimed(tags)):
-                continue
-            has = cls(
-                vpc=one["ResourceId"],
-                log_group=one.get("LogGroupName", ""),
-                role=one.get("DeliverLogsPermissionArn", ""),
-                traffic=one["TrafficType"],
-                aggregation_seconds=one.get("MaxAggregationInterval", 600),
-                name=tags.get("Name", ""),
-            )
-            delivered = one.get("DeliverLogsStatus", "SUCCESS") != "FAILED"
-            word = "active" if delivered else "delivery failed"
-            status = Status("ready", word, one.get("DeliverLogsErrorMessage", ""))
-            yield Live(one["FlowLogId"], has, scope.address(tags), status, created=one.get("CreationTime"))
+        if vpcs:
+            yield from (one for one in super()._read(aws, scope, filters, strange) if one.has.vpc in vpcs)
+
+    @classmethod
+    def _live(cls, aws: Aws, one: Mapping[str, Any], tags: Mapping[str, str], address: str | None) -> Live[Self]:
+        """A failed delivery is shown with AWS's reason."""
+        has = cls(
+            vpc=one["ResourceId"],
+            log_group=one.get("LogGroupName", ""),
+            role=one.get("DeliverLogsPermissionArn", ""),
+            traffic=one["TrafficType"],
+            aggregation_seconds=one.get("MaxAggregationInterval", 600),
+            name=tags.get("Name", ""),
+        )
+        delivered = one.get("DeliverLogsStatus", "SUCCESS") != "FAILED"
+        word = "active" if delivered else "delivery failed"
+        status = Status("ready", word, one.get("DeliverLogsErrorMessage", ""))
+        return Live(one["FlowLogId"], has, address, status, created=one.get("CreationTime"))
 
     def create(self, aws: Aws, identity: Identity) -> Made:
         """Answers 200 with the failure inside; a role made seconds ago cannot be assumed yet."""

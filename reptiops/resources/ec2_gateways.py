@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws, settled
 from reptiops.engine.resource import Drawn, Identity, Live, Made, Risk, Status, fixed
-from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.resources import ec2_held
 from reptiops.resources.ec2 import Subnet, Vpc
-from reptiops.resources.ec2_tags import TAGS, Ec2Resource, at, made, named, rename, tagged, tags_of
+from reptiops.resources.ec2_tags import TAGS, TaggedResource, at, made, named, rename
 from reptiops.rights import OURS, Right, delete, read, update, write
 
-GATEWAYS = ("describe_internet_gateways", "InternetGateways", "InternetGatewayId", "internet-gateway-id")
-NATS = ("describe_nat_gateways", "NatGateways", "NatGatewayId", "nat-gateway-id")
 STATES = {"Name": "state", "Values": ["pending", "available", "failed", "deleting"]}
-"""Those of a NAT gateway that is not deleted yet."""
+"""Those of a NAT gateway that is not deleted yet: deleted ones stay visible for about an hour."""
 
 
 @dataclass(frozen=True)
-class InternetGateway(Ec2Resource):
+class InternetGateway(TaggedResource):
     """The way to the internet, attached to one VPC."""
 
     of_service: ClassVar[str] = "ec2"
+    listing: ClassVar[tuple[str, str, str, str]] = (
+        "describe_internet_gateways",
+        "InternetGateways",
+        "InternetGatewayId",
+        "internet-gateway-id",
+    )
 
     vpc: str = ""
     name: str = ""
@@ -48,30 +51,15 @@ class InternetGateway(Ec2Resource):
         delete("ec2:DeleteInternetGateway", on=at("internet-gateway"), when=OURS),
     )
 
-    @classmethod
-    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
-        """By tag; an attached one's state is called `available`."""
-        yield from cls._read(aws, scope, scope.ec2_filters())
-
-    @classmethod
-    def strangers(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
-        """All of the region that nobody has claimed."""
-        yield from cls._read(aws, scope, [], strange=True)
-
     def resembles(self, other: Self) -> bool:
         """Attached to the VPC, or of the same name."""
         return self.vpc == other.vpc or (bool(self.name) and self.name == other.name)
 
     @classmethod
-    def _read(
-        cls, aws: Aws, scope: Scope, filters: list[dict[str, Any]], strange: bool = False
-    ) -> Iterable[Live[Self]]:
-        for one in tagged(scope, cls, GATEWAYS, filters):
-            tags = tags_of(one)
-            if strange and not scope.unclaimed(tags):
-                continue
-            attached = [a["VpcId"] for a in one.get("Attachments", [])]
-            yield Live(one["InternetGatewayId"], cls("".join(attached), tags.get("Name", "")), scope.address(tags))
+    def _live(cls, aws: Aws, one: Mapping[str, Any], tags: Mapping[str, str], address: str | None) -> Live[Self]:
+        """It has no state of its own, only one of its attachment, which is called `available`."""
+        attached = [a["VpcId"] for a in one.get("Attachments", [])]
+        return Live(one["InternetGatewayId"], cls("".join(attached), tags.get("Name", "")), address)
 
     def create(self, aws: Aws, identity: Identity) -> Made:
         """Made, then attached: a crash in between is a difference in `vpc`."""
@@ -114,10 +102,11 @@ def _detach(aws: Aws, gateway: str, vpc: str) -> None:
 
 
 @dataclass(frozen=True)
-class ElasticIp(Ec2Resource):
+class ElasticIp(TaggedResource):
     """A public address for a NAT gateway. It costs money as long as it exists."""
 
     of_service: ClassVar[str] = "ec2"
+    listing: ClassVar[tuple[str, str, str, str]] = ("describe_addresses", "Addresses", "AllocationId", "allocation-id")
 
     name: str = ""
 
@@ -135,30 +124,13 @@ class ElasticIp(Ec2Resource):
         """Every public address is billed by the hour, in use or not."""
         yield Use("ipv4.hour", HOURS)
 
-    @classmethod
-    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
-        """By tag; DescribeAddresses does not page."""
-        yield from cls._read(aws, scope, scope.ec2_filters())
-
-    @classmethod
-    def strangers(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
-        """All of the region that nobody has claimed."""
-        yield from cls._read(aws, scope, [], strange=True)
-
     def resembles(self, other: Self) -> bool:
         """Only the name tells one address from another."""
         return bool(self.name) and self.name == other.name
 
     @classmethod
-    def _read(
-        cls, aws: Aws, scope: Scope, filters: list[dict[str, Any]], strange: bool = False
-    ) -> Iterable[Live[Self]]:
-        for one in tagged(scope, cls, ("describe_addresses", "Addresses", "AllocationId", "allocation-id"), filters):
-            tags = tags_of(one)
-            if strange and not scope.unclaimed(tags):
-                continue
-            out = {"address": one["PublicIp"]}
-            yield Live(one["AllocationId"], cls(tags.get("Name", "")), scope.address(tags), out=out)
+    def _live(cls, aws: Aws, one: Mapping[str, Any], tags: Mapping[str, str], address: str | None) -> Live[Self]:
+        return Live(one["AllocationId"], cls(tags.get("Name", "")), address, out={"address": one["PublicIp"]})
 
     def create(self, aws: Aws, identity: Identity) -> Made:
         """AllocateAddress has no token: the tag finds it again."""
@@ -175,10 +147,17 @@ class ElasticIp(Ec2Resource):
 
 
 @dataclass(frozen=True)
-class NatGateway(Ec2Resource):
+class NatGateway(TaggedResource):
     """How private subnets reach the internet. Creation succeeds and may fail later; a failed one is never repaired."""
 
     of_service: ClassVar[str] = "ec2"
+    listing: ClassVar[tuple[str, str, str, str]] = (
+        "describe_nat_gateways",
+        "NatGateways",
+        "NatGatewayId",
+        "nat-gateway-id",
+    )
+    always: ClassVar[tuple[Mapping[str, Any], ...]] = (STATES,)
 
     subnet: str = fixed()
     address: str = fixed()
@@ -203,34 +182,18 @@ class NatGateway(Ec2Resource):
         yield Use("nat.hour", HOURS)
         yield Use("nat.gb", by="nat_gb")
 
-    @classmethod
-    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
-        """By tag. Deleted ones stay visible for about an hour: they are left out by state."""
-        yield from cls._read(aws, scope, scope.ec2_filters())
-
-    @classmethod
-    def strangers(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
-        """All of the region that nobody has claimed."""
-        yield from cls._read(aws, scope, [], strange=True)
-
     def resembles(self, other: Self) -> bool:
         """In the same subnet."""
         return self.subnet == other.subnet
 
     @classmethod
-    def _read(
-        cls, aws: Aws, scope: Scope, filters: list[dict[str, Any]], strange: bool = False
-    ) -> Iterable[Live[Self]]:
-        for one in tagged(scope, cls, NATS, filters, STATES):
-            tags = tags_of(one)
-            if strange and not scope.unclaimed(tags):
-                continue
-            addresses = one.get("NatGatewayAddresses") or [{}]
-            has = cls(one["SubnetId"], addresses[0].get("AllocationId", ""), tags.get("Name", ""))
-            words = {"available": "ready", "failed": "failed"}
-            reason = f"{one.get('FailureCode', '')} {one.get('FailureMessage', '')}".strip()
-            status = Status(words.get(one["State"], "pending"), one["State"], reason)  # type: ignore[arg-type]
-            yield Live(one["NatGatewayId"], has, scope.address(tags), status, created=one.get("CreateTime"))
+    def _live(cls, aws: Aws, one: Mapping[str, Any], tags: Mapping[str, str], address: str | None) -> Live[Self]:
+        addresses = one.get("NatGatewayAddresses") or [{}]
+        has = cls(one["SubnetId"], addresses[0].get("AllocationId", ""), tags.get("Name", ""))
+        words = {"available": "ready", "failed": "failed"}
+        reason = f"{one.get('FailureCode', '')} {one.get('FailureMessage', '')}".strip()
+        status = Status(words.get(one["State"], "pending"), one["State"], reason)  # type: ignore[arg-type]
+        return Live(one["NatGatewayId"], has, address, status, created=one.get("CreateTime"))
 
     def create(self, aws: Aws, identity: Identity) -> Made:
         """The token is honoured by AWS: the same one answers the same gateway."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from botocore.exceptions import ClientError
 
@@ -55,26 +55,6 @@ def raise_unsuccessful(answer: Mapping[str, Any], operation: str) -> None:
         raise ClientError({"Error": one["Error"], "ResponseMetadata": answer.get("ResponseMetadata", {})}, operation)
 
 
-def tagged(
-    scope: Scope,
-    kind: type[Resource],
-    listing: tuple[str, str, str, str],
-    filters: list[dict[str, Any]],
-    *always: dict[str, Any],
-) -> list[Mapping[str, Any]]:
-    """What the filters find, and what the state records though our tags' filter does not show it.
-
-    `listing`: the read, its member, the member with the id, the filter for ids; `always`: filters of both reads. Tag
-    filters lag behind (aws-facts 1.3), so a recorded id is asked for by itself before it counts as gone.
-    """
-    method, member, name, by = listing
-    found = list(scope.aws.ec2.pages(method, member, Filters=[*filters, *always]))
-    missing = sorted(scope.recorded(kind).ids() - {one[name] for one in found}) if filters else []
-    if missing:
-        found += scope.aws.ec2.pages(method, member, Filters=[{"Name": by, "Values": missing}, *always])
-    return found
-
-
 @dataclass(frozen=True)
 class Ec2Resource(Resource):
     """What all kinds of EC2 share."""
@@ -83,3 +63,50 @@ class Ec2Resource(Resource):
     def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
         """CreateTags adds and overwrites; other tags stay."""
         aws.ec2.create_tags(Resources=[live.id], Tags=identity.tag_list())
+
+
+@dataclass(frozen=True)
+class TaggedResource(Ec2Resource):
+    """A kind of which only tags tell whose one is. It says how AWS lists it, and what an answer says of one."""
+
+    listing: ClassVar[tuple[str, str, str, str]]
+    """The read, its member, the member with the id, the filter for ids."""
+    always: ClassVar[tuple[Mapping[str, Any], ...]] = ()
+    """Filters of every read."""
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """By tag."""
+        yield from cls._read(aws, scope, scope.ec2_filters())
+
+    @classmethod
+    def strangers(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """All of the region that nobody has claimed."""
+        yield from cls._read(aws, scope, [], strange=True)
+
+    @classmethod
+    def _read(
+        cls, aws: Aws, scope: Scope, filters: list[dict[str, Any]], strange: bool = False
+    ) -> Iterable[Live[Self]]:
+        for one in cls._listed(scope, filters):
+            tags = tags_of(one)
+            if not strange or scope.unclaimed(tags):
+                yield cls._live(aws, one, tags, scope.address(tags))
+
+    @classmethod
+    def _listed(cls, scope: Scope, filters: list[dict[str, Any]]) -> list[Mapping[str, Any]]:
+        """What the filters find, and what the state records though our tags' filter does not show it.
+
+        Tag filters lag behind (aws-facts 1.3), so a recorded id is asked for by itself before it counts as gone.
+        """
+        method, member, name, by = cls.listing
+        found = list(scope.aws.ec2.pages(method, member, Filters=[*filters, *cls.always]))
+        missing = sorted(scope.recorded(cls).ids() - {one[name] for one in found}) if filters else []
+        if missing:
+            found += scope.aws.ec2.pages(method, member, Filters=[{"Name": by, "Values": missing}, *cls.always])
+        return found
+
+    @classmethod
+    def _live(cls, aws: Aws, one: Mapping[str, Any], tags: Mapping[str, str], address: str | None) -> Live[Self]:
+        """What an answer says of one."""
+        raise NotImplementedError(cls.__name__)
