@@ -28,27 +28,6 @@ def listed(aws: Aws) -> list[dict[str, Any]]:
     return aws.acm.pages("list_certificates", "CertificateSummaryList", Includes={"keyTypes": KEYS})
 
 
-def _read(
-    scope: Scope, kind: type[Resource], domains: set[str], imported: bool, strange: bool
-) -> Iterable[tuple[str | None, Mapping[str, Any]]]:
-    """The certificates for a wanted domain that are ours, or (`strange`) nobody's, in detail: (address, certificate)."""
-    aws = scope.aws
-    arns = [
-        one["CertificateArn"]
-        for one in scope.once("certificates", lambda: listed(aws))
-        if (one.get("Type") == "IMPORTED") is imported and one.get("DomainName") in domains
-    ]
-    names = {arn: arn for arn in arns}
-    tags = tags_of(scope, kind, names, singly(lambda arn: _tags(aws, arn)), names)
-    recorded = scope.recorded(kind)
-    for arn in arns:
-        address = scope.address(tags.get(arn, {})) or recorded.address(arn)
-        if (address is None and strange and scope.unclaimed(tags.get(arn, {}))) or (
-            address is not None and not strange
-        ):
-            yield address, aws.acm.describe_certificate(CertificateArn=arn)["Certificate"]
-
-
 def _tags(aws: Aws, arn: str) -> dict[str, str]:
     answer = aws.acm.list_tags_for_certificate(CertificateArn=arn)
     return {t["Key"]: t.get("Value", "") for t in answer["Tags"]}
@@ -62,43 +41,15 @@ def _algorithm(value: str) -> str:
 class AcmResource(Resource):
     """What both kinds of certificates share."""
 
-    made_beside: ClassVar[bool] = True
-    """One has no name, so a second one for the same domain is made; who uses the first one switches (aws-facts 4.1)."""
-
-    @classmethod
-    def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
-        """By ARN; other tags stay."""
-        aws.acm.add_tags_to_certificate(CertificateArn=live.id, Tags=identity.tag_list())
-
-    def blockers(self, aws: Aws, live: Live[Any]) -> str:
-        """What shows it."""
-        return held.showing(aws, live.id)
-
-
-@dataclass(frozen=True)
-class Certificate(AcmResource):
-    """A public certificate. It is issued once its validation records are in the zone."""
-
     domain: str = fixed()
     names: frozenset[str] = fixed()
-    key_algorithm: str = fixed(default="RSA_2048")
 
+    imported: ClassVar[bool]
+    """Whether it was signed elsewhere."""
     free: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})
-    not_yet: ClassVar[frozenset[str]] = frozenset({"ResourceInUseException", "RequestInProgressException"})
-    typical: ClassVar[float] = 30
-    nine_in_ten: ClassVar[float | None] = 61
-    typical_delete: ClassVar[float] = 30
-    limit: ClassVar[float] = 4500
-    rights: ClassVar[tuple[Right, ...]] = (
-        BULK,
-        read("acm:ListCertificates"),
-        read("acm:DescribeCertificate", "acm:ListTagsForCertificate", on=CERTIFICATES),
-        create("acm:RequestCertificate", when=TAGGED),
-        create("acm:AddTagsToCertificate", on=CERTIFICATES, when=TAGGED),
-        delete("acm:DeleteCertificate", on=CERTIFICATES, when=OURS),
-        delete("acm:DescribeCertificate", on=CERTIFICATES),
-    )
+    made_beside: ClassVar[bool] = True
+    """One has no name, so a second one for the same domain is made; who uses the first one switches (aws-facts 4.1)."""
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
@@ -117,14 +68,71 @@ class Certificate(AcmResource):
     @classmethod
     def _read(cls, aws: Aws, scope: Scope, strange: bool = False) -> Iterable[Live[Self]]:
         domains = {want.domain for want in scope.wanted(cls)}
-        for address, one in _read(scope, cls, domains, imported=False, strange=strange):
-            has = cls(
-                domain=one["DomainName"],
-                names=frozenset(one["SubjectAlternativeNames"]),
-                key_algorithm=_algorithm(one.get("KeyAlgorithm", "RSA_2048")),
-            )
-            out = {"arn": one["CertificateArn"], **_records(one)}
-            yield Live(one["CertificateArn"], has, address, _status(one), out, one.get("CreatedAt"))
+        arns = [
+            one["CertificateArn"]
+            for one in scope.once("certificates", lambda: listed(aws))
+            if (one.get("Type") == "IMPORTED") is cls.imported and one.get("DomainName") in domains
+        ]
+        names = {arn: arn for arn in arns}
+        tags = tags_of(scope, cls, names, singly(lambda arn: _tags(aws, arn)), names)
+        recorded = scope.recorded(cls)
+        for arn in arns:
+            address = scope.address(tags.get(arn, {})) or recorded.address(arn)
+            if (address is None and strange and scope.unclaimed(tags.get(arn, {}))) or (
+                address is not None and not strange
+            ):
+                yield cls._live(aws.acm.describe_certificate(CertificateArn=arn)["Certificate"], address)
+
+    @classmethod
+    def _live(cls, one: Mapping[str, Any], address: str | None) -> Live[Self]:
+        """What a certificate's details say of it."""
+        raise NotImplementedError(cls.__name__)
+
+    @classmethod
+    def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
+        """By ARN; other tags stay."""
+        aws.acm.add_tags_to_certificate(CertificateArn=live.id, Tags=identity.tag_list())
+
+    def delete(self, aws: Aws, live: Live[Any]) -> None:
+        """Refused while a listener or distribution uses it, and for minutes after."""
+        aws.acm.delete_certificate(CertificateArn=live.id)
+
+    def blockers(self, aws: Aws, live: Live[Any]) -> str:
+        """What shows it."""
+        return held.showing(aws, live.id)
+
+
+@dataclass(frozen=True)
+class Certificate(AcmResource):
+    """A public certificate. It is issued once its validation records are in the zone."""
+
+    key_algorithm: str = fixed(default="RSA_2048")
+
+    imported: ClassVar[bool] = False
+    not_yet: ClassVar[frozenset[str]] = frozenset({"ResourceInUseException", "RequestInProgressException"})
+    typical: ClassVar[float] = 30
+    nine_in_ten: ClassVar[float | None] = 61
+    typical_delete: ClassVar[float] = 30
+    limit: ClassVar[float] = 4500
+    rights: ClassVar[tuple[Right, ...]] = (
+        BULK,
+        read("acm:ListCertificates"),
+        read("acm:DescribeCertificate", "acm:ListTagsForCertificate", on=CERTIFICATES),
+        create("acm:RequestCertificate", when=TAGGED),
+        create("acm:AddTagsToCertificate", on=CERTIFICATES, when=TAGGED),
+        delete("acm:DeleteCertificate", on=CERTIFICATES, when=OURS),
+        delete("acm:DescribeCertificate", on=CERTIFICATES),
+    )
+
+    @classmethod
+    def _live(cls, one: Mapping[str, Any], address: str | None) -> Live[Self]:
+        has = cls(
+            domain=one["DomainName"],
+            names=frozenset(one["SubjectAlternativeNames"]),
+            key_algorithm=_algorithm(one.get("KeyAlgorithm", "RSA_2048")),
+        )
+        out = {"arn": one["CertificateArn"], **_records(one)}
+        return Live(one["CertificateArn"], has, address, _status(one), out, one.get("CreatedAt"))
 
     def create(self, aws: Aws, identity: Identity) -> str:
         """Each request without the same token would be another certificate."""
@@ -137,10 +145,6 @@ class Certificate(AcmResource):
             Tags=identity.tag_list(),
         )
         return str(answer["CertificateArn"])
-
-    def delete(self, aws: Aws, live: Live[Any]) -> None:
-        """Refused while a listener or distribution uses it, and for minutes after."""
-        aws.acm.delete_certificate(CertificateArn=live.id)
 
 
 def _records(one: Mapping[str, Any]) -> dict[str, str]:
@@ -166,14 +170,11 @@ def _status(one: Mapping[str, Any]) -> Status:
 class SelfSignedCertificate(AcmResource):
     """A certificate that the tool makes and signs itself. Load balancers take it, browsers warn, CloudFront refuses."""
 
-    domain: str = fixed()
-    names: frozenset[str] = fixed()
     valid_days: int = fixed(default=365)
     renewal_due: bool = False
     """Whether fewer than RENEW_DAYS are left."""
 
-    free: ClassVar[bool] = True
-    absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})
+    imported: ClassVar[bool] = True
     not_yet: ClassVar[frozenset[str]] = frozenset({"ResourceInUseException"})
     limit: ClassVar[float] = 1200
     rights: ClassVar[tuple[Right, ...]] = (
@@ -193,32 +194,16 @@ class SelfSignedCertificate(AcmResource):
         return Undoing("one-way", "the private key before is kept nowhere")
 
     @classmethod
-    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
-        """Imported ones for a wanted domain that carry our tags."""
-        yield from cls._read(aws, scope)
-
-    @classmethod
-    def strangers(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
-        """Those for a wanted domain that nobody has claimed."""
-        yield from cls._read(aws, scope, strange=True)
-
-    def resembles(self, other: Self) -> bool:
-        """For the same names."""
-        return self.domain == other.domain and self.names == other.names
-
-    @classmethod
-    def _read(cls, aws: Aws, scope: Scope, strange: bool = False) -> Iterable[Live[Self]]:
-        domains = {want.domain for want in scope.wanted(cls)}
-        for address, one in _read(scope, cls, domains, imported=True, strange=strange):
-            begins, ends = one["NotBefore"], one["NotAfter"]
-            has = cls(
-                domain=one["DomainName"],
-                names=frozenset(one["SubjectAlternativeNames"]),
-                valid_days=round((ends - begins) / timedelta(days=1)),
-                renewal_due=ends - datetime.now(UTC) < timedelta(days=RENEW_DAYS),
-            )
-            arn = one["CertificateArn"]
-            yield Live(arn, has, address, Status("ready", "imported"), {"arn": arn}, one.get("ImportedAt"))
+    def _live(cls, one: Mapping[str, Any], address: str | None) -> Live[Self]:
+        begins, ends = one["NotBefore"], one["NotAfter"]
+        has = cls(
+            domain=one["DomainName"],
+            names=frozenset(one["SubjectAlternativeNames"]),
+            valid_days=round((ends - begins) / timedelta(days=1)),
+            renewal_due=ends - datetime.now(UTC) < timedelta(days=RENEW_DAYS),
+        )
+        arn = one["CertificateArn"]
+        return Live(arn, has, address, Status("ready", "imported"), {"arn": arn}, one.get("ImportedAt"))
 
     def create(self, aws: Aws, identity: Identity) -> Made:
         """The private key exists only in this call."""
@@ -256,7 +241,3 @@ class SelfSignedCertificate(AcmResource):
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         return private, certificate.public_bytes(serialization.Encoding.PEM)
-
-    def delete(self, aws: Aws, live: Live[Any]) -> None:
-        """Refused while a listener uses it, and for minutes after."""
-        aws.acm.delete_certificate(CertificateArn=live.id)

@@ -216,6 +216,7 @@ def _tags(aws: Aws, arn: str) -> dict[str, str] | None:
 
 
 def summaries(aws: Aws) -> list[dict[str, Any]]:
+    """All distributions of the account, in short."""
     found: list[dict[str, Any]] = []
     marker: dict[str, str] = {}
     while True:
