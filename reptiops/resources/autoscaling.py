@@ -111,15 +111,11 @@ class ScalableTarget(Resource):
 
 
 @dataclass(frozen=True)
-class ScalingPolicy(Resource):
-    """Target tracking: AWS adds tasks until the metric is below the target. Its alarms are AWS's own."""
+class OfTarget(Resource):
+    """What hangs on a target and has a name of its own there. One call makes it and changes it."""
 
     resource: str = fixed()
     name: str = fixed()
-    metric: str = "ECSServiceAverageCPUUtilization"
-    target: float = 65.0
-    scale_in_seconds: int = 300
-    scale_out_seconds: int = 60
 
     free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "cost"
@@ -127,6 +123,33 @@ class ScalingPolicy(Resource):
     not_yet: ClassVar[frozenset[str]] = BUSY | {"ObjectNotFoundException"}
     taggable: ClassVar[bool] = False
     limit: ClassVar[float] = 300
+
+    def key(self) -> str:
+        """A name within a target."""
+        return f"{self.resource}/{self.name}"
+
+    def create(self, aws: Aws, identity: Identity) -> Made:
+        """An upsert."""
+        self._put(aws)
+        return Made(self.key())
+
+    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
+        """The same upsert; PutScheduledAction drops what is not sent, so all is sent."""
+        self._put(aws)
+
+    def _put(self, aws: Aws) -> None:
+        raise NotImplementedError(type(self).__name__)
+
+
+@dataclass(frozen=True)
+class ScalingPolicy(OfTarget):
+    """Target tracking: AWS adds tasks until the metric is below the target. Its alarms are AWS's own."""
+
+    metric: str = "ECSServiceAverageCPUUtilization"
+    target: float = 65.0
+    scale_in_seconds: int = 300
+    scale_out_seconds: int = 60
+
     rights: ClassVar[tuple[Right, ...]] = (
         read("application-autoscaling:DescribeScalingPolicies"),
         *write("application-autoscaling:PutScalingPolicy", on=TARGETS, when=ON_ECS),
@@ -135,10 +158,6 @@ class ScalingPolicy(Resource):
         delete("application-autoscaling:DeleteScalingPolicy", on=TARGETS, when=ON_ECS),
         delete("cloudwatch:DeleteAlarms", on=ALARMS),
     )
-
-    def key(self) -> str:
-        """A name within a target."""
-        return f"{self.resource}/{self.name}"
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
@@ -158,15 +177,6 @@ class ScalingPolicy(Resource):
                 scale_out_seconds=tracking.get("ScaleOutCooldown", 300),
             )
             yield Live(f"{one['ResourceId']}/{one['PolicyName']}", has, created=one.get("CreationTime"))
-
-    def create(self, aws: Aws, identity: Identity) -> Made:
-        """An upsert."""
-        self._put(aws)
-        return Made(self.key())
-
-    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
-        """The same upsert."""
-        self._put(aws)
 
     def _put(self, aws: Aws) -> None:
         aws.application_autoscaling.put_scaling_policy(
@@ -190,31 +200,19 @@ class ScalingPolicy(Resource):
 
 
 @dataclass(frozen=True)
-class ScheduledAction(Resource):
+class ScheduledAction(OfTarget):
     """Sets the range at a time. To come back from 0 the action has to name both ends."""
 
-    resource: str = fixed()
-    name: str = fixed()
     schedule: str = ""
     timezone: str = "UTC"
     minimum: int = 0
     maximum: int = 0
 
-    free: ClassVar[bool] = True
-    risk: ClassVar[Risk] = "cost"
-    absent: ClassVar[frozenset[str]] = frozenset({"ObjectNotFoundException"})
-    not_yet: ClassVar[frozenset[str]] = BUSY | {"ObjectNotFoundException"}
-    taggable: ClassVar[bool] = False
-    limit: ClassVar[float] = 300
     rights: ClassVar[tuple[Right, ...]] = (
         read("application-autoscaling:DescribeScheduledActions"),
         *write("application-autoscaling:PutScheduledAction", on=TARGETS, when=ON_ECS),
         delete("application-autoscaling:DeleteScheduledAction", on=TARGETS, when=ON_ECS),
     )
-
-    def key(self) -> str:
-        """A name within a target."""
-        return f"{self.resource}/{self.name}"
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
@@ -233,15 +231,6 @@ class ScheduledAction(Resource):
                     maximum=action.get("MaxCapacity", -1),
                 )
                 yield Live(f"{one['ResourceId']}/{one['ScheduledActionName']}", has, created=one.get("CreationTime"))
-
-    def create(self, aws: Aws, identity: Identity) -> Made:
-        """An upsert."""
-        self._put(aws)
-        return Made(self.key())
-
-    def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
-        """The same upsert; it drops what is not sent, so all is sent."""
-        self._put(aws)
 
     def _put(self, aws: Aws) -> None:
         aws.application_autoscaling.put_scheduled_action(
