@@ -23,6 +23,18 @@ STUCK = float(os.environ.get("REPTIOPS_PROOF_LIMIT", "300"))
 """Seconds after which a trial counts as stuck."""
 
 
+@dataclass(frozen=True)
+class Point:
+    """Which write of a scenario, what happens there, and which way out is taken."""
+
+    number: int
+    how: str
+    way: str
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.how}:{self.way}"
+
+
 def place() -> Path:
     """The directory that outcomes are kept in."""
     return Path(os.environ.get("REPTIOPS_PROOF_DIR", ".proof")).absolute()

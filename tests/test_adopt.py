@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +49,6 @@ def test_a_whole_environment_that_somebody_else_made(name: str, tmp_path: Path) 
         gone = app.teardown(name, **where, allow_protected=True)
         assert gone.left == ()
         assert inventory(session) == before
-
-
-@pytest.fixture(scope="module")
-def session() -> Iterator[Any]:
-    with mocked_aws() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

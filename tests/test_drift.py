@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,15 +18,9 @@ from reptiops.engine import drift
 from reptiops.engine.drift import Finding
 from reptiops.operations.who import Sought, changed
 from reptiops.report import findings
-from reptiops.testing import mocked_aws, provision
+from reptiops.testing import provision
 from tests.drifts import DEEDS, Deed, Hand
 from tests.faults import Faults
-
-
-@pytest.fixture(scope="module")
-def session() -> Iterator[Any]:
-    with mocked_aws() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -15,16 +15,9 @@ from rich.console import Console
 from reptiops import __version__, app
 from reptiops.config import environment_file
 from reptiops.report import runs
-from reptiops.testing import mocked_aws
 from tests.faults import Faults, Killed
 
 ONLY = ("network/vpc", "network/public_subnet", "network/internet_gateway")
-
-
-@pytest.fixture(scope="module")
-def session() -> Iterator[Any]:
-    with mocked_aws() as made:
-        yield made
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,11 @@ from reptiops.config import environment_file, load_environment
 from reptiops.facts import Facts
 from reptiops.sandbox.evaluation import ALLOWED, IMPLICIT, evaluate
 from reptiops.steps.job import may_start
-from reptiops.testing import mocked_aws
 from tests.iam_actions import actions
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/tools/reptiops:1"
 WEBHOOK = "arn:aws:secretsmanager:us-east-1:123456789012:secret:hook-AbCdEf"
 BOOK = "operation: drift\nphases: [network, monitoring]\nnotifications: {topic: true, metrics: true}\n"
-
-
-@pytest.fixture(scope="module")
-def session() -> Iterator[Any]:
-    with mocked_aws() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import contextlib
 import functools
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ import pytest
 from reptiops import app
 from reptiops.config import environment_file
 from reptiops.testing import mocked_aws
-from tests.enumeration import enumerate_points, spread
+from tests.enumeration import Point, enumerate_points, spread
 from tests.faults import Faults, Killed
 from tests.faults import Point as Write
 from tests.forks import in_fork
@@ -27,18 +26,6 @@ from tests.scenarios import compared, named, session
 from tests.test_failures import SEED
 
 RANGES = ("private: 10.1.10.0/24", "private: 10.1.30.0/24")
-
-
-@dataclass(frozen=True)
-class Point:
-    """Which write of the replacement, what happens there, and which way out is taken."""
-
-    number: int
-    how: str
-    way: str
-
-    def __str__(self) -> str:
-        return f"{self.number}:{self.how}:{self.way}"
 
 
 @pytest.fixture(scope="module")

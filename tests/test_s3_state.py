@@ -10,7 +10,6 @@ import json
 import random
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from reptiops.config import environment_file
 from reptiops.engine import lock as locks
 from reptiops.errors import ReptiopsError
 from reptiops.testing import mocked_aws
-from tests.enumeration import enumerate_points, spread
+from tests.enumeration import Point, enumerate_points, spread
 from tests.forks import in_fork
 from tests.inventory import inventory
 from tests.network import NOWHERE, Body
@@ -39,18 +38,6 @@ TROUBLES = ("lost", "500 after", "500", "denied", "out of reach", "another write
 somebody else's by then.
 """
 WAYS = ("again", "rollback")
-
-
-@dataclass(frozen=True)
-class Point:
-    """Which write to the bucket, what happens there, and which way out is taken."""
-
-    number: int
-    trouble: str
-    way: str
-
-    def __str__(self) -> str:
-        return f"{self.number}:{self.trouble}:{self.way}"
 
 
 class Bucket:
@@ -146,7 +133,7 @@ def tried(point: Point, where: dict[str, Any]) -> list[str]:
     """One point, in a fork; answers what is wrong in the end."""
     before = named()
     broken = session()
-    bucket = Bucket(broken, point.number, point.trouble)
+    bucket = Bucket(broken, point.number, point.how)
     wrong: list[str] = []
     told = ""
     try:
@@ -157,7 +144,7 @@ def tried(point: Point, where: dict[str, Any]) -> list[str]:
         wrong.append(f"it is not told what failed: {told}")
     if not bucket.hit:  # how many parts a journal has differs: threads share one
         print(f"{point}: it did not come to that write", flush=True)
-    if told and point.trouble in ("lost", "500 after", "500"):
+    if told and point.how in ("lost", "500 after", "500"):
         wrong.append(f"it stopped for what passes by itself: {told}")
     made = len(named() - before) > 0
     _forsaken()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +15,12 @@ from reptiops.config import environment_file
 from reptiops.engine import lock as locks
 from reptiops.engine.resource import ADDRESS_TAG
 from reptiops.errors import ReptiopsError
-from reptiops.testing import REGION, mocked_aws
+from reptiops.testing import REGION
 from tests.enumeration import enumerate_points
 from tests.inventory import inventory
 from tests.scenarios import emptied
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/tools/reptiops:1"
-
-
-@pytest.fixture(scope="module")
-def session() -> Iterator[Any]:
-    with mocked_aws() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")
