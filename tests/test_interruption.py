@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash import Site, warm, zone
+from reptiops.sandbox.server import seed as zone
+from tests.processes import Site, warm
 
 PROVISION = ("provision", "dev", "--yes", "--only", "network/vpc", "--only", "network/public_subnet")
 SIGNALLED = {(2, "after"): signal.SIGINT}
