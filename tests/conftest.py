@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,3 +45,22 @@ def session() -> Iterator[Any]:
 
     with mocked_aws() as made:
         yield made
+
+
+@pytest.fixture(params=["local", "s3"])
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    """Where a state is kept: a directory, and a bucket."""
+    from reptiops.aws import Aws
+    from reptiops.engine.backend import LocalBackend
+    from reptiops.operations.s3_backend import make_bucket, s3_backend
+    from reptiops.testing import mocked_aws
+
+    if request.param == "local":
+        local = LocalBackend(tmp_path / "dev")
+        local.prepare()
+        yield local
+        return
+    with mocked_aws() as session:
+        aws = Aws(session, "us-east-1")
+        make_bucket(aws, "reptidex-states")
+        yield s3_backend(aws, "reptidex-states", "states", "dev")

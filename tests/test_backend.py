@@ -1,4 +1,4 @@
-"""State, journal and lock: the same for a directory and for a bucket."""
+"""State and journal: the same in a directory and in a bucket."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,19 +27,6 @@ from reptiops.testing import mocked_aws
 
 BELONGS = Belongs("dev", "123456789012", "us-east-1", "here")
 BUCKET = "reptidex-states"
-
-
-@pytest.fixture(params=["local", "s3"])
-def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
-    if request.param == "local":
-        local = LocalBackend(tmp_path / "dev")
-        local.prepare()
-        yield local
-        return
-    with mocked_aws() as session:
-        aws = Aws(session, "us-east-1")
-        make_bucket(aws, BUCKET)
-        yield s3_backend(aws, BUCKET, "states", "dev")
 
 
 def _entry(number: int) -> Entry:
@@ -212,138 +198,6 @@ def test_conditional_writes(backend: Backend) -> None:
     assert backend.read("one") is None
     with pytest.raises(Conflict):
         backend.write("one", b"4", stored.version)
-
-
-# --- the lock -----------------------------------------------------------------------------------------------------
-
-
-def test_one_run_at_a_time(backend: Backend) -> None:
-    with locks.held(backend, "provision") as lock:
-        lock.check()
-        with pytest.raises(locks.Locked, match="provision by"):
-            locks.acquire(backend, "teardown")
-    assert locks.read(backend) is None
-
-
-def _stored(backend: Backend, **changed: Any) -> None:
-    lease = locks.read(backend)
-    assert lease is not None
-    backend.write(locks.LOCK, json.dumps({**vars(lease), **changed}).encode())
-
-
-def test_a_lock_taken_by_another_refuses_the_next_write(backend: Backend) -> None:
-    lock = locks.acquire(backend, "provision")
-    _stored(backend, token="other")
-    with pytest.raises(locks.LeaseLost):
-        lock.check()
-    lock.release()
-    assert locks.read(backend) is not None, "another's lock was released"
-
-
-def test_a_sleeper_past_its_lease_is_refused(backend: Backend) -> None:
-    sleeper = locks.acquire(backend, "provision")
-    _stored(backend, expires=0)  # it slept: nobody renewed
-    with pytest.raises(locks.LeaseLost):
-        sleeper.check()
-    with locks.held(backend, "reconcile") as other:
-        with pytest.raises(locks.LeaseLost):
-            sleeper.check()
-        sleeper.release()
-        other.check()
-
-
-def test_a_killed_run_of_this_machine_holds_nothing(backend: Backend) -> None:
-    locks.acquire(backend, "provision")
-    _stored(backend, pid=2**22 - 1)
-    locks.acquire(backend, "provision").release()
-
-
-def test_another_machines_lock_holds_until_it_expires(backend: Backend) -> None:
-    locks.acquire(backend, "provision")
-    _stored(backend, host="elsewhere", pid=1)
-    with pytest.raises(locks.Locked, match="on elsewhere"):
-        locks.acquire(backend, "provision")
-    _stored(backend, expires=datetime(2026, 1, 1, tzinfo=UTC).timestamp())
-    locks.acquire(backend, "provision").release()
-
-
-def test_a_truncated_lock_holds_nobody_up(backend: Backend) -> None:
-    locks.acquire(backend, "provision")
-    stored = backend.read(locks.LOCK)
-    assert stored is not None
-    backend.write(locks.LOCK, stored.data[:30])
-    locks.acquire(backend, "provision").release()
-
-
-def test_breaking_a_lock_open(backend: Backend) -> None:
-    lock = locks.acquire(backend, "provision")
-    lease = locks.read(backend)
-    assert lease is not None
-    assert not locks.break_open(backend, "another token")
-    assert locks.break_open(backend, lease.token)
-    with pytest.raises(locks.LeaseLost):
-        lock.check()
-
-
-def test_of_many_starters_one_wins(backend: Backend) -> None:
-    for _ in range(10):
-        won: list[locks.Lock] = []
-
-        def start(won: list[locks.Lock] = won) -> None:
-            try:
-                won.append(locks.acquire(backend, "provision"))
-            except locks.Locked:
-                return
-
-        threads = [threading.Thread(target=start) for _ in range(6)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len(won) == 1
-        won[0].release()
-
-
-class Losing(LocalBackend):
-    """Every second answer to a write is lost, and the next attempt finds the first one's effect."""
-
-    beats = 0
-
-    def __init__(self, root: Path):
-        super().__init__(root)
-        self.beaten = threading.Event()
-
-    def write(self, name: str, data: bytes, expected: str | None = "*") -> None:
-        super().write(name, data, expected)
-        self.beats += 1
-        if self.beats == 4:
-            self.beaten.set()
-        if self.beats % 2 == 0:
-            raise Conflict("written already")
-
-
-def test_a_heartbeat_whose_answer_was_lost_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locks, "LEASE", 3.0)
-    monkeypatch.setattr(locks, "BEATS", 100)
-    backend = Losing(tmp_path)
-    lock = locks.acquire(backend, "provision")
-    assert backend.beaten.wait(10), "it stopped beating"
-    lock.check()
-    lock.release()
-
-
-def test_a_lock_that_cannot_be_given_free_hides_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    backend = LocalBackend(tmp_path)
-    backend.prepare()
-
-    def refused(*_: Any) -> None:
-        raise StateError("out of reach")
-
-    monkeypatch.setattr(backend, "remove", refused)
-    with pytest.raises(ValueError, match="what went wrong"), locks.held(backend, "provision"):
-        raise ValueError("what went wrong")
-    with pytest.raises(locks.Locked):
-        locks.acquire(backend, "provision")
 
 
 # --- the directory ------------------------------------------------------------------------------------------------
