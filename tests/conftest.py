@@ -29,6 +29,7 @@ LONGEST = (
     "test_aws_truth.py",
     "test_any_order.py",
     "test_environment.py",
+    "test_environment_services.py",
 )
 """Files that take long, the longest first: begun last, one of them would keep one worker busy and the other waiting."""
 
@@ -64,3 +65,14 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
         aws = Aws(session, "us-east-1")
         make_bucket(aws, "reptidex-states")
         yield s3_backend(aws, "reptidex-states", "states", "dev")
+
+
+@pytest.fixture(scope="module", params=["dev", "prod"])
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """dev and prod as they are made; files with a world of another kind have a fixture of their own."""
+    from reptiops.testing import mocked_aws, provision
+    from tests.specified import SERVICES, World
+
+    with mocked_aws(quotas={"fargate-vcpus": 64}) as session:
+        provision(session, tmp_path_factory.mktemp("state"), request.param, images=SERVICES)
+        yield World(request.param, session)
