@@ -86,12 +86,22 @@ def test_a_kept_run_and_who_undid_it(where: dict[str, Any]) -> None:
         app.provision("dev", **where, only=ONLY, on_failure="keep")
     kept = app.explain("dev", **where)
     assert (kept.run.ending, kept.undone) == ("failed", ())
-    assert [way.split()[1] for way in kept.ways_out] == ["provision", "rollback"]
+    assert [command.split()[1] for command, _ in kept.ways_out] == ["provision", "rollback"]
     app.roll_back("dev", **where)
     again = app.explain("dev", kept.run.id, **where)
     assert again.undone_by == app.history("dev", **where)[0].id
     assert again.ways_out == ()
     assert f"by the run {again.undone_by}" in _shown(again)
+
+
+def test_a_teardown_that_did_not_end_is_gone_on_with_or_made_anew(where: dict[str, Any]) -> None:
+    app.provision("dev", **where, only=ONLY)
+    Faults(where["session"], ("ec2:DeleteSubnet", 1), "kill before")
+    with pytest.raises(Killed):
+        app.teardown("dev", **where)
+    found = app.explain("dev", **where)
+    assert [command for command, _ in found.ways_out] == ["reptiops teardown dev", "reptiops provision dev"]
+    assert "  reptiops teardown dev\n      removes the rest\n" in _shown(found)
 
 
 def test_what_was_set_back_counts_once(where: dict[str, Any], tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ SCENES = (
     Scene("status-interrupted", f"reptiops status dev {OWN}", wide=True),
     Scene("rollback-interrupted", f"reptiops rollback dev {OWN}", (0,), ((r"\[y/N\]", "y"),)),
     Scene("teardown-prod", "reptiops teardown prod --sandbox", (2, 4)),
-    Scene("ci-log", f"CI=1 reptiops provision dev {OWN} --yes --phase network"),
+    Scene("ci-log", f"CI=1 reptiops provision dev {OWN} --yes --phase network", wide=True),
     Scene("no-color", f"NO_COLOR=1 reptiops plan dev {OWN}"),
     Scene("pipe", f"reptiops plan dev {OWN} | cat", wide=True),
     Scene("quiet", f"reptiops provision dev {OWN} --yes --quiet --phase network"),

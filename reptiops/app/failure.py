@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from reptiops.app.runs import Interrupted
@@ -35,6 +35,16 @@ def ways_out(environment: str) -> str:
     )
 
 
+def commands_out(operations: Iterable[str], environment: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    """The two commands, each with what it does. What a teardown has removed no rollback brings back."""
+    if "teardown" in operations:
+        ways = ("teardown", "removes the rest"), ("provision", "makes what is missing anew")
+    else:
+        ways = ("provision", "goes on to what the configuration says"), ("rollback", "goes back to how it was before")
+    (first, then), (second, otherwise) = ways
+    return (f"reptiops {first} {environment}", then), (f"reptiops {second} {environment}", otherwise)
+
+
 def doubt_text(what: Unfinished, environment: str) -> list[str]:
     """What runs that did not end have left in doubt, and the two ways out; a line each."""
     if what.empty:
@@ -47,12 +57,10 @@ def doubt_text(what: Unfinished, environment: str) -> list[str]:
     lines += [
         f"  in doubt: {address}, {verb} was asked for and no answer is recorded" for address, verb in what.asked.items()
     ]
-    if "teardown" in what.operations:
-        ways = {"teardown": "removes the rest", "provision": "makes what is missing anew"}
-    else:
-        ways = {"provision": "goes on to what the configuration says", "rollback": "goes back to how it was before"}
     lines.append("Two ways out:")
-    return lines + [f"  reptiops {command} {environment:12} {text}" for command, text in ways.items()]
+    return lines + [
+        line for pair in commands_out(what.operations, environment) for line in (f"  {pair[0]}", f"      {pair[1]}")
+    ]
 
 
 def undone_text(undone: Undone, environment: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from reptiops.app.failure import ways_out
+from reptiops.app.failure import commands_out, ways_out
 from reptiops.app.site import Refused, Settings, Site, open_site, records_of
 from reptiops.config import environments
 from reptiops.errors import ReptiopsError
@@ -74,7 +74,7 @@ class Explained:
     """What the run itself did to undo what it had done."""
     undone_by: str = ""
     """The later run that undid it."""
-    ways_out: tuple[str, ...] = field(default=())
+    ways_out: tuple[tuple[str, str], ...] = field(default=())
 
 
 def history(environment: str, **settings: Any) -> tuple[Run, ...]:
@@ -183,12 +183,8 @@ def _between(one: Record, other: Record) -> float:
 def _explained(environment: str, run: Run, records: Sequence[Record], undone_by: str, newest: bool) -> Explained:
     turn = next((n for n, r in enumerate(records) if r["event"] == "undoing"), len(records))
     deeds = list(_deeds(records[:turn]))
-    ways: tuple[str, ...] = ()
-    if newest and run.ending in ("failed", "did not end"):
-        ways = (
-            f"reptiops provision {environment}    goes on to what the configuration says",
-            f"reptiops rollback {environment}     goes back to how it was before",
-        )
+    open_end = newest and run.ending in ("failed", "did not end")
+    ways = commands_out([run.operation], environment) if open_end else ()
     return Explained(
         replace(run, why=_without_ways(run.why, environment)),
         tuple(d for d in deeds if d.result in ("done", "kept")),

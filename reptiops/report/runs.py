@@ -10,12 +10,13 @@ from rich.markup import escape
 
 from reptiops.app import Explained, Run
 from reptiops.app.history import Deed
-from reptiops.report.plans import MARKS, duration, say
+from reptiops.report.plans import MARKS, duration, inside, say
 from reptiops.report.progress import DONE
 
 COLOURS = {"ended": "green", "undone": "yellow", "failed": "red", "did not end": "red"}
 
 
+WORDS = {**DONE, "accept": "accepted", "adopt": "adopted"}
 NO_ID = " request-id"
 """What an emulator says in place of a request's id: it helps no support case, so nobody is shown it."""
 
@@ -37,7 +38,7 @@ def explained(found: Explained) -> dict[str, Any]:
     return {
         **run(found.run),
         "undone_by": found.undone_by,
-        "ways_out": [way.split("  ")[0] for way in found.ways_out],
+        "ways_out": [command for command, _ in found.ways_out],
         **{
             name: [{**vars(d), "fields": list(d.fields), "requests": list(d.requests)} for d in deeds]
             for name, deeds in (
@@ -59,7 +60,7 @@ def show_history(console: Console, runs: Iterable[Run]) -> None:
         "took": max((len(duration(one.seconds)) for one in listed), default=0),
     }
     for one in listed:
-        changes = ", ".join(f"{n} {DONE.get(verb, verb)}" for verb, n in sorted(one.changes.items())) or "no change"
+        changes = ", ".join(f"{n} {WORDS.get(verb, verb)}" for verb, n in sorted(one.changes.items())) or "no change"
         ending = f"[{COLOURS[one.ending]}]{ended(one):{wide['ended']}}[/]"
         took = f"{duration(one.seconds):>{wide['took']}}"
         by = f"[dim]{escape(f'{one.user} {one.git}'.strip())}[/]"
@@ -89,16 +90,20 @@ def show_explained(console: Console, found: Explained) -> None:
         for deed in deeds:
             _show_deed(console, deed)
     if one.why:
-        say(console, f"[bold]Why it stopped[/]\n  {escape(one.why)}")
+        say(console, "[bold]Why it stopped[/]")
+        for line in one.why.splitlines():
+            say(console, escape(line), 2, hang=2)
     if found.ways_out:
         say(console, "[bold]Two ways out[/]")
-        for way in found.ways_out:
-            say(console, f"  {way}")
+        for command, what in found.ways_out:
+            say(console, command, 2, hang=4)
+            say(console, what, 6)
 
 
 def _show_deed(console: Console, deed: Deed) -> None:
     fields = f" ({', '.join(deed.fields)})" if deed.fields else ""
-    parts = [deed.verb + escape(fields), escape(deed.id), duration(deed.seconds) if deed.seconds >= 0.1 else ""]
+    identifier = inside(deed.id) if console.is_terminal else deed.id
+    parts = [deed.verb + escape(fields), escape(identifier), duration(deed.seconds) if deed.seconds >= 0.1 else ""]
     line = f"  {MARKS.get(deed.verb, '·')} {escape(deed.address)}  {'  '.join(p for p in parts if p)}"
     say(console, line, hang=6)
     if deed.why:

@@ -9,7 +9,7 @@ from reptiops.app.overview import Leg
 from reptiops.cost import Component
 from reptiops.report.page.markup import Markup, element, joined
 from reptiops.report.page.picture import anchor
-from reptiops.report.progress import DONE
+from reptiops.report.runs import WORDS as CHANGED
 from reptiops.report.runs import ended
 
 FOLD = 100
@@ -170,7 +170,7 @@ def history(runs: Iterable[Run]) -> Markup:
             width = 100 * count / most
             drawn.append(element("rect", x=f"{x:.2f}%", y=5, width=f"{width:.2f}%", height=10, class_=f"verb {verb}"))
             x += width
-        said = ", ".join(f"{n} {DONE.get(verb, verb)}" for verb, n in sorted(run.changes.items())) or "no change"
+        said = ", ".join(f"{n} {CHANGED.get(verb, verb)}" for verb, n in sorted(run.changes.items())) or "no change"
         svg = element("svg", *drawn, width="100%", height=20, aria_hidden="true")
         failures = [element("small", failure, class_="failed") for failure in run.failures]
         rows.append(
