@@ -110,16 +110,20 @@ class Unfinished:
 
 
 def unfinished(kept: Records) -> Unfinished:
-    """Everything done since the last run that ended with nothing in doubt, or was undone."""
+    """Everything done since the last run that ended with nothing in doubt, or the last rollback that undid all.
+
+    A run that undid itself has undone itself only: what was open before it still is.
+    """
     found = Unfinished()
     open_runs: list[tuple[str, list[dict[str, Any]]]] = []
     for run in reversed(kept.runs()):
         records = list(kept.records(run))
         events = {r["event"] for r in records}
         operation = records[0].get("operation") if records else None
-        if "undone" in events or "settled" in events or ("end" in events and operation in SETTLING):
+        undone = "undone" in events
+        if (undone and operation == "rollback") or "settled" in events or ("end" in events and operation in SETTLING):
             break
-        if "end" not in events:
+        if not undone and "end" not in events:
             open_runs.insert(0, (run, records))
     for run, records in open_runs:
         found.runs.append(run)
