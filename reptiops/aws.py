@@ -20,8 +20,10 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectionClosedError,
+    ConnectTimeoutError,
     EndpointConnectionError,
     HTTPClientError,
+    ProxyConnectionError,
     ReadTimeoutError,
 )
 from botocore.parsers import ResponseParserError
@@ -35,6 +37,8 @@ READS = ("describe", "get_", "list_", "head_", "lookup_", "batch_get", "simulate
 """Method names of botocore clients that start like this change nothing in AWS."""
 LOST = (ConnectionClosedError, ReadTimeoutError, HTTPClientError, ResponseParserError)
 """After these the call may or may not have taken effect."""
+UNSENT = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)
+"""After these nothing was sent: there was no connection. SSLError is not among them: a certificate does not mend itself."""
 AT_ONCE = 10
 """Reads of one kind at once, where each thing has to be read by itself."""
 GLOBAL = {"iam", "route53", "cloudfront", "budgets"}
@@ -84,6 +88,8 @@ EXPIRED = frozenset(
         "TokenRetrievalError",
         "UnauthorizedSSOTokenError",
         "SSOTokenLoadError",
+        "LoginRefreshRequired",
+        "LoginTokenLoadError",
         "RefreshWithMFAUnsupportedError",
     ]
 )
@@ -130,12 +136,17 @@ def request_id(error: BaseException) -> str:
 
 def lost(error: BaseException) -> bool:
     """Whether the call may have taken effect although it failed here."""
-    if isinstance(error, EndpointConnectionError):
+    if isinstance(error, UNSENT):
         return False
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return int(status) >= 500 and code(error) not in THROTTLED
     return isinstance(error, LOST)
+
+
+def unsent(error: BaseException) -> bool:
+    """Whether the call never left: the network is gone, and the same call may be made once it is back."""
+    return isinstance(error, UNSENT)
 
 
 def settled(call: Callable[..., Any], *codes: str, **parameters: Any) -> None:

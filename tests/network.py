@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore import xform_name
 from botocore.awsrequest import AWSResponse
-from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, ReadTimeoutError
 from moto.core.models import botocore_stubber
 
 from reptiops.aws import is_read
@@ -16,7 +16,7 @@ from tests.aws_words import WORDS
 
 THROTTLES = {"ec2": "RequestLimitExceeded", "s3": "SlowDown", "rds": "Throttling", "iam": "Throttling"}
 """Each service's own word; all others say ThrottlingException or Throttling by protocol."""
-KINDS = ("lost", "timed out", "500 after", "reset", "500", "503", "throttled", *WORDS, "slow states")
+KINDS = ("lost", "timed out", "500 after", "reset", "unreachable", "500", "503", "throttled", *WORDS, "slow states")
 """lost, timed out, 500 after: it took effect, and the answer did not come. The others: it did not. `WORDS`: what AWS says
 in passing, by operation; slow states: databases and caches that are ready, and then are not for a while.
 """
@@ -114,6 +114,8 @@ class Network:
             botocore_stubber(model.name, request)
         if self.kind in ("lost", "reset"):
             raise ConnectionClosedError(endpoint_url=request.url)
+        if self.kind == "unreachable":
+            raise ConnectTimeoutError(endpoint_url=request.url)
         if self.kind == "timed out":
             raise ReadTimeoutError(endpoint_url=request.url)
         answer = self._answer(model, request.url, name)

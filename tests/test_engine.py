@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +11,16 @@ from typing import Any, Self
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 from moto import mock_aws
 
 from reptiops.aws import Aws, UnknownInCall, WriteRefused
 from reptiops.engine.apply import Apply, ApplyError
-from reptiops.engine.backend import LocalBackend
+from reptiops.engine.backend import LocalBackend, StateError
 from reptiops.engine.calls import Work
 from reptiops.engine.events import silent
 from reptiops.engine.graph import Graph, GraphError, Result, Step, step
+from reptiops.engine.passing import CallFailed, hopeless
 from reptiops.engine.plan import Matcher, Plan, PlanError, make, wanted
 from reptiops.engine.recover import Unfinished
 from reptiops.engine.remove import Doomed, Remove
@@ -232,6 +234,72 @@ def test_interrupted_while_it_waits_for_what_passes(aws: Aws, tmp_path: Path) ->
     ):
         run.apply.run()
     assert live_notes() == {}
+
+
+def test_interrupted_in_doubt_makes_no_second_one(aws: Aws, tmp_path: Path) -> None:
+    run = Run(aws, tmp_path, ENV)
+    asked = list[str]()
+
+    def lost(params: Any, **_: Any) -> None:
+        asked.append(params["headers"]["X-Amz-Target"])
+        run.work.stop.set()
+        raise ReadTimeoutError(endpoint_url="https://ssm")
+
+    aws.session._session.register("before-call.ssm.PutParameter", lost)
+    with pytest.raises(ApplyError, match=r"create of network/first .* was interrupted"):
+        run.apply.run()
+    assert asked == ["AmazonSSM.PutParameter"]
+
+
+def test_an_interruption_during_the_looks_makes_no_second_one(aws: Aws, tmp_path: Path) -> None:
+    asked, runs = list[str](), list[Run]()
+
+    def lost(model: Any, **_: Any) -> None:
+        asked.append(model.name)
+        raise ReadTimeoutError(endpoint_url="https://ssm")
+
+    def looked(**_: Any) -> None:
+        if asked:
+            runs[0].work.stop.set()
+
+    aws.session._session.register("before-call.ssm.PutParameter", lost)
+    aws.session._session.register("before-call.ssm.GetParametersByPath", looked)
+    runs.append(Run(aws, tmp_path, ENV))
+    with pytest.raises(ApplyError, match="whether it was made is to be seen"):
+        runs[0].apply.run()
+    assert asked == ["PutParameter"]
+
+
+def test_a_network_that_is_away_for_a_while(aws: Aws, tmp_path: Path) -> None:
+    """Neither a write that could not leave nor a look that got no answer ends the run, or makes a second one."""
+    asked = Counter[str]()
+
+    def away(model: Any, **_: Any) -> None:
+        asked[model.name] += 1
+        looking = model.name == "GetParametersByPath" and asked["PutParameter"] >= 2 and not asked["unanswered"]
+        asked["unanswered"] += looking
+        if looking or (model.name == "PutParameter" and asked[model.name] == 1):
+            raise ConnectTimeoutError(endpoint_url="https://ssm")
+
+    aws.session._session.register("before-call.ssm", away)
+    run = Run(aws, tmp_path, ENV)
+    run.apply.run()
+    assert sorted(live_notes()) == ["/notes/b", "/notes/c", "/notes/first"]
+    assert asked["PutParameter"] == 4, "three parameters, and the first one twice"
+    assert asked["unanswered"] == 1
+    assert sorted(run.state.entries) == ["network/first", "network/second/b", "network/second/c"]
+
+
+def test_credentials_that_ended_are_recognised_behind_the_lock(aws: Aws) -> None:
+    try:
+        try:
+            raise ClientError({"Error": {"Code": "ExpiredToken", "Message": "ended"}}, "GetObject")
+        except ClientError as error:
+            raise StateError("the state is out of reach") from error
+    except StateError as error:
+        failed = CallFailed("network/first", "create", "engine.Note", error)
+        failed.__cause__ = error
+    assert hopeless(ApplyError([failed])) == "the credentials are no longer valid"
 
 
 def test_steps_in_a_circle_are_refused() -> None:

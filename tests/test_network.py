@@ -10,6 +10,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,6 +92,26 @@ def test_an_update_whose_answers_are_lost_is_not_repeated_blindly(tmp_path: Path
         (after,) = ec2.describe_route_tables(RouteTableIds=[table["RouteTableId"]])["RouteTables"]
         assert {r["DestinationCidrBlock"] for r in after["Routes"]} == {"10.1.0.0/16", "0.0.0.0/0"}
         assert not app.plan("dev", session=quiet, state_dir=tmp_path, only=only).changes
+
+
+def test_a_lost_answer_to_a_cache_that_tells_no_tags_yet(tmp_path: Path) -> None:
+    """AWS lists no tags of a replication group that it is still making: its name says whose it is."""
+    looks, phases = list[str](), ["network", "security"]
+    with mocked_aws() as quiet:
+        app.provision("dev", session=quiet, state_dir=tmp_path, phases=phases)
+        broken = session()
+
+        def creating(parsed: Any, **_: Any) -> None:
+            for one in parsed.get("ReplicationGroups", [])[: 6 - len(looks)]:
+                looks.append(one["ReplicationGroupId"])
+                one["Status"] = "creating"
+
+        broken._session.register("after-call.elasticache.DescribeReplicationGroups", creating)
+        network = Network(broken, "lost", random.Random(SEED), 1.0, 0.0)
+        app.provision("dev", session=broken, state_dir=tmp_path, phases=[*phases, "database"])
+        assert network.hit["elasticache:CreateReplicationGroup"] == 1
+        assert len(looks) == 6
+        assert not app.plan("dev", session=quiet, state_dir=tmp_path, phases=[*phases, "database"]).changes
 
 
 @pytest.mark.proof

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
 
+from reptiops.aws import code, message
 from reptiops.engine.action import Action
 from reptiops.engine.calls import Work
 from reptiops.engine.canonical import plain
@@ -16,6 +17,7 @@ from reptiops.engine.diff import diff, retagged
 from reptiops.engine.eta import LATE, WORTH
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step, results
+from reptiops.engine.passing import BLIND, passes
 from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, decide, nobody
 from reptiops.engine.recheck import Moved, recheck
 from reptiops.engine.resource import Live, Resource
@@ -25,6 +27,9 @@ from reptiops.errors import ReptiopsError
 
 UNSEEN = 90.0
 """Seconds that a created resource may stay out of AWS's lists (eventual consistency, aws-facts 1.4)."""
+
+AGAIN = 5.0
+"""Seconds until the next look after one that AWS did not answer."""
 
 CONVERGED = 60.0
 """Seconds that AWS may need until a read shows what was written, at least (aws-facts 1.4)."""
@@ -70,6 +75,8 @@ class Apply:
         """What the state said before this run."""
         self.live: dict[str, Live[Any]] = {}
         self._built_on: set[str] = set()
+        self._blind: dict[type[Resource], float] = {}
+        """Kinds that AWS gives no answer about, and since when."""
         self.superseded: list[tuple[str, Live[Any]]] = []
         """Address and what it was before: replaced by one that was made beside it, and still there."""
 
@@ -262,16 +269,33 @@ class Apply:
             if not isinstance(subject, Task):
                 self._looks.end(subject)
             error = future.exception()
+            if error is not None and not isinstance(subject, Task) and self._passes(subject, error):
+                continue
             if error is not None:
                 self._fail(subject, error)
             elif not isinstance(subject, Task):
+                self._blind.pop(subject, None)
                 self._update(subject, future.result())
             else:
+                subject.answered = self._work.clock.now()
                 self._await(subject)
                 if subject.answer is not None:
                     self._seen(subject, subject.answer)
                 if not subject.ready:
                     self._look_at(subject, self._work.clock.now())  # an emulator is ready at once
+
+    def _passes(self, kind: type[Resource], error: BaseException) -> bool:
+        """Whether a look that failed is tried again: what was made goes on without us, and the network may come back."""
+        now = self._work.clock.now()
+        since = self._blind.setdefault(kind, now)
+        if not passes(kind, error) or now - since > BLIND or self._work.stop.is_set():
+            return False
+        for task in self._pending.get(kind, {}).values():
+            self._work.tell(
+                Event("retry", task.address, task.action.verb, f"{code(error)}: {message(error)}", now - since)
+            )
+            self._look_at(task, now + AGAIN)
+        return True
 
     def _fail(self, subject: Any, error: BaseException) -> None:
         if not isinstance(error, Exception):
@@ -292,10 +316,12 @@ class Apply:
 
     def _not_seen(self, task: Task) -> None:
         now = self._work.clock.now()
-        if now - task.started > UNSEEN:
-            waited = f"{now - task.started:.0f} s"
-            self._errors.append(ReptiopsError(f"{task.address} was created, but AWS does not list it after {waited}"))
-        self._look_at(task, now + interval(now - task.started, task.want.takes()))
+        unseen = now - max(task.started, task.answered)
+        if unseen > UNSEEN:
+            self._errors.append(
+                ReptiopsError(f"{task.address} was created, but AWS does not list it after {unseen:.0f} s")
+            )
+        self._look_at(task, now + interval(unseen, task.want.takes()))
 
     def _given_up(self, task: Task, live: Live[Any]) -> str:
         """Whether it need not be waited for any longer: why AWS will never make it what was asked for."""
@@ -309,7 +335,8 @@ class Apply:
         differing = ", ".join(c.path for c in changes)
         if not differing:
             return True
-        if waited > max(CONVERGED, 2 * type(task.want).typical):
+        settling = self._work.clock.now() - max(task.started, task.answered)
+        if settling > max(CONVERGED, 2 * type(task.want).typical):
             self._errors.append(ReptiopsError(f"{task.address} ({live.id}) is ready, but not as wanted: {differing}"))
             self._work.tell(Event("failed", task.address, text=f"not as wanted: {differing}"))
         elif task.told != (word := f"{live.status.word}, but not yet as wanted: {differing}"):

@@ -15,7 +15,7 @@ from typing import Any
 import tenacity
 from botocore.exceptions import ClientError
 
-from reptiops.aws import Aws, code, lost, message, request_id
+from reptiops.aws import UNSENT, Aws, code, lost, message, request_id
 from reptiops.engine.canonical import plain
 from reptiops.engine.clock import Clock, Monotonic
 from reptiops.engine.diff import carry, diff, retagged
@@ -105,12 +105,16 @@ class Work:
                 answer = want.create(self.aws, identity)
                 made = answer if isinstance(answer, Made) else None
                 return made.id if made else str(answer)
+            except UNSENT:
+                doubtful = before
+                raise
             except ClientError as error:
                 pauses = UNSEEN_LOOKS if code(error) in kind.unseen else ()
                 if passes(kind, error):
                     raise
                 # AWS may know by now what its lists did not show: "already exists" then is ours.
-                found = self._look(kind, address, want, (), replaced) if before else None
+                exists = UNSEEN_LOOKS if "Exist" in code(error) else ()
+                found = self._look(kind, address, want, exists, replaced) if before else None
                 if found is None:
                     raise
                 self._complete(address, want, found)
@@ -134,13 +138,17 @@ class Work:
             for one in self.scope.live(kind):
                 if replaced is not None and one.id == replaced.id:
                     continue
-                if one.address == address or (key is not None and one.has.key() == key and not kind.taggable):
+                # One that AWS is still making may not tell its tags yet (ElastiCache's replication groups).
+                untagged = not kind.taggable or (kind.within and one.address is None)
+                if one.address == address or (key is not None and one.has.key() == key and untagged):
                     return one
+        if self.stop.is_set():
+            raise NotYet("an answer was lost, and whether it was made is to be seen")
         return None
 
     def _complete(self, address: str, want: Resource, live: Live[Any]) -> None:
         changes = diff(want, live.has)
-        if changes:
+        if changes and not live.status.partial:
             carry(want, live.has).update(self.aws, live, frozenset(c.field for c in changes))
 
     # -- update, delete --
@@ -368,10 +376,18 @@ class Work:
         )
 
     def _retried(self, kind: type[Resource], address: str, verb: str, started: float) -> tenacity.Retrying:
+        last: list[BaseException] = []
+
         def tell(retry: tenacity.RetryCallState) -> None:
             error = retry.outcome.exception() if retry.outcome else None
+            last[:] = [error] if error else []
             reason = str(error) if isinstance(error, NotYet) else f"{code(error)}: {message(error)}" if error else ""
             self.tell(Event("retry", address, verb, reason, self.clock.now() - started))
+
+        def sleep(seconds: float) -> None:
+            self.clock.sleep(seconds, self.stop)
+            if self.stop.is_set() and last:  # who interrupts a run wants no further attempt
+                raise last[0]
 
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda error: passes(kind, error)),
@@ -381,7 +397,7 @@ class Work:
                 tenacity.stop_when_event_set(self.stop),
                 GivenUp(kind),
             ),
-            sleep=lambda seconds: self.clock.sleep(seconds, self.stop),
+            sleep=sleep,
             before_sleep=tell,
             reraise=True,
         )

@@ -7,13 +7,15 @@ from typing import Any
 import tenacity
 from botocore.exceptions import ClientError
 
-from reptiops.aws import DENIED, EXPIRED, THROTTLED, Aws, code, lost, message, operation, request_id
+from reptiops.aws import DENIED, EXPIRED, THROTTLED, Aws, code, lost, message, operation, request_id, unsent
 from reptiops.engine.lock import LeaseLost
 from reptiops.engine.resource import Live, NotYet, Resource
 from reptiops.errors import ReptiopsError
 
 LOST_FOR = 120.0
-"""Seconds for which lost answers and AWS's internal errors are ridden out."""
+"""Seconds for which lost answers, a network that is away and AWS's internal errors are ridden out."""
+BLIND = 600.0
+"""Seconds without a single answer to a look after which a run stops waiting for what it has made."""
 PROPAGATION = 300.0
 """Seconds that roles and policies may take to spread (aws-facts 3: about two minutes, log bucket policies five)."""
 
@@ -56,12 +58,12 @@ class GivenUp(tenacity.stop.stop_base):
             return False
         seconds = retry.seconds_since_start or 0
         spreading = any(code(error) == c and part in message(error) for c, part in self._kind.propagating)
-        return (lost(error) and seconds > LOST_FOR) or (spreading and seconds > PROPAGATION)
+        return ((lost(error) or unsent(error)) and seconds > LOST_FOR) or (spreading and seconds > PROPAGATION)
 
 
 def passes(kind: type[Resource], error: BaseException) -> bool:
-    """Whether an error passes by itself: throttling, a lost answer, or what the kind says AWS still has to sort out."""
-    if isinstance(error, NotYet) or lost(error):
+    """Whether an error passes by itself: throttling, a lost answer, no network, or what the kind says AWS has to sort out."""
+    if isinstance(error, NotYet) or lost(error) or unsent(error):
         return True
     name = code(error)
     if name in THROTTLED or name in kind.not_yet:
@@ -72,7 +74,9 @@ def passes(kind: type[Resource], error: BaseException) -> bool:
 def hopeless(error: BaseException) -> str:
     """Why nothing more can be written after an error, be it to undo; empty where it can."""
     chain = [error, *getattr(error, "errors", ())]
-    chain += [one.__cause__ for one in list(chain) if one.__cause__ is not None]
+    for one in chain:  # it grows: a refused write may have failed at the lock, and that at the credentials
+        if one.__cause__ is not None and one.__cause__ not in chain:
+            chain.append(one.__cause__)
     if any(code(one) in EXPIRED for one in chain):
         return "the credentials are no longer valid"
     if any(isinstance(one, LeaseLost) for one in chain):

@@ -38,6 +38,8 @@ class Task:
     """A one-way update that waits until everything else is done; who needs the resource takes it as it is."""
     next_look: float = 0.0
     told: str = ""
+    answered: float = 0.0
+    """When AWS had taken the change: from then on it is to be seen."""
 
     @property
     def doing(self) -> Doing:

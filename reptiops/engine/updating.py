@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reptiops.engine.diff import carry, diff
-from reptiops.engine.resource import Live, Resource
+from reptiops.engine.resource import Live, NotYet, Resource
 from reptiops.engine.scope import Scope
 
 
@@ -50,6 +50,8 @@ class Doing:
                 if new and not diff(self.target, one.has):
                     self.live, self.changed = replace(one, identity=self.live.identity), frozenset()
                     return
+        if self.stop.is_set():
+            raise NotYet("an answer was lost, and whether it was made anew is to be seen")
 
     def shown(self) -> bool:
         """Whether AWS shows, if not at once, that nothing of the change is left to do."""
