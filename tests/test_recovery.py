@@ -15,7 +15,7 @@ from reptiops.app import states
 from reptiops.engine import lock as locks
 from reptiops.engine.events import Event
 from reptiops.engine.resource import ADDRESS_TAG
-from reptiops.testing import mocked_aws, provision
+from reptiops.testing import REGION, mocked_aws, provision
 from tests.faults import Faults, Killed
 from tests.inventory import inventory
 
@@ -131,6 +131,29 @@ def test_two_provisions_at_once_make_one_environment(rounds: int, tmp_path: Path
             assert len(inventory(session)) == alone
             app.teardown("dev", session=session, state_dir=tmp_path)
     assert set(ended) <= {"done", "Locked"}, ended
+
+
+def test_what_a_killed_run_made_is_looked_for_while_lists_lag(tmp_path: Path) -> None:
+    """Killed after CreateVpc and begun again at once, while DescribeVpcs does not show it yet."""
+    where: dict[str, Any] = {"state_dir": tmp_path, "only": ["network/vpc"]}
+    with mocked_aws() as quiet:
+        killed = boto3.Session("testing", "testing", "testing", region_name=REGION)
+        faults = Faults(killed, ("ec2:CreateVpc", 1), "kill after")
+        with pytest.raises(Killed):
+            app.provision("dev", session=killed, **where)
+        assert faults.fired
+        again, hidden = boto3.Session("testing", "testing", "testing", region_name=REGION), list[int]()
+
+        def lagging(parsed: Any, **_: Any) -> None:
+            if len(hidden) < 2:
+                hidden.append(len(parsed["Vpcs"]))
+                parsed["Vpcs"] = []
+
+        again._session.register("after-call.ec2.DescribeVpcs", lagging)
+        app.provision("dev", session=again, **where)
+        tagged = {"Name": "tag:reptiops:address", "Values": ["network/vpc"]}
+        assert len(quiet.client("ec2").describe_vpcs(Filters=[tagged])["Vpcs"]) == 1
+        assert len(hidden) == 2
 
 
 def test_a_sleeper_past_its_lease_writes_nothing(tmp_path: Path) -> None:

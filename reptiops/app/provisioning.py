@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from reptiops.app.diagnosis import diagnose
 from reptiops.app.failure import Choose, OnFailure, handle_failure
 from reptiops.app.planned import hold_to
 from reptiops.app.preflight import found as in_the_way
+from reptiops.app.recovery import in_doubt
 from reptiops.app.replaced import remove_replaced
 from reptiops.app.runs import Stop, announce, interrupted, writing
 from reptiops.app.selection import select
@@ -22,7 +24,7 @@ from reptiops.app.site import Declined, Refused, Settings, Site, foretold, open_
 from reptiops.config import load_environment
 from reptiops.engine.action import Action
 from reptiops.engine.apply import Apply
-from reptiops.engine.calls import Work
+from reptiops.engine.calls import LOOKS, Work
 from reptiops.engine.eta import Countdown
 from reptiops.engine.events import Event, Sink
 from reptiops.engine.graph import PHASES, Graph
@@ -38,6 +40,8 @@ from reptiops.steps import documented
 
 NAMED, LISTED = 4, 12
 """So many addresses a refusal names in a sentence, so many a line each."""
+LAGGING = 60.0
+"""Seconds after which AWS's lists show whatever a run made that was cut off."""
 STALE = 30.0
 """Seconds after which a plan that was shown is made again before it is carried out."""
 
@@ -103,6 +107,7 @@ def provision(
     site = open_site(options)
     _refuse_missing(site)
     scope = site.scope()
+    _look_for_doubtful(site, scope)
     made = foretold(site, make(site.graph, site.given, scope, site.state, selection))
     if kept is not None:
         hold_to(kept, site, made, selection)
@@ -140,6 +145,24 @@ def _asked_why(site: Site, run: Apply, error: Exception) -> None:
         diagnose(site, run, error)
     except Exception as broken:
         error.add_note(f"AWS could not be asked why: {broken}")
+
+
+def _look_for_doubtful(site: Site, scope: Scope) -> None:
+    """Look, while AWS's lists may lag, for what a run that was cut off a moment ago may have made: it would get a twin."""
+    what = in_doubt(site)
+    kinds = {kind.kind(): kind for kind in site.graph.kinds()}
+    asked = [address for address, verb in what.asked.items() if verb == "create" and address in what.created]
+    missing = {address: kinds[what.created[address][0]] for address in asked if what.created[address][0] in kinds}
+    if not missing or (datetime.now(UTC) - datetime.fromisoformat(what.last)).total_seconds() > LAGGING:
+        return
+    for pause in LOOKS:
+        time.sleep(pause)
+        for kind in set(missing.values()):
+            scope.forget(kind)
+        found = {one.address for kind in set(missing.values()) for one in scope.live(kind)}
+        missing = {address: kind for address, kind in missing.items() if address not in found}
+        if not missing:
+            return
 
 
 def _ready(site: Site, made: Plan, tell: Sink) -> None:

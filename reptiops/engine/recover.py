@@ -52,6 +52,8 @@ class Unfinished:
     """Address → what AWS was asked to do and no answer is recorded of: it may have happened or not."""
     before: Inventory | None = None
     """Everything that was there before the first of the runs."""
+    last: str = ""
+    """When the last of it was written down."""
 
     @property
     def empty(self) -> bool:
@@ -63,6 +65,7 @@ class Unfinished:
         back = False
         for record in records:
             event = record["event"]
+            self.last = max(self.last, str(record.get("at", "")))
             if event == "begin":
                 self.asked[record["address"]] = record["verb"]
             elif event in ("done", "failed", "kept"):
