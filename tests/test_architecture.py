@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,23 @@ def test_arrows(path: Path) -> None:
         assert not bad, f"{room} must not import {', '.join(sorted(bad))}"
     if room not in ("cli", "__main__.py"):
         assert not {name for name in imports if name.startswith("reptiops.cli")}
+
+
+MUTUAL = {f"reptiops.engine.{name}" for name in ("resource", "scope", "codec", "usage")}
+"""A kind is asked with a scope, and told what is around it; both answer with kinds. Nothing else imports in a circle."""
+
+
+def test_no_imports_go_in_a_circle() -> None:
+    """Those inside functions and for types only count too. What a package itself gathers is no arrow."""
+    names = {
+        ".".join(("reptiops", *p.relative_to(ROOT).with_suffix("").parts)): p for p in MODULES if p.stem != "__init__"
+    }
+    arrows: dict[str, set[str]] = {}
+    for name, path in names.items():
+        found = {"mutual" if other in MUTUAL else other for other in _imports(path) & names.keys()}
+        arrows.setdefault("mutual" if name in MUTUAL else name, set()).update(found)
+    arrows["mutual"].discard("mutual")
+    TopologicalSorter(arrows).prepare()  # raises CycleError with the circle
 
 
 def test_the_engine_names_no_service() -> None:

@@ -40,6 +40,7 @@ from reptiops.resources import (
     ec2_gateways,
     ec2_tags,
     ecs,
+    ecs_services,
     ecs_tasks,
     elasticache,
     elbv2,
@@ -249,7 +250,7 @@ def test_05_a_failed_deployment_is_told_with_its_reason() -> None:
     broken = _service(
         rolloutState="FAILED", rolloutStateReason="ECS deployment circuit breaker: tasks failed to start."
     )
-    status = ecs._service_status(broken)
+    status = ecs_services._service_status(broken)
     assert status.phase == "failed"
     assert "circuit breaker" in status.reason
 
@@ -296,7 +297,7 @@ def _above(graph: Any, name: str) -> set[str]:
 CONSUMERS = [
     (ec2_flow_logs.FlowLog, "InvalidParameter", "Unable to assume given IAM role"),
     (rds.Instance, "InvalidParameterValue", "for: ENHANCED_MONITORING"),
-    (ecs.Service, "InvalidParameterException", "Please verify that the ECS service linked role exists."),
+    (ecs_services.Service, "InvalidParameterException", "Please verify that the ECS service linked role exists."),
     (ecs.Cluster, "InvalidParameterException", "Unable to assume the service linked role."),
     (s3.Bucket, "MalformedPolicy", "Invalid principal in policy"),
     (
@@ -312,9 +313,9 @@ CONSUMERS = [
     (scheduler.Schedule, "ValidationException", "must allow AWS EventBridge Scheduler to assume the role."),
     (autoscaling.ScalableTarget, "ValidationException", "Unable to assume IAM role"),
     (autoscaling.ScalableTarget, "ValidationException", "ECS service doesn't exist: service/a/b"),
-    (ecs.Service, "InvalidParameterException", "verify that the role being passed has the proper permissions"),
-    (ecs.Service, "InvalidParameterException", "Unable to Start a service that is still Draining."),
-    (ecs.Service, "InvalidParameterException", "The service cannot be stopped while deployments are active."),
+    (ecs_services.Service, "InvalidParameterException", "verify that the role being passed has the proper permissions"),
+    (ecs_services.Service, "InvalidParameterException", "Unable to Start a service that is still Draining."),
+    (ecs_services.Service, "InvalidParameterException", "The service cannot be stopped while deployments are active."),
     (ecs_tasks.TaskDefinition, "ClientException", "Role is not valid"),
     (cloudfront.Distribution, "InvalidViewerCertificate", "The specified SSL certificate doesn't exist"),
     (ec2_endpoints.VpcEndpoint, "InvalidParameter", "there is already a conflicting DNS domain for x"),

@@ -17,15 +17,7 @@ from reptiops.engine.resource import Live, Made
 from reptiops.engine.scope import Scope
 from reptiops.facts import Facts
 from reptiops.operations.preflight import Needs, check
-from reptiops.resources import (
-    cloudfront,
-    ec2_access,
-    ecs,
-    ecs_tasks,
-    iam,
-    logs,
-    ssm,
-)
+from reptiops.resources import cloudfront, ec2_access, ecs, ecs_services, ecs_tasks, iam, logs, ssm
 from reptiops.sandbox import gaps, rules
 from reptiops.steps import compute, documented
 from tests.normalised import Normalised
@@ -66,7 +58,7 @@ def test_03_every_change_of_a_cache_is_sent_to_be_applied_at_once(world: World) 
 # --- 5 a circuit breaker's rollback ------------------------------------------------------------------------------
 
 
-def _newer(world: World, want: ecs.Service) -> ecs.Service:
+def _newer(world: World, want: ecs_services.Service) -> ecs_services.Service:
     """The service with a revision whose image is missing."""
     world.session.client("ecr").create_repository(repositoryName="web")
     image = f"{world.names.account}.dkr.ecr.us-east-1.amazonaws.com/web:2"
@@ -143,7 +135,7 @@ def test_06_a_definition_that_comes_back_filled_and_reordered_is_the_same(world:
 
 def test_07_aws_refuses_a_service_before_its_listener_and_that_passes(world: World) -> None:
     group = _group(world)
-    want = ecs.Service(
+    want = ecs_services.Service(
         cluster=_cluster(world),
         name="web",
         task_definition=_task(world),
@@ -155,7 +147,7 @@ def test_07_aws_refuses_a_service_before_its_listener_and_that_passes(world: Wor
     with pytest.raises(ClientError) as caught:
         want.create(world.aws, world.identity("compute/service/web"))
     assert "does not have an associated load balancer" in str(caught.value)
-    assert passes(ecs.Service, caught.value), "a listener made a moment ago is not seen at once"
+    assert passes(ecs_services.Service, caught.value), "a listener made a moment ago is not seen at once"
     _listener(world, group)
     assert want.create(world.aws, world.identity("compute/service/web")).status.phase == "ready"
 
@@ -235,7 +227,7 @@ def test_11_one_that_somebody_else_has_made_is_success_and_is_never_ours(world: 
     assert _live(world, want).address is None
 
 
-@pytest.mark.parametrize("kind", [ecs.Cluster, ecs.Service])
+@pytest.mark.parametrize("kind", [ecs.Cluster, ecs_services.Service])
 def test_11_the_first_call_that_comes_too_early_is_made_again(kind: Any) -> None:
     gaps.apply()
     with rules.enforced() as strict, mock_aws():

@@ -17,7 +17,7 @@ from reptiops.resources.acm import Certificate
 from reptiops.resources.cloudtrail import Trail
 from reptiops.resources.ec2 import Subnet, Vpc
 from reptiops.resources.ec2_gateways import ElasticIp
-from reptiops.resources.ecs import Service
+from reptiops.resources.ecs_services import Service
 from reptiops.resources.ecs_tasks import TaskDefinition
 from reptiops.resources.elasticache import ReplicationGroup
 from reptiops.resources.elbv2 import LoadBalancer

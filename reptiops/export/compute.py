@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from reptiops.export.form import FORMS, Properties, Writer
-from reptiops.resources import autoscaling, ecr, ecs, ecs_tasks, elbv2, elbv2_listeners
+from reptiops.resources import autoscaling, ecr, ecs, ecs_services, ecs_tasks, elbv2, elbv2_listeners
 
 
 def camel(name: str) -> str:
@@ -85,8 +85,8 @@ def _container(name: str, c: ecs_tasks.Container) -> Properties:
     }
 
 
-@FORMS.form(ecs.Service, "AWS::ECS::Service", arn="Ref")
-def service(want: ecs.Service, to: Writer) -> Properties:
+@FORMS.form(ecs_services.Service, "AWS::ECS::Service", arn="Ref")
+def service(want: ecs_services.Service, to: Writer) -> Properties:
     for address, rule in to.like(elbv2_listeners.HostRule).items():
         if rule.target_group == want.target_group:
             to.depends(f"⟦{address}.id⟧")
@@ -198,7 +198,7 @@ def host_rule(want: elbv2_listeners.HostRule, to: Writer) -> Properties:
 
 @FORMS.form(autoscaling.ScalableTarget, "AWS::ApplicationAutoScaling::ScalableTarget")
 def scalable_target(want: autoscaling.ScalableTarget, to: Writer) -> Properties:
-    for address, one in to.like(ecs.Service).items():
+    for address, one in to.like(ecs_services.Service).items():
         if want.resource.endswith(f"/{one.name}"):
             to.depends(f"⟦{address}.id⟧")
     actions = [_scheduled(a) for a in to.like(autoscaling.ScheduledAction).values() if _is_of(a, want, to)]

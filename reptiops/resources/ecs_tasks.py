@@ -13,7 +13,8 @@ from reptiops.engine.canonical import plain
 from reptiops.engine.diff import carry
 from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, fixed, initial
 from reptiops.engine.scope import Recorded, Scope
-from reptiops.resources.ecs import Service, lower_tags
+from reptiops.resources.ecs import lower_tags
+from reptiops.resources.ecs_services import Service
 from reptiops.rights import ROLES, TAGGED, Right, arn_of, delete, passed_to, read, write
 
 ADDED = frozenset(

@@ -4,20 +4,37 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Protocol, runtime_checkable
 
 from reptiops.engine.resource import Resource
 from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.resources.autoscaling import ScalableTarget, ScheduledAction
-from reptiops.resources.ecs_tasks import TaskDefinition
 
 WEEK = 7 * 24 * 60
 DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _CRON = re.compile(r"cron\((\d+) (\d+) \? \* ([A-Z,]+) \*\)")
 
 
+@runtime_checkable
+class Task(Protocol):
+    """What of a task definition AWS bills."""
+
+    @property
+    def architecture(self) -> str:
+        """X86_64 or ARM64."""
+
+    @property
+    def cpu(self) -> int:
+        """In units of a 1024th of a vCPU."""
+
+    @property
+    def memory(self) -> int:
+        """In MB."""
+
+
 def task_uses(task: Resource | None, hours: float, by: str = "") -> Iterator[Use]:
     """vCPU and GB hours of tasks that run for so many hours in sum; 20 GB of ephemeral storage are included."""
-    if isinstance(task, TaskDefinition) and hours:
+    if isinstance(task, Task) and hours:
         price = f"fargate.{task.architecture.lower()}"
         yield Use(f"{price}.vcpu", hours * task.cpu / 1024, by)
         yield Use(f"{price}.gb", hours * task.memory / 1024, by)

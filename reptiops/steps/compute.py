@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from reptiops.config import Environment, Service
 from reptiops.engine.graph import Result, step
 from reptiops.facts import Facts
-from reptiops.resources import ecs, elbv2, elbv2_listeners
+from reptiops.resources import ecs, ecs_services, elbv2, elbv2_listeners
 from reptiops.resources.autoscaling import ScalableTarget, ScalingPolicy, ScheduledAction
 from reptiops.resources.ecr import Repository
 from reptiops.resources.ecs_tasks import Container, HealthCheck, TaskDefinition
@@ -247,11 +247,11 @@ def service(
     private_subnet: Mapping[str, Result],
     security_group: Mapping[str, Result],
     target_group: Mapping[str, Result],
-) -> dict[str, ecs.Service]:
+) -> dict[str, ecs_services.Service]:
     """What runs. Its target group has to be behind a listener, and its tasks need their way to the images."""
     deployment = env.compute.deployment
     return {
-        one.name: ecs.Service(
+        one.name: ecs_services.Service(
             cluster=cluster.id,
             name=one.name,
             task_definition=task_definition[one.name].id,

@@ -7,7 +7,8 @@ from typing import Any
 
 from reptiops.engine.resource import Live
 from reptiops.resources.autoscaling import ScalableTarget, ScalingPolicy, ScheduledAction
-from reptiops.resources.ecs import Cluster, Service
+from reptiops.resources.ecs import Cluster
+from reptiops.resources.ecs_services import Service
 from reptiops.resources.ecs_tasks import Container, HealthCheck, TaskDefinition
 from reptiops.resources.elbv2 import HealthCheck as TargetHealthCheck
 from reptiops.resources.elbv2 import LoadBalancer, TargetGroup
