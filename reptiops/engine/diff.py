@@ -94,3 +94,15 @@ def _yielded(want: Any, has: Any, path: str, owned: Callable[[str], bool]) -> An
         theirs = {k: v for k, v in has.items() if k not in want and owned(f"{start}{k}")}
         return {k: _yielded(v, has[k], f"{start}{k}", owned) if k in has else v for k, v in mine.items()} | theirs
     return want
+
+
+def as_far_as_it_goes(before: Resource, has: Resource) -> tuple[Resource, list[str]]:
+    """How far it can be set back: AWS takes some changes never back, and then says so at best."""
+    stuck: list[str] = []
+    stays: dict[str, Any] = {}
+    for change in diff(before, has):
+        forward = type(before).undoing(Change(change.path, change.want, change.has, change.fixed))
+        if forward.undo == "one-way":
+            stuck.append(f"{change.path} stays {change.has!r}, it was {change.want!r}: {forward.why}")
+            stays[change.field] = getattr(has, change.field)
+    return dataclasses.replace(before, **stays), stuck

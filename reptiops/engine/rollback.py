@@ -16,14 +16,14 @@ from reptiops.engine.apply import CONVERGED, ApplyError
 from reptiops.engine.calls import Work
 from reptiops.engine.canonical import Plain, plain
 from reptiops.engine.codec import restore
-from reptiops.engine.diff import diff
+from reptiops.engine.diff import as_far_as_it_goes, diff
 from reptiops.engine.eta import Countdown, Reversal
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step
 from reptiops.engine.plan import look
 from reptiops.engine.recover import Inventory, Unfinished, Was
 from reptiops.engine.remove import Doomed, Remove, look_after
-from reptiops.engine.resource import Change, Doing, Live, Resource
+from reptiops.engine.resource import Doing, Live, Resource
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Entry
 
@@ -221,7 +221,7 @@ class _Undo:
         if current is None:
             self.errors.append(f"{address} ({was.id}) has gone and cannot be set back")
             return ""
-        target, stuck = _as_far_as_it_goes(before, current.has)
+        target, stuck = as_far_as_it_goes(before, current.has)
         self.errors += [f"{address} ({current.id}): {one}" for one in stuck]
         differs = bool(diff(target, current.has))
         if differs:
@@ -388,15 +388,3 @@ class _Undo:
 def _whole(identifier: str) -> re.Pattern[str]:
     """An id in the text of a document, but not as a part of a longer one: names begin alike, revisions too."""
     return re.compile(rf"(?<![\w-]){re.escape(json.dumps(identifier)[1:-1])}(?![\w-])")
-
-
-def _as_far_as_it_goes(before: Resource, has: Resource) -> tuple[Resource, list[str]]:
-    """How far it can be set back: AWS takes some changes never back, and then says so at best."""
-    stuck: list[str] = []
-    stays: dict[str, Any] = {}
-    for change in diff(before, has):
-        forward = type(before).undoing(Change(change.path, change.want, change.has, change.fixed))
-        if forward.undo == "one-way":
-            stuck.append(f"{change.path} stays {change.has!r}, it was {change.want!r}: {forward.why}")
-            stays[change.field] = getattr(has, change.field)
-    return replace(before, **stays), stuck
