@@ -68,11 +68,44 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module", params=["dev", "prod"])
-def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """dev and prod as they are made; files with a world of another kind have a fixture of their own."""
+def environment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """dev and prod as they are made."""
     from reptiops.testing import mocked_aws, provision
-    from tests.specified import SERVICES, World
+    from tests.specified import SERVICES, Environment
 
     with mocked_aws(quotas={"fargate-vcpus": 64}) as session:
         provision(session, tmp_path_factory.mktemp("state"), request.param, images=SERVICES)
-        yield World(request.param, session)
+        yield Environment(request.param, session)
+
+
+@pytest.fixture
+def world() -> Iterator[Any]:
+    """An empty account with the rules enforced and everything there at once."""
+    from moto import mock_aws
+
+    from reptiops.sandbox import gaps, rules
+    from tests.samples import World
+
+    gaps.apply()
+    with rules.enforced(), mock_aws():
+        yield World()
+
+
+@pytest.fixture
+def slow() -> Iterator[Any]:
+    """A network in an account where time stands still until a test moves it: what is slow on AWS is pending."""
+    from moto import mock_aws
+
+    from reptiops.sandbox import gaps, rules
+    from tests.samples import World
+
+    gaps.apply()
+    with rules.enforced() as strict, mock_aws():
+        world = World()
+        assert world.subnets
+        assert world.group
+        assert world.certificate
+        now = [strict.clock.now() + 3600]
+        strict.clock.factor, strict.clock.now = 1.0, lambda: now[0]
+        world.pass_time = lambda seconds: now.__setitem__(0, now[0] + seconds)  # type: ignore[attr-defined]
+        yield world

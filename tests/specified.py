@@ -20,7 +20,7 @@ SERVICES = {
 
 
 @dataclass(frozen=True)
-class World:
+class Environment:
     """One environment in the mocked AWS."""
 
     name: str
@@ -60,8 +60,8 @@ def tags(listed: Any) -> dict[str, str]:
     return {t.get("Key", t.get("key")): t.get("Value", t.get("value")) for t in listed}
 
 
-def records(world: World) -> list[dict[str, Any]]:
+def records(environment: Environment) -> list[dict[str, Any]]:
     """What the zone holds."""
-    route53 = world.client("route53")
+    route53 = environment.client("route53")
     (zone,) = route53.list_hosted_zones()["HostedZones"]
     return list(route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"])

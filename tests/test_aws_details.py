@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from reptiops.aws import Aws
 from reptiops.engine.scope import Scope
 from reptiops.resources import acm, cloudfront_headers, ec2, iam, rds, rds_groups, s3, secretsmanager
-from reptiops.sandbox import gaps, rules
 from tests.samples import World
 from tests.samples.database import _cache, _instance
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    """An empty account with the rules enforced and everything there at once."""
-    gaps.apply()
-    with rules.enforced(), mock_aws():
-        yield World()
 
 
 def _answer(world: World, operation: str, answer: dict[str, Any], status: int = 200) -> Aws:

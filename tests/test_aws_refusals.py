@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from reptiops.aws import THROTTLED
 from reptiops.engine.passing import passes
@@ -25,20 +24,10 @@ from reptiops.resources import (
     rds_groups,
     ssm,
 )
-from reptiops.sandbox import gaps, rules
 from reptiops.steps import documented
 from tests.samples import World
 from tests.samples.compute import CLUSTER, _balancer, _cluster, _task
-from tests.test_aws_truth import refused
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    """An empty account with the rules enforced and everything there at once."""
-    gaps.apply()
-    with rules.enforced(), mock_aws():
-        yield World()
-
+from tests.strict import refused
 
 NEIGHBOURS = [
     (ec2_gateways.NatGateway, "InvalidSubnetId.NotFound"),

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import ast
-import dataclasses
 import json
-import re
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from reptiops import app
 from reptiops.aws import Aws
-from reptiops.config import load_environment
 from reptiops.engine.action import Action
-from reptiops.engine.calls import Work
 from reptiops.engine.diff import diff
 from reptiops.engine.passing import passes
 from reptiops.engine.plan import Plan
 from reptiops.engine.resource import Live, NotYet
 from reptiops.engine.scope import Scope
-from reptiops.engine.state import Belongs, Entry, State
-from reptiops.errors import ReptiopsError
-from reptiops.operations import facts
 from reptiops.resources import (
     acm,
     autoscaling,
@@ -51,192 +40,10 @@ from reptiops.resources import (
     scheduler,
     secretsmanager,
 )
-from reptiops.sandbox import control, gaps, rules
-from reptiops.sandbox.rules import WORLD
-from reptiops.sandbox.rules.rds import OFFERED
-from reptiops.sandbox.session import sandbox_session
 from reptiops.steps import documented
 from reptiops.testing import mocked_aws, provision
 from tests.samples import World
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    """An empty account with the rules enforced and everything there at once."""
-    gaps.apply()
-    with rules.enforced(), mock_aws():
-        yield World()
-
-
-@pytest.fixture
-def slow() -> Iterator[World]:
-    """A network in an account where time stands still until a test moves it: what is slow on AWS is pending."""
-    gaps.apply()
-    with rules.enforced() as strict, mock_aws():
-        world = World()
-        assert world.subnets
-        assert world.group
-        assert world.certificate
-        now = [strict.clock.now() + 3600]
-        strict.clock.factor, strict.clock.now = 1.0, lambda: now[0]
-        world.pass_time = lambda seconds: now.__setitem__(0, now[0] + seconds)  # type: ignore[attr-defined]
-        yield world
-
-
-def ident(made: Any) -> str:
-    """The id that a create answers, alone or with more."""
-    return made if isinstance(made, str) else str(made.id)
-
-
-def refused(call: Any, code: str, words: str = "") -> None:
-    """The sandbox answers as AWS does, so that what passes here passes there."""
-    with pytest.raises(ClientError) as caught:
-        call()
-    assert caught.value.response["Error"]["Code"] == code
-    assert words in caught.value.response["Error"]["Message"]
-
-
-# --- 1-3 database: version, gp3, ApplyImmediately --------------------------------------------------------------
-
-
-def _database(world: World, **more: Any) -> rds.Instance:
-    from tests.samples.database import _instance
-
-    return rds.Instance(**{**vars(_instance(world)), **more})
-
-
-def test_01_the_version_in_the_configuration_is_one_that_aws_still_creates(world: World) -> None:
-    for name in ("dev", "prod"):
-        version, notes = facts._postgres(world.aws, load_environment(name))
-        assert version in OFFERED["15"]
-        assert "15.7" in " ".join(notes), "a person is told that it is another one"
-    old = _database(world, version="15.7")
-    refused(lambda: old.create(world.aws, world.identity("a/b")), "InvalidParameterCombination", "Cannot find version")
-
-
-def test_02_gp3_below_400_gib_is_sent_without_iops_and_throughput(world: World) -> None:
-    want = _database(world)
-    sent: dict[str, Any] = {}
-    world.session.events.register(
-        "before-parameter-build.rds.CreateDBInstance", lambda params, **_: sent.update(params)
-    )
-    fresh = Aws(world.session, "us-east-1")
-    want.create(fresh, world.identity("a/b"))
-    assert sent["StorageType"] == "gp3"
-    assert not {"Iops", "StorageThroughput"} & sent.keys()
-    client = world.session.client("rds")
-    refused(
-        lambda: client.modify_db_instance(DBInstanceIdentifier="reptidex-dev", Iops=3000, ApplyImmediately=True),
-        "InvalidParameterCombination",
-        "storage size less than 400",
-    )
-
-
-def test_02_gp3_from_400_gib_on_is_sent_with_what_it_has_and_aws_least(world: World) -> None:
-    client = world.session.client("rds")
-
-    def has() -> tuple[Any, ...]:
-        one = client.describe_db_instances()["DBInstances"][0]
-        return one["AllocatedStorage"], one.get("Iops"), one.get("StorageThroughput")
-
-    def grow(size: int) -> None:
-        want = rds.Instance(**{**vars(first), "storage_gb": size, "max_storage_gb": 2 * size})
-        live = next(iter(Scope(world.aws, world.names, [want]).live(rds.Instance)))
-        want.update(world.aws, live, frozenset({"storage_gb", "max_storage_gb"}))
-
-    first = _database(world)
-    first.create(world.aws, world.identity("a/b"))
-    grow(390)
-    assert has()[0] == 390
-    grow(500)
-    assert has() == (500, 12000, 500)
-    more = {"AllocatedStorage": 500, "Iops": 20000, "StorageThroughput": 900}
-    client.modify_db_instance(DBInstanceIdentifier="reptidex-dev", ApplyImmediately=True, **more)
-    grow(600)
-    assert has() == (600, 20000, 900), "what somebody gave it is kept"
-    refused(
-        lambda: client.modify_db_instance(
-            DBInstanceIdentifier="reptidex-dev", AllocatedStorage=700, ApplyImmediately=True
-        ),
-        "InvalidParameterCombination",
-        "both the storage size and iops",
-    )
-
-
-def test_02_one_is_made_with_more_than_400_gib(world: World) -> None:
-    want = _database(world, storage_gb=500, max_storage_gb=1000)
-    want.create(world.aws, world.identity("a/b"))
-    made = world.session.client("rds").describe_db_instances()["DBInstances"][0]
-    assert (made["AllocatedStorage"], made["Iops"], made["StorageThroughput"]) == (500, 12000, 500)
-
-
-def test_03_every_change_is_sent_to_be_applied_at_once(world: World) -> None:
-    want = _database(world)
-    want.create(world.aws, world.identity("a/b"))
-    larger = rds.Instance(**{**vars(want), "instance_class": "db.t4g.small"})
-    live = next(iter(Scope(world.aws, world.names, [want]).live(rds.Instance)))
-    larger.update(world.aws, live, frozenset({"instance_class"}))
-    held = world.session.client("rds").describe_db_instances()["DBInstances"][0]
-    assert held["DBInstanceClass"] == "db.t4g.small"
-    world.session.client("rds").modify_db_instance(DBInstanceIdentifier="reptidex-dev", DBInstanceClass="db.t4g.large")
-    held = world.session.client("rds").describe_db_instances()["DBInstances"][0]
-    assert held["DBInstanceClass"] == "db.t4g.small", "without ApplyImmediately nothing happens"
-    assert held["PendingModifiedValues"]["DBInstanceClass"] == "db.t4g.large"
-
-
-def test_04_an_instance_that_still_says_available_is_not_done_with_its_change(slow: Any) -> None:
-    want = _database(slow)
-    refused(lambda: want.create(slow.aws, slow.identity("a/b")), "InvalidParameterValue", "service linked role")
-    slow.pass_time(60)
-    want.create(slow.aws, slow.identity("a/b"))
-
-    def look() -> Live[rds.Instance]:
-        return next(iter(Scope(slow.aws, slow.names, [want]).live(rds.Instance)))
-
-    assert look().status.phase == "pending"
-    slow.pass_time(300)
-    assert look().status.phase == "ready"
-    larger = rds.Instance(**{**vars(want), "instance_class": "db.t4g.small"})
-    larger.update(slow.aws, look(), frozenset({"instance_class"}))
-    early = look()
-    assert early.status.word.startswith("available")
-    assert early.status.unapplied, "a waiter that starts at once would return too early"
-    slow.pass_time(30)
-    assert look().status.phase == "pending"
-    slow.pass_time(300)
-    assert look().status.phase == "ready"
-    assert not look().status.unapplied
-
-
-def test_03_what_somebody_else_has_waiting_is_not_fired_along(world: World) -> None:
-    want = _database(world)
-    want.create(world.aws, world.identity("a/b"))
-    client = world.session.client("rds")
-    client.modify_db_instance(DBInstanceIdentifier=want.name, EngineVersion="15.14")
-
-    def look() -> Live[rds.Instance]:
-        return next(iter(Scope(world.aws, world.names, [want]).live(rds.Instance)))
-
-    def planned(other: rds.Instance) -> Action:
-        return Action("database/database", "update", type(other), other, look(), diff(other, look().has))
-
-    def version() -> str:
-        return str(client.describe_db_instances()["DBInstances"][0]["EngineVersion"])
-
-    safe = dataclasses.replace(want, deletion_protection=True, backup_days=14)
-    assert not planned(safe).hindrance
-    safe.update(world.aws, look(), frozenset({"deletion_protection", "backup_days"}))
-    assert (look().has.deletion_protection, look().has.backup_days, version()) == (True, 14, "15.13")
-    larger = dataclasses.replace(safe, instance_class="db.t4g.small")
-    assert "EngineVersion 15.14" in planned(larger).hindrance
-    with pytest.raises(ReptiopsError, match=r"EngineVersion 15\.14"):
-        larger.update(world.aws, look(), frozenset({"instance_class"}))
-    assert version() == "15.13"
-    asked_for = dataclasses.replace(larger, version="15.14")
-    assert not planned(asked_for).hindrance
-    asked_for.update(world.aws, look(), frozenset({"instance_class"}))
-    assert version() == "15.14", "AWS applies all that waits"
-
+from tests.strict import above, ident, refused
 
 # --- 5 deployments -----------------------------------------------------------------------------------------------
 
@@ -277,18 +84,7 @@ def test_05_a_rollback_of_the_circuit_breaker_is_no_success(tmp_path: Path) -> N
 
 
 def test_07_a_service_needs_its_target_group_behind_a_listener() -> None:
-    assert {"host_rule", "target_group", "listener"} <= _above(documented(), "service") | {"listener"}
-
-
-def _above(graph: Any, name: str) -> set[str]:
-    found: set[str] = set()
-    todo = list(graph.steps[name].needs)
-    while todo:
-        one = todo.pop()
-        if one not in found:
-            found.add(one)
-            todo += graph.steps[one].needs
-    return found
+    assert {"host_rule", "target_group", "listener"} <= above(documented(), "service") | {"listener"}
 
 
 # --- 10-11 roles -------------------------------------------------------------------------------------------------
@@ -363,106 +159,6 @@ def test_13_apex_and_wildcard_share_one_record(world: World) -> None:
         lambda: client.change_resource_record_sets(HostedZoneId=zone["HostedZone"]["Id"], ChangeBatch=twice),
         "InvalidChangeBatch",
     )
-
-
-# --- 14-16 network -----------------------------------------------------------------------------------------------
-
-
-def test_15_what_holds_a_subnet_is_named(slow: Any) -> None:
-    client = slow.session.client("elbv2")
-    slow.pass_time(1)
-    subnets, group = slow.subnets, slow.group
-    slow.pass_time(10)
-    arn = client.create_load_balancer(Name="sample", Subnets=list(subnets), SecurityGroups=[group])["LoadBalancers"][0][
-        "LoadBalancerArn"
-    ]
-    client.delete_load_balancer(LoadBalancerArn=arn)
-    live = Live(subnets[0], ec2.Subnet(slow.vpc, "us-east-1a", "10.1.1.0/24"), "network/private_subnet/a")
-    refused(lambda: live.has.delete(slow.aws, live), "DependencyViolation")
-    told = live.has.blockers(slow.aws, live)
-    assert all(words in told for words in ("eni-", "ELB app/sample", group))
-    assert "load balancer's, gone within five minutes" in told
-    of_group = Live(group, ec2_access.SecurityGroup(slow.vpc, "sample", "sample"))
-    assert "ELB app/sample" in of_group.has.blockers(slow.aws, of_group)
-    slow.pass_time(300)
-    live.has.delete(slow.aws, live)
-
-
-def test_15_a_refused_deletion_says_what_holds_it(slow: Any, tmp_path: Path) -> None:
-    slow.pass_time(1)
-    group = slow.group
-    slow.pass_time(10)
-    client = slow.session.client("ec2")
-    client.create_network_interface(SubnetId=slow.subnets[0], Groups=[group], Description="by hand")
-    from reptiops.engine.passing import held
-
-    live = Live(group, ec2_access.SecurityGroup(slow.vpc, "sample", "sample"))
-    error = ClientError({"Error": {"Code": "DependencyViolation", "Message": "has a dependent object"}}, "X")
-    said = str(held(live.has, slow.aws, live, error))
-    assert all(words in said for words in ("by hand", "eni-", "delete it"))
-
-
-def test_16_a_nat_gateway_that_fails_later_is_seen_as_failed(slow: Any) -> None:
-    client = slow.session.client("ec2")
-    vpc = client.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
-    slow.pass_time(10)
-    subnet = client.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
-    address = client.allocate_address(Domain="vpc")["AllocationId"]
-    slow.pass_time(10)
-    want = ec2_gateways.NatGateway(subnet, address, "n")
-    want.create(slow.aws, slow.identity("network/nat_gateway/a"))
-    slow.pass_time(10)
-
-    def look() -> Live[ec2_gateways.NatGateway]:
-        return next(iter(Scope(slow.aws, slow.names, [want]).live(ec2_gateways.NatGateway)))
-
-    assert look().status.phase == "pending"
-    slow.pass_time(200)
-    assert look().status.phase == "failed", "there is no internet gateway"
-
-
-# --- 17-18 quotas, lost creates ----------------------------------------------------------------------------------
-
-
-def test_17_a_sixth_address_is_refused(world: World) -> None:
-    client = world.session.client("ec2")
-    for _ in range(5):
-        client.allocate_address(Domain="vpc")
-    want = ec2_gateways.ElasticIp("x")
-    refused(lambda: want.create(world.aws, world.identity("network/elastic_ip/a")), "AddressLimitExceeded")
-
-
-def test_18_a_new_vpc_that_aws_does_not_see_yet_is_not_made_twice() -> None:
-    """CreateVpc has no token: the call after it answers NotFound, and the address tag finds the first one."""
-    gaps.apply()
-    with rules.enforced(factor=0.4), mock_aws():
-        world = World()
-        want = ec2.Vpc("10.1.0.0/16", "x")
-        work = _work(world, want)
-        identifier, _ = work.create("network/vpc", want, ())
-        vpcs = world.session.client("ec2").describe_vpcs(Filters=[{"Name": "cidr", "Values": ["10.1.0.0/16"]}])["Vpcs"]
-    assert [one["VpcId"] for one in vpcs] == [identifier]
-
-
-def _work(world: World, want: Any) -> Work:
-    class Silent:
-        """A journal that nobody reads."""
-
-        def write(self, *args: Any, **more: Any) -> None:
-            """Nothing."""
-
-    state = State(Belongs(world.names.environment, world.names.account, world.names.region, ""))
-    scope = Scope(world.aws, world.names, [want])
-    return Work(world.aws, scope, state, Silent(), lambda event: None, threading.Event())  # type: ignore[arg-type]
-
-
-def test_18_a_recorded_vpc_whose_tags_lag_is_still_there(world: World) -> None:
-    want = ec2.Vpc("10.1.0.0/16", "x")
-    vpc = ident(want.create(world.aws, world.identity("network/vpc")))
-    world.session.client("ec2").delete_tags(Resources=[vpc], Tags=[{"Key": "Project"}])
-    known = {"network/vpc": Entry("network/vpc", want.kind(), vpc, {}, (), "2026-01-01T00:00:00+00:00")}
-    assert [one.id for one in Scope(world.aws, world.names, [want], known).live(ec2.Vpc)] == [vpc]
-    assert list(Scope(world.aws, world.names, [want]).live(ec2.Vpc)) == []
 
 
 # --- 22-25 ---------------------------------------------------------------------------------------------------------
@@ -572,47 +268,3 @@ def test_25_a_target_group_that_is_replaced_gets_the_other_name() -> None:
     assert (second.name, want.succeeding(Live("arn", second)).name) == ("a-2", "a")
     assert diff(want, second) == (), "either name will do"
     assert [c.path for c in diff(want, elbv2.TargetGroup("b", "vpc-1", 80)) if c.fixed] == ["name"]
-
-
-def test_every_rule_is_named_once_and_cites_a_section() -> None:
-    declared = rules.declared()
-    names = [one.name for one in declared]
-    assert len(names) == len(set(names)) >= 130
-    assert all(one.about.endswith(".") and one.fact[0].isdigit() for one in declared)
-    assert not WORLD.enforced, "nothing is enforced outside of a test"
-
-
-MISSING = re.compile(r"NotFound\w*|missing|NotFoundException|GapError|CloudFrontException")
-"""What an operation that the sandbox adds to moto may answer by itself: there is no such thing."""
-
-
-def test_every_refusal_of_the_sandbox_is_a_rule() -> None:
-    """What is not listed could not be switched off: beyond "there is no such thing" only rules refuse."""
-    unnamed = {
-        f"{file.name}:{line.lineno} {ast.unparse(line.exc)}"
-        for file in Path(gaps.__path__[0]).glob("*.py")
-        for line in ast.walk(ast.parse(file.read_text()))
-        if isinstance(line, ast.Raise) and line.exc is not None and not MISSING.search(ast.unparse(line.exc))
-    }
-    assert unnamed == set()
-
-
-# --- the sandbox's server --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("lenient", [False, True])
-def test_the_server_enforces_what_it_was_told(lenient: bool, tmp_path: Path) -> None:
-    status = control.start(tmp_path, control.Strictness(lenient, 0.5, (("elastic-ips", 1),)))
-    try:
-        session = sandbox_session(status)
-        ec2_client = session.client("ec2")
-        ec2_client.allocate_address(Domain="vpc")
-        vpc = ec2_client.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
-        if lenient:
-            ec2_client.allocate_address(Domain="vpc")
-            assert ec2_client.describe_vpcs(VpcIds=[vpc])["Vpcs"]
-        else:
-            refused(lambda: ec2_client.allocate_address(Domain="vpc"), "AddressLimitExceeded")
-            refused(lambda: ec2_client.describe_vpcs(VpcIds=[vpc]), "InvalidVpcID.NotFound")
-    finally:
-        control.stop(tmp_path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -26,15 +25,7 @@ from tests.samples.cloudfront import _distribution
 from tests.samples.compute import RESOURCE, WEB, _cluster, _group, _listener, _service, _task
 from tests.samples.database import _cache
 from tests.samples.ec2 import owned_vpc
-from tests.test_aws_truth import _above, _work, ident, refused
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    """An empty account with the rules enforced and everything there at once."""
-    gaps.apply()
-    with rules.enforced(), mock_aws():
-        yield World()
+from tests.strict import above, ident, refused, work_on
 
 
 def _live(world: World, *wanted: Any) -> Live[Any]:
@@ -205,7 +196,7 @@ REMOVED_BEFORE = {
 @pytest.mark.parametrize("first", sorted(REMOVED_BEFORE))
 def test_09_what_hangs_on_something_goes_before_it(first: str) -> None:
     """Everything is removed before what it needs."""
-    assert REMOVED_BEFORE[first] <= _above(documented(), first)
+    assert REMOVED_BEFORE[first] <= above(documented(), first)
 
 
 # --- 11 service-linked roles -------------------------------------------------------------------------------------
@@ -213,7 +204,7 @@ def test_09_what_hangs_on_something_goes_before_it(first: str) -> None:
 
 def test_11_who_needs_a_service_linked_role_waits_for_it() -> None:
     for name in ("cluster", "load_balancer", "database", "redis", "scalable_target"):
-        assert "service_linked_role" in _above(documented(), name)
+        assert "service_linked_role" in above(documented(), name)
 
 
 def test_11_one_that_somebody_else_has_made_is_success_and_is_never_ours(world: World) -> None:
@@ -244,8 +235,8 @@ def test_11_the_first_call_that_comes_too_early_is_made_again(kind: Any) -> None
 
 
 def test_14_groups_that_name_each_other_are_made_first_and_their_rules_go_first(world: World) -> None:
-    assert "security_group" in _above(documented(), "security_group_rule")
-    assert "security_group_rule" not in _above(documented(), "security_group")
+    assert "security_group" in above(documented(), "security_group_rule")
+    assert "security_group_rule" not in above(documented(), "security_group")
     groups = [ec2_access.SecurityGroup(owned_vpc(world), name, name) for name in ("one", "two")]
     ids = [ident(want.create(world.aws, world.identity(f"security/{want.name}"))) for want in groups]
     wanted = [
@@ -301,7 +292,7 @@ def test_18_a_log_group_that_is_not_seen_yet_is_made_once() -> None:
     gaps.apply()
     with rules.enforced(factor=0.1), mock_aws():
         world, want = World(), logs.LogGroup("/ecs/dev/web", 7)
-        assert _work(world, want).create("compute/log_group/web", want, ())[0] == want.name
+        assert work_on(world, want).create("compute/log_group/web", want, ())[0] == want.name
         (group,) = world.session.client("logs").describe_log_groups()["logGroups"]
         assert group["retentionInDays"] == 7
 
@@ -313,7 +304,7 @@ def test_18_the_name_of_a_deleted_parameter_is_waited_for() -> None:
         want.create(world.aws, world.identity("database/parameter/x"))
         want.delete(world.aws, _live(world, want))
         refused(lambda: want.create(world.aws, world.identity("database/parameter/x")), "ParameterAlreadyExists")
-        assert _work(world, want).create("database/parameter/x", want, ())[0] == want.name
+        assert work_on(world, want).create("database/parameter/x", want, ())[0] == want.name
 
 
 # --- 21 an update replaces the whole -----------------------------------------------------------------------------

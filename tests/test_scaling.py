@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from reptiops.engine.remove import LAGS, look_after, patience
 from reptiops.engine.resource import ADDRESS_TAG
@@ -17,7 +15,7 @@ from reptiops.engine.scope import Scope
 from reptiops.operations.strays import strays
 from reptiops.resources.autoscaling import COUNT, ScalableTarget
 from reptiops.resources.sns import Topic
-from reptiops.sandbox import gaps, rules
+from reptiops.sandbox import rules
 from tests.samples import World
 from tests.samples.compute import CLUSTER, _scaled
 
@@ -43,13 +41,6 @@ class Waiting:
 
     clock: Moved
     stop: threading.Event
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    gaps.apply()
-    with rules.enforced(), mock_aws():
-        yield World()
 
 
 def _tagged(world: World) -> list[Any]:

@@ -1,0 +1,108 @@
+"""What is riskiest of networks on AWS and invisible on moto: what holds what, what fails later, what is seen late. See test_aws_truth.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from reptiops.engine.resource import Live
+from reptiops.engine.scope import Scope
+from reptiops.engine.state import Entry
+from reptiops.resources import (
+    ec2,
+    ec2_access,
+    ec2_gateways,
+)
+from reptiops.sandbox import gaps, rules
+from tests.samples import World
+from tests.strict import ident, refused, work_on
+
+# --- 14-16 network -----------------------------------------------------------------------------------------------
+
+
+def test_15_what_holds_a_subnet_is_named(slow: Any) -> None:
+    client = slow.session.client("elbv2")
+    slow.pass_time(1)
+    subnets, group = slow.subnets, slow.group
+    slow.pass_time(10)
+    arn = client.create_load_balancer(Name="sample", Subnets=list(subnets), SecurityGroups=[group])["LoadBalancers"][0][
+        "LoadBalancerArn"
+    ]
+    client.delete_load_balancer(LoadBalancerArn=arn)
+    live = Live(subnets[0], ec2.Subnet(slow.vpc, "us-east-1a", "10.1.1.0/24"), "network/private_subnet/a")
+    refused(lambda: live.has.delete(slow.aws, live), "DependencyViolation")
+    told = live.has.blockers(slow.aws, live)
+    assert all(words in told for words in ("eni-", "ELB app/sample", group))
+    assert "load balancer's, gone within five minutes" in told
+    of_group = Live(group, ec2_access.SecurityGroup(slow.vpc, "sample", "sample"))
+    assert "ELB app/sample" in of_group.has.blockers(slow.aws, of_group)
+    slow.pass_time(300)
+    live.has.delete(slow.aws, live)
+
+
+def test_15_a_refused_deletion_says_what_holds_it(slow: Any, tmp_path: Path) -> None:
+    slow.pass_time(1)
+    group = slow.group
+    slow.pass_time(10)
+    client = slow.session.client("ec2")
+    client.create_network_interface(SubnetId=slow.subnets[0], Groups=[group], Description="by hand")
+    from reptiops.engine.passing import held
+
+    live = Live(group, ec2_access.SecurityGroup(slow.vpc, "sample", "sample"))
+    error = ClientError({"Error": {"Code": "DependencyViolation", "Message": "has a dependent object"}}, "X")
+    said = str(held(live.has, slow.aws, live, error))
+    assert all(words in said for words in ("by hand", "eni-", "delete it"))
+
+
+def test_16_a_nat_gateway_that_fails_later_is_seen_as_failed(slow: Any) -> None:
+    client = slow.session.client("ec2")
+    vpc = client.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    slow.pass_time(10)
+    subnet = client.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
+    address = client.allocate_address(Domain="vpc")["AllocationId"]
+    slow.pass_time(10)
+    want = ec2_gateways.NatGateway(subnet, address, "n")
+    want.create(slow.aws, slow.identity("network/nat_gateway/a"))
+    slow.pass_time(10)
+
+    def look() -> Live[ec2_gateways.NatGateway]:
+        return next(iter(Scope(slow.aws, slow.names, [want]).live(ec2_gateways.NatGateway)))
+
+    assert look().status.phase == "pending"
+    slow.pass_time(200)
+    assert look().status.phase == "failed", "there is no internet gateway"
+
+
+# --- 17-18 quotas, lost creates ----------------------------------------------------------------------------------
+
+
+def test_17_a_sixth_address_is_refused(world: World) -> None:
+    client = world.session.client("ec2")
+    for _ in range(5):
+        client.allocate_address(Domain="vpc")
+    want = ec2_gateways.ElasticIp("x")
+    refused(lambda: want.create(world.aws, world.identity("network/elastic_ip/a")), "AddressLimitExceeded")
+
+
+def test_18_a_new_vpc_that_aws_does_not_see_yet_is_not_made_twice() -> None:
+    """CreateVpc has no token: the call after it answers NotFound, and the address tag finds the first one."""
+    gaps.apply()
+    with rules.enforced(factor=0.4), mock_aws():
+        world = World()
+        want = ec2.Vpc("10.1.0.0/16", "x")
+        work = work_on(world, want)
+        identifier, _ = work.create("network/vpc", want, ())
+        vpcs = world.session.client("ec2").describe_vpcs(Filters=[{"Name": "cidr", "Values": ["10.1.0.0/16"]}])["Vpcs"]
+    assert [one["VpcId"] for one in vpcs] == [identifier]
+
+
+def test_18_a_recorded_vpc_whose_tags_lag_is_still_there(world: World) -> None:
+    want = ec2.Vpc("10.1.0.0/16", "x")
+    vpc = ident(want.create(world.aws, world.identity("network/vpc")))
+    world.session.client("ec2").delete_tags(Resources=[vpc], Tags=[{"Key": "Project"}])
+    known = {"network/vpc": Entry("network/vpc", want.kind(), vpc, {}, (), "2026-01-01T00:00:00+00:00")}
+    assert [one.id for one in Scope(world.aws, world.names, [want], known).live(ec2.Vpc)] == [vpc]
+    assert list(Scope(world.aws, world.names, [want]).live(ec2.Vpc)) == []
