@@ -1,4 +1,4 @@
-"""A page in headless Chromium: what a script finds out there, and every error on the way."""
+"""A page as a parser finds it, and in headless Chromium: what a script finds out there, and every error on the way."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import re
 import shutil
 import subprocess
 import zlib
+from collections import Counter
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,34 @@ addEventListener("unhandledrejection", (e) => __errors.push(String(e.reason)));
 addEventListener("securitypolicyviolation", (e) => __errors.push(e.violatedDirective + " " + e.blockedURI));
 for (const name of ["error", "warn"]) console[name] = (...said) => __errors.push(said.join(" "));
 </script>"""
+
+
+VOID = {"meta", "link", "input", "br", "wbr"}
+
+
+class Page(HTMLParser):
+    """What a browser would find: tags, ids, links, and whether every element is closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: Counter[str] = Counter()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.sources: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        given = dict(attrs)
+        self.ids += [given["id"] or ""] if "id" in given else []
+        self.links += [given["href"] or ""] if "href" in given else []
+        self.sources += [value or "" for name, value in attrs if name in ("src", "srcset", "action")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
 
 
 def binary() -> str | None:

@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,35 +32,10 @@ from reptiops.report.page import page
 from reptiops.steps import documented
 from reptiops.testing import mocked_aws
 from tests import browser
+from tests.browser import Page
 from tests.test_export import blocks_of
 
 TODAY = date(2026, 11, 24)
-VOID = {"meta", "link", "input", "br", "wbr"}
-
-
-class Page(HTMLParser):
-    """What a browser would find: tags, ids, links, and whether every element is closed."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: Counter[str] = Counter()
-        self.ids: list[str] = []
-        self.links: list[str] = []
-        self.sources: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags[tag] += 1
-        given = dict(attrs)
-        self.ids += [given["id"] or ""] if "id" in given else []
-        self.links += [given["href"] or ""] if "href" in given else []
-        self.sources += [value or "" for name, value in attrs if name in ("src", "srcset", "action")]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
 
 
 class Looked(NamedTuple):
