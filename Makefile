@@ -29,9 +29,10 @@ test: lint
 report-check: $(BIN)/.installed
 	$(BIN)/python -m pytest -s -rs -m browser tests/test_report.py
 
-# Calls, seconds, waiting, CPU and memory, written into docs/performance.md.
+# Calls, seconds, waiting, CPU and memory, written into docs/performance.md; PART=wall (calls, waiting, size, sandbox,
+# profile) measures one part anew.
 bench: $(BIN)/.installed
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(if $(PART),--part $(PART))
 
 # The whole of what `make test` samples: hours. It goes on where it stopped; REPTIOPS_SHARD=1/4 takes a part.
 proof: $(BIN)/.installed

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import resource
+import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -58,6 +61,26 @@ def environment(name: str, latency: float = 0.0) -> dict[str, Run]:
             wall, cpu = time.perf_counter(), time.process_time()
             doing[operation]()
             found[operation] = Run(time.perf_counter() - wall, time.process_time() - cpu, Counter(calls))
+    return found
+
+
+STARTS = (("--help",), ("version",), ("validate", "dev"))
+REPEATED = 11
+
+
+def starts() -> dict[str, dict[str, float]]:
+    """Seconds of commands that call no AWS, each in a process of its own as a person starts it: the median of eleven."""
+    command = str(Path(sys.executable).with_name("reptiops"))
+    found = {}
+    for given in STARTS:
+        took = []
+        for _ in range(REPEATED):
+            before, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+            subprocess.run([command, *given], stdout=subprocess.DEVNULL, check=True)
+            after, seconds = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter() - wall
+            took.append((seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime))
+        walls, cpus = zip(*took, strict=True)
+        found[" ".join(given)] = {"wall": statistics.median(walls), "cpu": statistics.median(cpus)}
     return found
 
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, TypeVar
 
 import boto3
@@ -343,6 +344,7 @@ class Aws:
         client = self.session.client(name, region_name=region, config=config)
         if gated:
             client.meta.events.register("provide-client-params", self._gate)
+            client.meta.events.register("response-received", partial(self._heard, name))
             client.meta.events.register("after-call", self._answered)
         else:
             client.meta.events.register("provide-client-params", self._keep)
@@ -382,10 +384,13 @@ class Aws:
                 value = params[name]
                 hide(value if isinstance(value, str) else value.decode())
 
+    def _heard(self, service: str, event_name: str, parsed_response: Any, **_: Any) -> None:
+        """An answer, also one after which botocore asks again by itself: "too fast" is heard the first time."""
+        if ((parsed_response or {}).get("Error") or {}).get("Code") in THROTTLED:
+            operation = event_name.rpartition(".")[2]
+            self._limits.throttled(service, operation, is_read(boto3.session.botocore.xform_name(operation)))
+
     def _answered(self, parsed: Any, model: Any, **_: Any) -> None:
-        if parsed.get("Error", {}).get("Code") in THROTTLED:
-            reads = is_read(boto3.session.botocore.xform_name(model.name))
-            self._limits.throttled(model.service_model.service_name, model.name, reads)
         ids = getattr(self._noted, "ids", None)
         request = parsed.get("ResponseMetadata", {}).get("RequestId", "")
         if ids is not None and request and not is_read(boto3.session.botocore.xform_name(model.name)):

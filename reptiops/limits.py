@@ -1,14 +1,17 @@
 """How fast AWS may be asked: token buckets by service and operation, and slower where AWS says that it was too fast.
 
 The figures are AWS's published ones where there are any, else what is known to be safe. They hold for a whole account
-and region; others use them too, so a throttling answer halves a service's rate for a while. Only that service waits.
+and region; others use them too, so a throttling answer halves a service's rate for a while. Only that service waits:
+a call that waits for its turn gives its seat, one of so many calls in flight, to another.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 LIMITS: Mapping[str, tuple[float, float]] = {
@@ -97,6 +100,66 @@ class Limits:
                 yield self._buckets[name]
 
 
+class Seats:
+    """How many calls may be in flight at once. Who comes first is seated first."""
+
+    def __init__(self, number: int):
+        self._free = number
+        self._queue: deque[threading.Event] = deque()
+        self._guard = threading.Lock()
+
+    @property
+    def waiting(self) -> int:
+        """How many threads wait for a seat."""
+        return len(self._queue)
+
+    def take(self) -> None:
+        """Wait for a free seat."""
+        with self._guard:
+            if self._free:
+                self._free -= 1
+                return
+            turn = threading.Event()
+            self._queue.append(turn)
+        turn.wait()
+
+    def give(self) -> None:
+        """Leave the seat to whoever waits longest."""
+        with self._guard:
+            if self._queue:
+                self._queue.popleft().set()
+            else:
+                self._free += 1
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Sit while something is done; `aside` finds the seat."""
+        self.take()
+        _seated.on = self
+        try:
+            yield
+        finally:
+            _seated.on = None
+            self.give()
+
+
+_seated = threading.local()
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Wait for something without the seat, where this thread has one; come back when there is one again."""
+    seats: Seats | None = getattr(_seated, "on", None)
+    if seats is None:
+        yield
+        return
+    seats.give()
+    try:
+        yield
+    finally:
+        seats.take()
+
+
 class Switch:
     """Whether anything is limited: an AWS inside this process, or on this machine, is not."""
 
@@ -108,4 +171,5 @@ def pause(limits: Limits, service: str, operation: str, reads: bool) -> None:
     if Switch.on:
         seconds = limits.wait(service, operation, reads, time.monotonic())
         if seconds:
-            time.sleep(seconds)
+            with aside():
+                time.sleep(seconds)

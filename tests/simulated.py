@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,11 +27,15 @@ from reptiops.engine.remove import Doomed, Remove
 from reptiops.engine.resource import Doing, Live, Made, Resource, Status
 from reptiops.engine.state import Belongs, State
 from reptiops.facts import Facts
+from reptiops.limits import Limits, aside
 from reptiops.steps import documented
 
 T = TypeVar("T")
 TOLD_AT_ONCE = ("elbv2.LoadBalancer", "cloudfront.Distribution", "ecs.Service")
 """Kinds whose create tells what others need of them long before they are ready."""
+SERVICES = {"elasticloadbalancing": "elbv2"}
+"""IAM's names of services where botocore has others."""
+READS = ("Describe", "Get", "List", "Lookup", "Simulate", "View", "Head")
 RECORDS_AFTER = 5.0
 """Seconds after which ACM names its validation records."""
 
@@ -39,8 +43,7 @@ RECORDS_AFTER = 5.0
 class Clock:
     """Time passes only when everybody who runs is asleep."""
 
-    def __init__(self, workers: int = 16) -> None:
-        self.workers = workers
+    def __init__(self) -> None:
         self._now = 0.0
         self._turn = threading.Condition()
         self._sleepers: dict[int, float] = {}
@@ -61,7 +64,7 @@ class Clock:
             while me in self._sleepers:
                 self._turn.wait()
 
-    def take(self, done: queue.SimpleQueue[T], timeout: float | None, running: int) -> list[T]:
+    def take(self, done: queue.SimpleQueue[T], timeout: float | None, running: Callable[[], int]) -> list[T]:
         """Wait for workers that run; let time pass when all sleep."""
         deadline = float("inf") if timeout is None else self._now + timeout
         while True:
@@ -71,7 +74,7 @@ class Clock:
             if found:
                 return found
             with self._turn:
-                if len(self._sleepers) < min(running, self.workers):
+                if len(self._sleepers) < running():
                     self._turn.wait(0.0005)
                     continue
                 self._now = max(self._now, min(deadline, *self._sleepers.values()))
@@ -159,11 +162,25 @@ class SimulatedWork(Work):
 
     account: Account = field(default_factory=lambda: Account(Clock()))
     factor: float = 1.0
+    limits: Limits = field(default_factory=Limits)
+    """How fast AWS may be asked: a write waits for its turn, as the gate in front of a real call does."""
+
+    def _turn(self, kind: type[Resource], purpose: str) -> None:
+        writes = {action for right in kind.rights if right.purpose == purpose for action in right.actions}
+        for action in sorted(writes):
+            service, _, operation = action.partition(":")
+            if operation.startswith(READS) or "Tag" in operation:
+                continue
+            wait = self.limits.wait(SERVICES.get(service, service), operation, False, self.clock.now())
+            if wait:
+                with aside():
+                    self.clock.sleep(wait, self.stop)
 
     def create(
         self, address: str, want: Resource, needs: tuple[str, ...], replaced: Live[Any] | None = None
     ) -> tuple[str, Made | None]:
         """A call; what takes longer is ready later."""
+        self._turn(type(want), "create")
         begun, takes = self.clock.now(), want.takes() * self.factor
         self.clock.sleep(min(CALL, takes), self.stop)
         one = Thing(Live(address, want, address), begun, max(begun + takes, self.clock.now()))
@@ -177,6 +194,7 @@ class SimulatedWork(Work):
 
     def delete(self, address: str, instance: Resource, live: Live[Any]) -> None:
         """A call; what takes longer is gone later, counted from its first half if it had one."""
+        self._turn(type(instance), "delete")
         one, takes = self.account.things[type(instance)][live.id], instance.takes("delete") * self.factor
         begun = self.clock.now() if one.retired is None else one.retired
         self.clock.sleep(min(CALL, takes), self.stop)
@@ -184,6 +202,7 @@ class SimulatedWork(Work):
 
     def delete_all(self, some: Any) -> None:
         """One call for all."""
+        self._turn(type(some[0][1].has), "delete")
         for _, live in some:
             self.account.things[type(live.has)][live.id].gone = self.clock.now() + CALL
         self.clock.sleep(CALL, self.stop)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
+from benchmarks.generate import write
 from reptiops.engine.crew import interval
 from reptiops.engine.eta import CALL, FIRST_LATE, LATE
 from reptiops.engine.events import Event
@@ -55,6 +57,15 @@ def test_nothing_but_its_consumers_waits_for_the_database() -> None:
     assert ready["database/database"] > 800
     for address in ("compute/load_balancer", "storage/distribution", "compute/https_listener", "monitoring/dashboard"):
         assert ready[address] < 450, address
+
+
+def test_a_kind_that_waits_for_its_rate_holds_up_no_other(tmp_path: Path) -> None:
+    """A hundred services: hundreds of alarms at three a second, a hundred revisions at one."""
+    simulation = Simulation("dev", config_dir=write(tmp_path, 100))
+    simulation.provision()
+    ready = {one.live.id: one.ready for some in simulation.account.things.values() for one in some.values()}
+    for address, seconds in {"database/redis": 450, "database/database": 250, "compute/load_balancer": 170}.items():
+        assert ready[address] < seconds + 25, address  # groups, subnets and rules come before
 
 
 def test_intervals_are_short_around_the_expected_time_and_never_a_twentieth_of_it() -> None:

@@ -17,6 +17,7 @@ from reptiops.app.costs import with_estimate
 from reptiops.aws import Aws
 from reptiops.config import Environment, load_environment
 from reptiops.engine.backend import Backend, LocalBackend
+from reptiops.engine.codec import restore
 from reptiops.engine.eta import TIMINGS, Timings, forecast
 from reptiops.engine.events import Sink, silent
 from reptiops.engine.graph import Graph
@@ -27,6 +28,7 @@ from reptiops.errors import ReptiopsError
 from reptiops.facts import Facts
 from reptiops.operations.facts import gather
 from reptiops.operations.s3_backend import s3_backend
+from reptiops.resources.ecs_tasks import TaskDefinition
 from reptiops.steps import documented
 
 USUAL_REGION: str = Environment.model_fields["region"].default
@@ -150,11 +152,17 @@ def open_site(settings: Settings, *, blank: bool = False, leaving: bool = False)
     records = Records(_backend(env, aws, root))
     mark = records.mark()
     state = records.blank(belongs) if blank else records.load(belongs)
-    facts = with_estimate(gather(aws, env, account, leaving=leaving), env)
+    facts = with_estimate(gather(aws, env, account, leaving=leaving, revisions=_revisions(state)), env)
     facts = with_carried(facts, env, settings.config_dir, settings.playbook_dir)
     if redirected:
         facts = replace(facts, notes=(*facts.notes, f"{redirected}: what is made is made there, not in AWS"))
     return Site(env, aws, names, facts, documented(), records, belongs, state, mark)
+
+
+def _revisions(state: State) -> dict[str, list[str]]:
+    """ARN → images of the task definitions that the state records."""
+    recorded = (entry for entry in state.entries.values() if entry.kind == TaskDefinition.kind())
+    return {one.id: [c.image for c in restore(TaskDefinition, one.applied).containers.values()] for one in recorded}
 
 
 def _redirected(settings: Settings) -> str:

@@ -119,7 +119,7 @@ class Apply:
     def _submit(self, crew: Crew, task: Task) -> None:
         self._work.tell(Event("start", task.address, task.action.verb))
         needs = tuple(self._graph.steps[n].path for n in task.step.needs)
-        crew.submit(task, self._do, task, needs)
+        crew.submit(task, type(task.want), self._do, task, needs)
 
     def _holds(self, action: Action, s: Step) -> bool:
         """Whether an update is one-way and can come last: nobody who changes in this run needs the rest of it."""

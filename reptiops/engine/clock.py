@@ -6,7 +6,10 @@ import contextlib
 import queue
 import threading
 import time
+from collections.abc import Callable
 from typing import Protocol, TypeVar
+
+from reptiops.limits import aside
 
 T = TypeVar("T")
 
@@ -18,10 +21,10 @@ class Clock(Protocol):
         """Seconds since some moment; never goes back."""
 
     def sleep(self, seconds: float, stop: threading.Event) -> None:
-        """Let time pass, or less if `stop` is set meanwhile."""
+        """Let time pass, or less if `stop` is set meanwhile; others may have the seat of a call in the meantime."""
 
-    def take(self, done: queue.SimpleQueue[T], timeout: float | None, running: int) -> list[T]:
-        """What has come into a queue that `running` threads feed: at least one thing, unless the timeout is first."""
+    def take(self, done: queue.SimpleQueue[T], timeout: float | None, running: Callable[[], int]) -> list[T]:
+        """What has come into a queue that so many threads feed: at least one thing, unless the timeout is first."""
 
 
 class Monotonic:
@@ -33,9 +36,10 @@ class Monotonic:
 
     def sleep(self, seconds: float, stop: threading.Event) -> None:
         """Sleep, or wake when the run is stopped."""
-        stop.wait(seconds)
+        with aside():
+            stop.wait(seconds)
 
-    def take(self, done: queue.SimpleQueue[T], timeout: float | None, running: int) -> list[T]:
+    def take(self, done: queue.SimpleQueue[T], timeout: float | None, running: Callable[[], int]) -> list[T]:
         """Wait for the first, then take whatever else is there."""
         found: list[T] = []
         with contextlib.suppress(queue.Empty):

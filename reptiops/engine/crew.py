@@ -1,12 +1,14 @@
-"""Calls in flight: handed to a pool of threads, taken back one after the other as they end.
+"""Calls in flight: handed to threads, taken back one after the other as they end.
 
-Taking one back costs the same however many are in flight, and so does finding out which kind is to be looked at next.
+Each kind has threads of its own, so one whose calls have to wait (for AWS's rate, for a neighbour) holds up no other; how
+many calls are in flight at once is bounded by seats, which who waits gives away. Taking one back costs the same however many are in flight, and so does finding out which kind is to be looked at next.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
@@ -14,6 +16,7 @@ from typing import Any, Self
 
 from reptiops.engine.clock import Clock
 from reptiops.engine.resource import Resource
+from reptiops.limits import Seats
 
 LOOKERS = 4
 """Looks at once; they do not queue behind calls, or what is ready would not be noticed while much is being made."""
@@ -22,14 +25,16 @@ IDLE = 0.05
 
 
 class Crew:
-    """A pool of threads; what each submitted call was about comes back with its outcome."""
+    """Threads; what each submitted call was about comes back with its outcome."""
 
     def __init__(self, clock: Clock, workers: int, name: str, stop: threading.Event):
-        self._clock, self._stop = clock, stop
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
+        self._clock, self._stop, self._workers, self._name = clock, stop, workers, name
+        self._seats = Seats(workers)
+        self._pools: dict[type[Resource], ThreadPoolExecutor] = {}
+        self._flying: Counter[type[Resource]] = Counter()
         self._lookers = ThreadPoolExecutor(LOOKERS, thread_name_prefix=f"{name}-look")
-        self._done: queue.SimpleQueue[tuple[Any, Future[Any]]] = queue.SimpleQueue()
-        self._running = 0
+        self._looking = 0
+        self._done: queue.SimpleQueue[tuple[Any, type[Resource] | None, Future[Any]]] = queue.SimpleQueue()
 
     def __enter__(self) -> Self:
         return self
@@ -37,32 +42,48 @@ class Crew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pool.shutdown()
-        self._lookers.shutdown()
+        for pool in (*self._pools.values(), self._lookers):
+            pool.shutdown()
 
     @property
     def busy(self) -> bool:
         """Whether anything is in flight."""
-        return self._running > 0
+        return bool(self._looking or self._flying.total())
 
-    def submit(self, subject: Any, function: Callable[..., Any], *arguments: Any) -> None:
-        """Have it done by the next free thread."""
-        self._running += 1
-        self._pool.submit(function, *arguments).add_done_callback(lambda future: self._done.put((subject, future)))
+    def submit(self, subject: Any, kind: type[Resource], function: Callable[..., Any], *arguments: Any) -> None:
+        """Have it done by the next free thread of the kind, as soon as there is a seat."""
+        self._flying[kind] += 1
+        if kind not in self._pools:
+            self._pools[kind] = ThreadPoolExecutor(self._workers, thread_name_prefix=self._name)
+        future = self._pools[kind].submit(self._seated, function, *arguments)
+        future.add_done_callback(lambda future: self._done.put((subject, kind, future)))
+
+    def _seated(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        with self._seats.taken():
+            return function(*arguments)
 
     def look(self, kind: type[Resource], function: Callable[..., Any]) -> None:
         """Look at a kind at once, however many calls wait for a free thread."""
-        self._running += 1
-        self._lookers.submit(function, kind).add_done_callback(lambda future: self._done.put((kind, future)))
+        self._looking += 1
+        self._lookers.submit(function, kind).add_done_callback(lambda future: self._done.put((kind, None, future)))
+
+    def _working(self) -> int:
+        """How many threads do something or sleep, and do not wait for a seat."""
+        calling = sum(min(number, self._workers) for number in self._flying.values())
+        return min(self._looking, LOOKERS) + calling - self._seats.waiting
 
     def take(self, timeout: float | None) -> list[tuple[Any, Future[Any]]]:
         """What has ended; waits for something to end, no longer than the timeout."""
-        if not self._running:
+        if not self.busy:
             self._clock.sleep(IDLE if timeout is None else timeout, self._stop)
             return []
-        ended = self._clock.take(self._done, timeout, self._running)
-        self._running -= len(ended)
-        return ended
+        ended = self._clock.take(self._done, timeout, self._working)
+        for _, kind, _ in ended:
+            if kind is None:
+                self._looking -= 1
+            else:
+                self._flying[kind] -= 1
+        return [(subject, future) for subject, _, future in ended]
 
 
 class Looks:

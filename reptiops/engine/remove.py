@@ -90,7 +90,7 @@ class Remove:
     def _retire(self, crew: Crew) -> None:
         """The first half of slow deletions, before anything else."""
         for d in [d for some in self._asleep.values() for d in some if d.instance.retires()]:
-            crew.submit(d, self._work.retire, d.address, d.instance, d.live)
+            crew.submit(d, d.kind, self._work.retire, d.address, d.instance, d.live)
         while crew.busy:
             self.errors += [e for _, future in crew.take(None) if (e := future.exception()) is not None]
 
@@ -104,7 +104,7 @@ class Remove:
                 for d in some:
                     d.started = now
                     self._work.tell(Event("start", d.address, "delete"))
-                crew.submit(some, self._delete, some)
+                crew.submit(some, some[0].kind, self._delete, some)
 
     def _delete(self, some: Sequence[Doomed]) -> list[Exception | None]:
         """What came of each. One call for all, or if that fails a call for each."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -29,10 +29,17 @@ RIGHTS = (
 )
 
 
-def gather(aws: Aws, env: Environment, account: str, *, leaving: bool = False) -> Facts:
+def gather(
+    aws: Aws,
+    env: Environment,
+    account: str,
+    *,
+    leaving: bool = False,
+    revisions: Mapping[str, Iterable[str]] | None = None,
+) -> Facts:
     """Everything at once: zone, engine versions, cluster, images. Raises what AWS answers.
 
-    `leaving`: what decides on a count or a version is not read, for it will all go; every service may have had an image.
+    `revisions`: ARN → images of the task definitions that are known; AWS never changes one. `leaving`: what decides on a count or a version is not read, for it will all go; every service may have had an image.
     """
     if leaving:
         every = frozenset(service.name for service in env.services)
@@ -43,7 +50,7 @@ def gather(aws: Aws, env: Environment, account: str, *, leaving: bool = False) -
         version = pool.submit(_postgres, aws, env)
         parked = pool.submit(_parked, aws, env)
         services = pool.submit(_services, aws, env)
-        images = _images(aws, env, services.result())
+        images = _images(aws, env, services.result(), revisions or {})
         zone_id, missing = zone.result()
         postgres, notes = version.result()
     if env.dns.enabled and env.dns.create_zone:
@@ -149,7 +156,9 @@ def _services(aws: Aws, env: Environment) -> Mapping[str, Mapping[str, Any]]:
     return found
 
 
-def _images(aws: Aws, env: Environment, live: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
+def _images(
+    aws: Aws, env: Environment, live: Mapping[str, Mapping[str, Any]], revisions: Mapping[str, Iterable[str]]
+) -> frozenset[str]:
     """Services that run already, and those whose image is in the registry: the wanted tag, or what the pipeline deployed."""
     running = {name for name, one in live.items() if one["desiredCount"] > 0}
     asked = [service for service in env.services if service.name not in running]
@@ -159,22 +168,34 @@ def _images(aws: Aws, env: Environment, live: Mapping[str, Mapping[str, Any]]) -
 
     def pushed(service: Service) -> bool:
         repository = env.repository_name(service.name)
-        tags = _candidates(aws, service.image_tag, live.get(service.name)) if repository in repositories else ()
+        if repository not in repositories:
+            return False
+        tags = _candidates(aws, service.image_tag, live.get(service.name), revisions)
         return any(_exists(aws, repository, tag) for tag in tags)
 
     found = zip(asked, aws.each(pushed, asked), strict=True)
     return frozenset(running) | {service.name for service, there in found if there}
 
 
-def _candidates(aws: Aws, tag: str, live: Mapping[str, Any] | None) -> Iterable[str]:
-    tags = [tag]
-    if live is not None:
-        answer = aws.ecs.describe_task_definition(taskDefinition=live["taskDefinition"])
-        images = [c["image"] for c in answer["taskDefinition"]["containerDefinitions"]]
-        tags += [
-            image.partition("@")[2] or image.rsplit(":", 1)[1] for image in images if ":" in image.rsplit("/", 1)[-1]
-        ]
-    return dict.fromkeys(tags)
+def _candidates(
+    aws: Aws, wanted: str, live: Mapping[str, Any] | None, revisions: Mapping[str, Iterable[str]]
+) -> Iterator[str]:
+    """The wanted tag, then what the service would run, which is asked for only where the former is not there."""
+    yield wanted
+    if live is None:
+        return
+    arn = live["taskDefinition"]
+    images = revisions[arn] if arn in revisions else _images_of(aws, arn)
+    for image in images:
+        if ":" in image.rsplit("/", 1)[-1]:
+            tag = image.partition("@")[2] or image.rsplit(":", 1)[1]
+            if tag != wanted:
+                yield tag
+
+
+def _images_of(aws: Aws, arn: str) -> list[str]:
+    answer = aws.ecs.describe_task_definition(taskDefinition=arn)
+    return [one["image"] for one in answer["taskDefinition"]["containerDefinitions"]]
 
 
 def _exists(aws: Aws, repository: str, tag: str) -> bool:
