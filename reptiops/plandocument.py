@@ -239,16 +239,20 @@ def read_plan(file: Path) -> PlanDocument:
 
 def moved(kept: PlanDocument, now: PlanDocument) -> tuple[str, ...]:
     """What is no longer as it was when the plan was made, a sentence each; empty means that it still holds."""
-    found = [
+    if found := elsewhere(kept, now):
+        return found
+    changed = kept.configuration != now.configuration
+    told = (f"the configuration of {kept.environment} has changed",) if changed else ()
+    return (*told, *_differing(kept.changes, now.changes))
+
+
+def elsewhere(kept: PlanDocument, now: PlanDocument | Belongs) -> tuple[str, ...]:
+    """What says that a plan is about another world than this one, a sentence each."""
+    return tuple(
         f"the plan is for {name} {was}, this run is {is_now}"
         for name in ("environment", "account", "region", "endpoint")
         if (was := getattr(kept, name)) != (is_now := getattr(now, name))
-    ]
-    if found:
-        return tuple(found)
-    if kept.configuration != now.configuration:
-        found.append(f"the configuration of {kept.environment} has changed")
-    return (*found, *_differing(kept.changes, now.changes))
+    )
 
 
 def _differing(kept: Iterable[PlannedChange], now: Iterable[PlannedChange]) -> Iterator[str]:

@@ -257,6 +257,9 @@ def test_a_plan_of_another_environment_or_form_is_refused(tmp_path: Path, made: 
     document = made[1]
     other = document.model_copy(update={"account": "000000000000"})
     assert plandocument.moved(other, document) == ("the plan is for account 000000000000, this run is 123456789012",)
+    told = "This plan is about something else:\n  the plan is for environment dev, this run is prod"
+    with mocked_aws() as session, pytest.raises(app.PlanMoved, match=told):
+        app.provision("prod", kept=document, session=session, state_dir=tmp_path)
     file = tmp_path / "a.plan"
     for text, why in (("no json", "is no plan"), ('{"schema": 1}', "form 1"), ('{"schema": 2}', "is no plan")):
         file.write_text(text)

@@ -9,7 +9,7 @@ from reptiops.app.costs import cost_of_plan
 from reptiops.app.selection import select
 from reptiops.app.site import Refused, Settings, Site, open_site, plan_site
 from reptiops.engine.plan import Plan, Selection
-from reptiops.plandocument import PlanDocument, document, moved
+from reptiops.plandocument import PlanDocument, document, elsewhere, moved
 
 TOLD = 12
 """How much of what has moved is named; the rest is counted."""
@@ -31,6 +31,15 @@ def documented_plan(
 def document_of(site: Site, made: Plan, selection: Selection) -> PlanDocument:
     """A plan of an opened site, with its cost."""
     return document(site.env, site.belongs, made, selection, cost_of_plan(site.env, made))
+
+
+def of_here(kept: PlanDocument, site: Site) -> None:
+    """Raise PlanMoved where a plan that was kept is about another environment, account, region or endpoint."""
+    found = elsewhere(kept, site.belongs)
+    if found:
+        raise PlanMoved(
+            "This plan is about something else:\n" + "\n".join(f"  {one}" for one in found) + "\nNothing was changed."
+        )
 
 
 def hold_to(kept: PlanDocument, site: Site, made: Plan, selection: Selection) -> None:

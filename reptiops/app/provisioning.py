@@ -14,7 +14,7 @@ from typing import Any
 from reptiops.app.costs import configured
 from reptiops.app.diagnosis import diagnose
 from reptiops.app.failure import Choose, OnFailure, handle_failure
-from reptiops.app.planned import hold_to
+from reptiops.app.planned import hold_to, of_here
 from reptiops.app.preflight import found as in_the_way
 from reptiops.app.recovery import in_doubt
 from reptiops.app.replaced import remove_replaced
@@ -105,6 +105,8 @@ def provision(
     chosen = kept.selection if kept else None
     selection = select(chosen.phases, chosen.addresses) if chosen else _selected(book, phases, only)
     site = open_site(options)
+    if kept is not None:
+        of_here(kept, site)
     _refuse_missing(site)
     scope = site.scope()
     _look_for_doubtful(site, scope)
