@@ -161,6 +161,20 @@ def test_a_record_that_points_elsewhere_is_not_overwritten(where: dict[str, Any]
     assert [a.verb for a in app.plan("dev", **where).actions if a.address == address] == ["update"]
 
 
+def test_what_a_selection_leaves_out_is_not_taken_for_ours(tmp_path: Path) -> None:
+    with mocked_aws() as session:
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path}
+        app.provision("dev", **where, only=("network/vpc",))
+        s3 = session.client("s3")
+        s3.create_bucket(Bucket="reptidex-dev-uploads")
+        s3.put_object(Bucket="reptidex-dev-uploads", Key="theirs", Body=b"x")
+        assert not app.provision("dev", **where, only=("network/vpc",)).plan.changes
+        (bucket,) = app.plan("dev", **where, only=("storage/bucket/uploads",)).changes
+        assert bucket.verb == "foreign"
+        app.teardown("dev", **where)
+        assert s3.list_objects_v2(Bucket="reptidex-dev-uploads")["KeyCount"] == 1
+
+
 def test_a_killed_adoption_goes_on(where: dict[str, Any]) -> None:
     session = where["session"]
     logs = session.client("logs")

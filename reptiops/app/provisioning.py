@@ -212,7 +212,9 @@ def _record(site: Site, made: Plan, tell: Sink, scope: Scope, selection: Selecti
     found = [
         (a.address, a.live)
         for a in made.actions
-        if a.live is not None and not (a.address in entries and entries[a.address].id == a.live.id)
+        if a.live is not None
+        and selection.covers(a.address)  # what it leaves out is taken as it is, be it ours or not
+        and not (a.address in entries and entries[a.address].id == a.live.id)
     ]
     stale = _stale(site, made, selection)
     if found or stale:
