@@ -53,7 +53,8 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     """Where a state is kept: a directory, and a bucket."""
     from reptiops.aws import Aws
     from reptiops.engine.backend import LocalBackend
-    from reptiops.operations.s3_backend import make_bucket, s3_backend
+    from reptiops.operations.s3_backend import s3_backend
+from reptiops.operations.state_bucket import make_bucket
     from reptiops.testing import mocked_aws
 
     if request.param == "local":
@@ -63,7 +64,7 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
         return
     with mocked_aws() as session:
         aws = Aws(session, "us-east-1")
-        make_bucket(aws, "reptidex-states")
+        make_bucket(aws, "reptidex-states", "states/dev")
         yield s3_backend(aws, "reptidex-states", "states", "dev")
 
 

@@ -22,7 +22,8 @@ from reptiops.engine import lock as locks
 from reptiops.engine.backend import Backend, Conflict, LocalBackend, LocalLog, StateError
 from reptiops.engine.state import Belongs, Entry, Journal, Records, State
 from reptiops.errors import ReptiopsError
-from reptiops.operations.s3_backend import S3Backend, make_bucket, s3_backend
+from reptiops.operations.s3_backend import S3Backend, s3_backend
+from reptiops.operations.state_bucket import make_bucket
 from reptiops.testing import mocked_aws
 
 BELONGS = Belongs("dev", "123456789012", "us-east-1", "here")
@@ -283,8 +284,8 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
 def test_the_bucket_is_made_properly() -> None:
     with mocked_aws() as session:
         aws = Aws(session, "us-east-1")
-        make_bucket(aws, BUCKET)
-        make_bucket(aws, BUCKET)  # again: nothing breaks
+        make_bucket(aws, BUCKET, "states/dev")
+        make_bucket(aws, BUCKET, "states/dev")  # again: nothing breaks
         s3 = session.client("s3", region_name="us-east-1")
         assert s3.get_bucket_versioning(Bucket=BUCKET)["Status"] == "Enabled"
         assert all(s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"].values())

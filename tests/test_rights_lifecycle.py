@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from reptiops import app
 from reptiops.app import states
 from reptiops.config import environment_file
-from reptiops.operations import facts, notify, parking, preflight, s3_backend, strays, who
+from reptiops.operations import facts, notify, parking, preflight, s3_backend, state_bucket, strays, who
 from reptiops.sandbox.rules.shapes import input_shape, violations
 from reptiops.testing import mocked_aws, push_images
 from tests.granted import missing
@@ -185,7 +185,8 @@ OPERATIONS = {
     "operations.notify": (*notify.MESSAGE, *notify.METRICS),
     "operations.parking": parking.RIGHTS,
     "operations.preflight": preflight.RIGHTS,
-    "operations.s3_backend": (*s3_backend.RIGHTS, *s3_backend.MAKING),
+    "operations.s3_backend": s3_backend.RIGHTS,
+    "operations.state_bucket": state_bucket.RIGHTS,
     "operations.strays": strays.RIGHTS,
     "operations.who": who.RIGHTS,
 }

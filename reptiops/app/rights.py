@@ -20,7 +20,19 @@ from reptiops.engine.resource import Resource
 from reptiops.engine.unknown import is_unknown
 from reptiops.errors import ReptiopsError
 from reptiops.facts import Facts
-from reptiops.operations import deployments, facts, notify, parking, preflight, prices, s3_backend, spend, strays, who
+from reptiops.operations import (
+    deployments,
+    facts,
+    notify,
+    parking,
+    preflight,
+    prices,
+    s3_backend,
+    spend,
+    state_bucket,
+    strays,
+    who,
+)
 from reptiops.policy import Policy, Statement
 from reptiops.rights import OURS, Purpose, Right
 from reptiops.steps import documented
@@ -59,7 +71,7 @@ OPERATIONS: Mapping[Task, tuple[Right, ...]] = {
     "reconcile": (*LOOKS, *strays.RIGHTS, *who.RIGHTS, *notify.MESSAGE, *notify.METRICS),
     "teardown": (*LOOKS, *notify.MESSAGE),
     "adopt": LOOKS,
-    "init": s3_backend.MAKING,
+    "init": state_bucket.RIGHTS,
     "preflight": (*LOOKS, *preflight.RIGHTS, *preflight.SIMULATE),
     "cost": (*LOOKS, *prices.RIGHTS, *spend.RIGHTS),
 }

@@ -13,7 +13,8 @@ from reptiops.engine import lock as locks
 from reptiops.engine.lock import Lease
 from reptiops.engine.plan import look
 from reptiops.engine.state import Entry
-from reptiops.operations.s3_backend import make_bucket
+from reptiops.operations.s3_backend import folder_of
+from reptiops.operations.state_bucket import make_bucket
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ def init(environment: str, **settings: Any) -> tuple[str, tuple[str, ...]]:
     account = aws.account()
     if env.account and env.account != account and not options.sandbox:
         raise Refused(f"{env.name} belongs to account {env.account}, but these credentials are of account {account}.")
-    return env.state.backend, make_bucket(aws, env.state.bucket)
+    folder = folder_of(env.state.prefix, env.name)
+    return env.state.backend, make_bucket(aws, env.state.bucket, folder)
 
 
 def show(environment: str, **settings: Any) -> Shown:

@@ -1,4 +1,4 @@
-"""State, journals and lock in an S3 bucket, and the making of such a bucket.
+"""State, journals and lock in an S3 bucket.
 
 Conditional writes (`If-None-Match: *`, `If-Match`) make the lock; S3 is strongly consistent for reads after writes.
 S3 cannot append, so a log is a folder of parts until it is closed, and one object from then on.
@@ -14,34 +14,17 @@ from botocore.exceptions import ClientError
 
 from reptiops.aws import DENIED, Aws, code
 from reptiops.engine.backend import ANY, Conflict, StateError, Stored
-from reptiops.policy import Policy, deny
 from reptiops.rights import create, read
 
 ABSENT = frozenset({"NoSuchKey", "404", "NoSuchVersion"})
 CONFLICTS = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 READERS = 16
-_BUCKET = ("arn:{partition}:s3:::{bucket}",)
+BUCKET = ("arn:{partition}:s3:::{bucket}",)
 RIGHTS = (
-    read("s3:ListBucket", on=_BUCKET),
+    read("s3:ListBucket", on=BUCKET),
     create("s3:GetObject", "s3:PutObject", "s3:DeleteObject", on=("arn:{partition}:s3:::{bucket}/{folder}/*",)),
 )
 """To keep a state there. `s3:ListBucket` also makes S3 say 404 instead of 403 for what is not there."""
-MAKING = (
-    create(
-        "s3:CreateBucket",
-        "s3:ListBucket",
-        "s3:PutBucketOwnershipControls",
-        "s3:PutBucketPolicy",
-        "s3:PutBucketPublicAccessBlock",
-        "s3:PutBucketVersioning",
-        "s3:PutEncryptionConfiguration",
-        "s3:PutLifecycleConfiguration",
-        on=_BUCKET,
-    ),
-)
-"""To make the bucket."""
-NONCURRENT_DAYS = 90
-"""Earlier versions of state and journals are kept so long."""
 
 
 class S3Backend:
@@ -163,59 +146,11 @@ class S3Log:
             list(pool.map(self._backend.remove, parts))
 
 
+def folder_of(prefix: str, environment: str) -> str:
+    """Where in its bucket the state of an environment is."""
+    return "/".join(part for part in (prefix, environment) if part)
+
+
 def s3_backend(aws: Aws, bucket: str, prefix: str, environment: str) -> S3Backend:
     """The backend of an environment. Its client is not behind the read-only gate: the lock is written before that opens."""
-    return S3Backend(aws.ungated("s3"), bucket, "/".join(part for part in (prefix, environment) if part))
-
-
-def make_bucket(aws: Aws, bucket: str, partition: str = "aws") -> tuple[str, ...]:
-    """Make a bucket for states, or bring one of ours up to it: versioned, encrypted, closed to the public and to plain
-    HTTP. Answers what was set. Raises StateError for a name that is somebody else's.
-    """
-    s3, done = aws.s3, []
-    if not _exists(aws, bucket):
-        place = {} if aws.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
-        try:
-            s3.create_bucket(Bucket=bucket, ObjectOwnership="BucketOwnerEnforced", **place)
-        except ClientError as error:
-            if code(error) == "BucketAlreadyExists":
-                raise StateError(f"the name {bucket} is taken by another account: choose another one") from error
-            raise
-        s3.get_waiter("bucket_exists").wait(Bucket=bucket, WaiterConfig={"Delay": 2})
-        done.append("created")
-    closed = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
-    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=dict.fromkeys(closed, True))
-    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
-    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
-    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    arn = f"arn:{partition}:s3:::{bucket}"
-    plain_http = {"Bool": {"aws:SecureTransport": "false"}}
-    policy = Policy.make(deny(["s3:*"], [arn, f"{arn}/*"], principal="*", condition=plain_http))
-    s3.put_bucket_policy(Bucket=bucket, Policy=policy.json())
-    old = {
-        "ID": "versions",
-        "Status": "Enabled",
-        "Filter": {"Prefix": ""},
-        "NoncurrentVersionExpiration": {"NoncurrentDays": NONCURRENT_DAYS},
-    }
-    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [old]})
-    return (
-        *done,
-        "public access blocked",
-        "encrypted",
-        "versioned",
-        "TLS only",
-        f"old versions {NONCURRENT_DAYS} days",
-    )
-
-
-def _exists(aws: Aws, bucket: str) -> bool:
-    try:
-        aws.s3.head_bucket(Bucket=bucket)
-    except ClientError as error:
-        if code(error) in ("404", "NoSuchBucket"):
-            return False
-        if code(error) == "403":
-            raise StateError(f"the bucket {bucket} belongs to somebody else, or refuses these credentials") from error
-        raise
-    return True
+    return S3Backend(aws.ungated("s3"), bucket, folder_of(prefix, environment))
