@@ -53,6 +53,7 @@ def make_bucket(aws: Aws, bucket: str, folder: str, partition: str = "aws") -> t
     """
     made = _Bucket(aws, bucket, folder, partition)
     created = () if made.exists() else made.create()
+    puts = made.puts()
     lacks, differs = made.compared()
     if differs or (lacks and made.holds_others()):
         missing = [f"not {name}" for name in lacks]
@@ -61,15 +62,13 @@ def make_bucket(aws: Aws, bucket: str, folder: str, partition: str = "aws") -> t
             f"{'; '.join([*differs, *missing])}. Nothing was changed. Name another bucket, or set it up yourself: "
             "a state can be kept in it as it is, without `state init`."
         )
-    for put in lacks.values():
-        put()
+    for name in puts if created else lacks:  # a new one in full, whatever AWS sets by itself
+        puts[name]()
     made.expire()
-    return (*created, *made.WORDS, f"old versions under {folder}/ {NONCURRENT_DAYS} days")
+    return (*created, *puts, f"old versions under {folder}/ {NONCURRENT_DAYS} days")
 
 
 class _Bucket:
-    WORDS = ("public access blocked", "encrypted", "versioned", "TLS only")
-
     def __init__(self, aws: Aws, bucket: str, folder: str, partition: str):
         self._aws, self._s3, self._name, self._folder = aws, aws.s3, bucket, folder
         self._of: dict[str, Any] = {"Bucket": bucket, "ExpectedBucketOwner": aws.account()}
@@ -104,28 +103,36 @@ class _Bucket:
         self._s3.get_waiter("bucket_exists").wait(**self._of, WaiterConfig={"Delay": 2})
         return ("created",)
 
-    def compared(self) -> tuple[dict[str, Callable[[], None]], list[str]]:
-        """What was never set, with how to set it, and what somebody has set otherwise."""
+    def puts(self) -> dict[str, Callable[[], None]]:
+        """All that a bucket for states has, with how to set it; one after the other, as S3 takes only one at a time."""
+        return {
+            "public access blocked": self._block,
+            "encrypted": self._encrypt,
+            "versioned": self._version,
+            "TLS only": self._restrict,
+        }
+
+    def compared(self) -> tuple[list[str], list[str]]:
+        """What was never set, and what somebody has set otherwise."""
         blocked = self._read("get_public_access_block", "NoSuchPublicAccessBlockConfiguration")
         encryption = self._read("get_bucket_encryption", "ServerSideEncryptionConfigurationNotFoundError")
         versioning = self._s3.get_bucket_versioning(**self._of).get("Status")
         policy = self._read("get_bucket_policy", "NoSuchBucketPolicy")
-        lacks: dict[str, Callable[[], None]] = {}
-        differs = []
+        lacks, differs = [], []
         if blocked is None:
-            lacks["public access blocked"] = self._block
+            lacks.append("public access blocked")
         elif not all(blocked["PublicAccessBlockConfiguration"].values()):
             differs.append("it is not closed to the public")
         if encryption is None:
-            lacks["encrypted"] = self._encrypt
+            lacks.append("encrypted")
         elif (used := _algorithm(encryption)) != "AES256":
             differs.append(f"it is encrypted with {used}, not AES256")
         if versioning is None:
-            lacks["versioned"] = self._version
+            lacks.append("versioned")
         elif versioning != "Enabled":
             differs.append(f"its versioning is {versioning.lower()}")
         if policy is None:
-            lacks["TLS only"] = self._restrict
+            lacks.append("TLS only")
         elif Policy.of(policy["Policy"]) != self._policy:
             differs.append("it has a policy of its own")
         return lacks, differs
