@@ -54,7 +54,7 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     from reptiops.aws import Aws
     from reptiops.engine.backend import LocalBackend
     from reptiops.operations.s3_backend import s3_backend
-from reptiops.operations.state_bucket import make_bucket
+    from reptiops.operations.state_bucket import make_bucket
     from reptiops.testing import mocked_aws
 
     if request.param == "local":

@@ -62,6 +62,25 @@ def test_a_journal_goes_on_where_the_snapshot_ends(backend: Backend) -> None:
     assert Records(backend).runs() == ["20260101T000000"]
 
 
+def test_the_mark_changes_with_every_write(backend: Backend) -> None:
+    records = Records(backend)
+    marks = [records.mark()]
+    journal = Journal(records, "20260101T000000")
+    for number in range(3):
+        journal.write("note", number=number)
+        marks.append(records.mark())
+    newer = Journal(records, "20260102T000000")
+    newer.write("note", number=4)
+    marks.append(records.mark())
+    journal.write("note", number=5)  # the older one is not dead yet
+    marks.append(records.mark())
+    newer.close()
+    assert records.mark() == marks[-1], "closing tells nothing new"
+    _filled(backend)
+    marks.append(records.mark())
+    assert len(set(marks)) == len(marks)
+
+
 def test_many_threads_write_one_journal(backend: Backend) -> None:
     journal = Journal(Records(backend), "20260101T000000")
 

@@ -6,7 +6,7 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from reptiops.app.actor import actor
 from reptiops.app.site import Refused, Site
@@ -19,6 +19,8 @@ from reptiops.errors import ReptiopsError
 from reptiops.operations.notify import tell
 from reptiops.playbook import Playbook
 from reptiops.redact import redacted
+
+NAMES = "%Y%m%dT%H%M%S.%f"
 
 
 class Stop(threading.Event):
@@ -45,7 +47,19 @@ def unhindered(say: Sink) -> Sink:
 
 def run_id(at: datetime) -> str:
     """The name of a run that began then: names sort by time."""
-    return at.strftime("%Y%m%dT%H%M%S.%f")
+    return at.strftime(NAMES)
+
+
+def next_id(at: datetime, before: str) -> str:
+    """The name of a run that begins now. It comes after the one before, also where that machine's clock was ahead."""
+    wished = run_id(at)
+    if wished > before:
+        return wished
+    try:
+        after = run_id(datetime.strptime(before, NAMES) + timedelta(microseconds=1))
+    except (ValueError, OverflowError):
+        after = ""
+    return after if after > before else f"{before}.1"
 
 
 @contextmanager
@@ -68,7 +82,7 @@ def writing(
                 f"Another run has changed {site.env.name} while this one was looking. Nothing was changed: "
                 "run the same command again."
             )
-        run = run_id(datetime.now(UTC))
+        run = next_id(datetime.now(UTC), max([site.state.through, *site.records.runs()[-1:]]))
         journal = Journal(site.records, run)
         journal.write("run", operation=operation, **actor(site))
         stop = stop or Stop()

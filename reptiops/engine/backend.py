@@ -78,8 +78,8 @@ class Backend(Protocol):
     def read_log(self, name: str) -> bytes:
         """All of a log, also of one that was never closed."""
 
-    def logs(self, folder: str) -> list[str]:
-        """The names of the logs in a folder, in order, without the folder."""
+    def logs(self, folder: str) -> dict[str, int]:
+        """The names of the logs in a folder, in order, without the folder; with how much is in each, closed or not."""
 
 
 class LocalLog:
@@ -190,9 +190,9 @@ class LocalBackend:
         stored = self.read(name)
         return stored.data if stored else b""
 
-    def logs(self, folder: str) -> list[str]:
-        """The files of a folder."""
-        return self.names(folder)
+    def logs(self, folder: str) -> dict[str, int]:
+        """The files of a folder with their sizes."""
+        return {name: (self.root / folder / name).stat().st_size for name in self.names(folder)}
 
     def _compare(self, name: str, expected: str | None) -> None:
         stored = self.read(name)

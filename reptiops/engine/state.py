@@ -84,9 +84,10 @@ class Records:
         return State(belongs, serial=int(kept[-1].split(".")[0]) + 1 if kept else 0)
 
     def mark(self) -> str:
-        """Changes whenever a run has written: the snapshot's version and the newest journal."""
+        """Changes whenever a run has written, one that is dying too: the snapshot's version and the journals' size."""
         stored = self.backend.read(STATE)
-        return f"{stored.version if stored else ''} {''.join(self.runs()[-1:])}"
+        journals = self.backend.logs("journal")
+        return f"{stored.version if stored else ''} {''.join(list(journals)[-1:])} {sum(journals.values())}"
 
     def _parse(self, data: bytes, belongs: Belongs) -> State:
         where = f"{self.backend.where}/{STATE}"
@@ -137,7 +138,7 @@ class Records:
 
     def runs(self) -> list[str]:
         """The ids of all runs that have a journal, oldest first."""
-        return [name.removesuffix(".jsonl") for name in self.backend.logs("journal")]
+        return sorted(name.removesuffix(".jsonl") for name in self.backend.logs("journal"))
 
     def records(self, run: str, *, strict: bool = True) -> Iterator[dict[str, Any]]:
         """The records of a run; a last line that a crash cut off is left out.

@@ -6,6 +6,7 @@ S3 cannot append, so a log is a folder of parts until it is closed, and one obje
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -79,7 +80,7 @@ class S3Backend:
 
     def names(self, folder: str) -> list[str]:
         """The objects of a folder."""
-        return sorted(name for name in self._below(folder) if "/" not in name)
+        return sorted(name for name, _ in self._below(folder) if "/" not in name)
 
     def log(self, name: str) -> S3Log:
         """A new log; its first part is conditional, so that nobody else writes it too."""
@@ -95,16 +96,19 @@ class S3Backend:
             found = list(pool.map(self.read, [f"{name}.parts/{part}" for part in parts]))
         return b"".join(one.data for one in found if one is not None)
 
-    def logs(self, folder: str) -> list[str]:
-        """Closed logs and those that are still parts."""
-        return sorted({name.split(".parts/")[0] for name in self._below(folder)})
+    def logs(self, folder: str) -> dict[str, int]:
+        """Closed logs and those that are still parts, with their sizes."""
+        sizes: Counter[str] = Counter()
+        for name, size in self._below(folder):
+            sizes[name.split(".parts/")[0]] += size
+        return dict(sorted(sizes.items()))
 
-    def _below(self, folder: str) -> Iterator[str]:
+    def _below(self, folder: str) -> Iterator[tuple[str, int]]:
         start = self._key(f"{folder}/")
         try:
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=start):
                 for one in page.get("Contents", []):
-                    yield one["Key"].removeprefix(start)
+                    yield one["Key"].removeprefix(start), one["Size"]
         except ClientError as error:
             raise self._explained(error) from error
 
