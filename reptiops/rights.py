@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Purpose = Literal["read", "create", "update", "delete"]
+Purpose = Literal["read", "create", "update", "delete", "undo"]
 Condition = Mapping[str, Mapping[str, str]]
 """IAM's form: operator → key → value."""
 EVERYTHING = ("*",)
@@ -60,6 +60,11 @@ def update(*actions: str, on: tuple[str, ...] = EVERYTHING, when: Condition | No
 def delete(*actions: str, on: tuple[str, ...] = EVERYTHING, when: Condition | None = None) -> Right:
     """What removing one takes, the reads on the way included."""
     return Right("delete", actions, on, when or {})
+
+
+def undo(*actions: str, on: tuple[str, ...] = EVERYTHING, when: Condition | None = None) -> Right:
+    """What a later rollback asks before it removes one: whether data has come into it meanwhile."""
+    return Right("undo", actions, on, when or {})
 
 
 def write(*actions: str, on: tuple[str, ...] = EVERYTHING, when: Condition | None = None) -> tuple[Right, Right]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -23,7 +24,7 @@ PURPOSES = {
     "delete": "delete",
     "delete_all": "delete",
     "retire": "delete",
-    "in_service": "delete",
+    "in_service": "undo",
     "withdraw": "delete",
     "blockers": "delete",
 }
@@ -39,7 +40,7 @@ class Call:
     by: str
     """A kind, e.g. `ec2.Vpc`; or a module, e.g. `operations.facts`."""
     purpose: str
-    """`read`, `adopt`, `create`, `update`, `delete`; of a module: the outermost of its functions on the stack."""
+    """`read`, `adopt`, `create`, `update`, `delete`, `undo`; of a module: the outermost of its functions on the stack."""
 
 
 class Recorder:
@@ -48,6 +49,7 @@ class Recorder:
     def __init__(self, session: Any):
         self.calls: list[Call] = []
         self._guard = threading.Lock()
+        ThreadPoolExecutor.submit = _submitted  # type: ignore[method-assign]
         session._session.register("provide-client-params", self._seen)
 
     def _seen(self, params: Mapping[str, Any], model: Any, **_: Any) -> None:
@@ -58,9 +60,24 @@ class Recorder:
                 self.calls.append(call)
 
 
+_handed_on = threading.local()
+"""Who has handed a thread what it runs: several reads at once (`Aws.each`) are made for whoever asked for them."""
+_submit = ThreadPoolExecutor.submit
+
+
+def _submitted(self: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    author = _author(sys._getframe(1))
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        _handed_on.author = author
+        return function(*args, **kwargs)
+
+    return _submit(self, run, *args, **kwargs)
+
+
 def _author(frame: FrameType | None) -> tuple[str, str]:
-    """The innermost method of a kind, or the outermost function of the module of operations that is nearest; ("", "")
-    for a test's own call.
+    """The innermost method of a kind, or the outermost function of the module of operations that is nearest; in a thread
+    that runs neither, who handed it its work; ("", "") for a test's own call.
     """
     module, outermost = "", ""
     while frame is not None:
@@ -78,4 +95,4 @@ def _author(frame: FrameType | None) -> tuple[str, str]:
             if dotted == module:
                 outermost = name
         frame = frame.f_back
-    return module, outermost
+    return (module, outermost) if module else getattr(_handed_on, "author", ("", ""))

@@ -61,7 +61,9 @@ def check_with_rights(sample: Sample) -> None:
     """Also: it calls what it declares and declares what it calls, for each purpose, as IAM sees it."""
     recorders: list[Recorder] = []
     check(sample, lambda session: recorders.append(Recorder(session)))
-    called: dict[str, set[str]] = {purpose: set() for purpose in ("read", "adopt", "create", "update", "delete")}
+    called: dict[str, set[str]] = {
+        purpose: set() for purpose in ("read", "adopt", "create", "update", "delete", "undo")
+    }
     for call in recorders[0].calls:
         if call.by == sample.kind.kind():
             called[call.purpose] |= actions(call.service, call.operation, call.parameters)

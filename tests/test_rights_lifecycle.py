@@ -17,7 +17,7 @@ import yaml
 from botocore.exceptions import ClientError
 
 from reptiops import app
-from reptiops.app import states
+from reptiops.app import rights, states
 from reptiops.config import environment_file
 from reptiops.operations import facts, notify, parking, preflight, s3_backend, state_bucket, strays, who
 from reptiops.sandbox.rules.shapes import input_shape, violations
@@ -122,7 +122,11 @@ def _changed(file: Path) -> None:
     changed = yaml.safe_load(file.read_text())
     changed["database"] |= {"backup_days": 10, "log_exports": ["postgresql", "upgrade"], "copy_tags_to_snapshot": False}
     changed["database"]["parameters"] = {"rds.force_ssl": "1", "log_min_duration_statement": "500"}
-    changed["redis"] |= {"snapshot_days": 5, "maintenance_window": "sun:07:00-sun:08:00"}
+    changed["redis"] |= {
+        "node_type": "cache.t4g.medium",
+        "snapshot_days": 5,
+        "maintenance_window": "sun:07:00-sun:08:00",
+    }
     changed["compute"] |= {"log_retention_days": 60}
     changed["ecr"] |= {"scan_on_push": False, "untagged_days": 10}
     changed["monitoring"] |= {"emails": ["ops@example.com"]}
@@ -197,6 +201,14 @@ def test_operations_declare_what_they_call_and_call_what_they_declare(module: st
     calls = [call for calls in phases.life.values() for call in calls if call.by == module]
     called = {action for call in calls for action in actions(call.service, call.operation, call.parameters)}
     assert called == {action for right in OPERATIONS[module] for action in right.actions}
+
+
+def test_a_teardown_is_granted_no_read_beside_the_kinds_that_it_does_not_make(phases: Phases) -> None:
+    """Facts about versions and images decide on nothing that goes; a kind's own reads are the same whatever they are for."""
+    calls = [call for call in phases.life["teardown"] if call.by.startswith("operations.")]
+    called = {action for call in calls for action in actions(call.service, call.operation, call.parameters)}
+    granted = {action for right in rights.OPERATIONS["teardown"] if right.purpose == "read" for action in right.actions}
+    assert granted == called
 
 
 def test_every_call_belongs_to_a_kind_or_an_operation_that_declares(phases: Phases) -> None:

@@ -44,7 +44,7 @@ _PLACE = re.compile(r"\{([\w.]+)\}")
 
 KINDS: Mapping[Task, frozenset[Purpose]] = {
     "plan": frozenset({"read"}),
-    "provision": frozenset({"read", "create", "update", "delete"}),
+    "provision": frozenset({"read", "create", "update", "delete", "undo"}),
     "drift": frozenset({"read"}),
     "job": frozenset({"read"}),
     "reconcile": frozenset({"read", "create", "update", "delete"}),
@@ -54,7 +54,8 @@ KINDS: Mapping[Task, frozenset[Purpose]] = {
     "cost": frozenset(),
     "preflight": frozenset({"read"}),
 }
-"""What a task does to resources. A provision deletes too: what is undeclared, replaced, or rolled back."""
+"""What a task does to resources. A provision deletes too: what is undeclared, replaced, or rolled back; `rollback` takes its
+rights."""
 LOOKS = facts.RIGHTS
 OPERATIONS: Mapping[Task, tuple[Right, ...]] = {
     "plan": LOOKS,
@@ -69,7 +70,7 @@ OPERATIONS: Mapping[Task, tuple[Right, ...]] = {
     "drift": (*LOOKS, *strays.RIGHTS, *who.RIGHTS, *notify.MESSAGE, *notify.METRICS),
     "job": (*LOOKS, *notify.MESSAGE, *notify.METRICS),
     "reconcile": (*LOOKS, *strays.RIGHTS, *who.RIGHTS, *notify.MESSAGE, *notify.METRICS),
-    "teardown": (*LOOKS, *notify.MESSAGE),
+    "teardown": (*facts.LEAVING, *notify.MESSAGE),
     "adopt": LOOKS,
     "init": state_bucket.RIGHTS,
     "preflight": (*LOOKS, *preflight.RIGHTS, *preflight.SIMULATE),
@@ -147,7 +148,9 @@ def filled_rights(
     found = []
     for kind in graph.kinds():
         for right in kind.rights:
-            if right.purpose in KINDS[task] and (right.purpose in ("read", "delete") or kind.kind() in places.wanted):
+            if right.purpose in KINDS[task] and (
+                right.purpose in ("read", "delete", "undo") or kind.kind() in places.wanted
+            ):
                 if task == "adopt" and right.purpose == "create":
                     right = _tagging(right)
                 free = hand_made and kind.within and right.purpose == "delete" and right.when == OURS

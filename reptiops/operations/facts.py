@@ -19,8 +19,11 @@ PARKED = "reptiops:parked:"
 The cluster bears it, not the service: a service that is replaced while it is parked stays parked.
 """
 DESCRIBED_AT_ONCE = 10
+LEAVING = (read("route53:ListHostedZonesByName"),)
+"""What a teardown reads of it."""
 RIGHTS = (
-    read("route53:ListHostedZonesByName", "ecs:DescribeTaskDefinition", "rds:DescribeDBEngineVersions"),
+    *LEAVING,
+    read("ecs:DescribeTaskDefinition", "rds:DescribeDBEngineVersions"),
     read("rds:DescribeDBInstances", on=(arn_of("rds", "db:*"),)),
     read("ecs:DescribeClusters", on=(arn_of("ecs", "cluster/{cluster}"),)),
     read("ecs:DescribeServices", on=(arn_of("ecs", "service/{cluster}/*"),)),

@@ -14,7 +14,7 @@ from reptiops.engine.resource import REVERSIBLE, Change, Identity, Live, Made, R
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 from reptiops.resources.tagging import BULK, singly, tags_of
-from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, update, write
+from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, undo, update, write
 
 REPOSITORIES = (arn_of("ecr", "repository/{name}"),)
 
@@ -46,7 +46,8 @@ class Repository(Resource):
             "ecr:PutImageTagMutability",
             on=REPOSITORIES,
         ),
-        delete("ecr:DeleteRepository", "ecr:ListImages", on=REPOSITORIES),
+        delete("ecr:DeleteRepository", on=REPOSITORIES),
+        undo("ecr:ListImages", on=REPOSITORIES),
     )
 
     def key(self) -> str:

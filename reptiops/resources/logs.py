@@ -14,7 +14,7 @@ from reptiops.engine.resource import REVERSIBLE, Change, Identity, Live, Made, R
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 from reptiops.resources.tagging import BULK, singly, tags_of
-from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, update, write
+from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, undo, update, write
 
 COMPRESSED = 0.15
 """What compression leaves of a log, roughly: AWS bills the compressed bytes and promises no ratio."""
@@ -136,7 +136,7 @@ class LogsResource(Resource):
 class LogGroup(LogsResource):
     """A log group of our own."""
 
-    rights: ClassVar[tuple[Right, ...]] = (*LogsResource.rights, delete("logs:DescribeLogStreams", on=GROUPS))
+    rights: ClassVar[tuple[Right, ...]] = (*LogsResource.rights, undo("logs:DescribeLogStreams", on=GROUPS))
 
     def in_service(self, aws: Aws, live: Live[Any]) -> str:
         """Once something has written to it."""

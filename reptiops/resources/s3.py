@@ -16,7 +16,7 @@ from reptiops.engine.usage import Around, Use
 from reptiops.policy import Policy
 from reptiops.resources import held
 from reptiops.resources.tagging import BULK, singly, tags_of
-from reptiops.rights import Right, create, delete, read, write
+from reptiops.rights import Right, create, delete, read, undo, write
 
 BATCH = 1000
 """DeleteObjects takes so many."""
@@ -87,6 +87,7 @@ class Bucket(Resource):
         ),
         delete("s3:ListBucketVersions", "s3:ListBucketMultipartUploads", "s3:DeleteBucket", on=BUCKETS),
         delete("s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload", on=OBJECTS),
+        undo("s3:ListBucketVersions", on=BUCKETS),
     )
 
     def key(self) -> str:
