@@ -18,8 +18,8 @@ BUDGETS: Mapping[str, Mapping[str, int]] = {
 }
 """What may be spent."""
 SPENT: Mapping[str, Mapping[str, int]] = {
-    "dev": {"refresh": 115, "drift": 117, "provision": 405, "teardown": 336},
-    "prod": {"refresh": 126, "drift": 128, "provision": 454, "teardown": 374},
+    "dev": {"refresh": 115, "drift": 117, "provision": 406, "teardown": 336},
+    "prod": {"refresh": 126, "drift": 128, "provision": 455, "teardown": 374},
 }
 """What is spent. Lower it when something gets cheaper; raise it only for something that a person gets for it."""
 MET = {"provision": 1}

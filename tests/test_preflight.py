@@ -33,6 +33,7 @@ NEEDS = Needs(
     zones=frozenset({"us-east-1a", "us-east-1b"}),
     database=("postgres", "15.19", "db.t4g.micro", "gp3"),
     cache=("redis", "7.0"),
+    nodes="cache.t4g.micro",
     buckets={"storage/bucket/uploads": "reptidex-dev-uploads"},
 )
 
@@ -72,6 +73,7 @@ FITS: dict[str, tuple[Callable[[Needs], Needs], str]] = {
         "no db.t4g.micro with postgres 15.7",
     ),
     "cache": (lambda n: replace(n, cache=("redis", "9.9")), "no redis 9.9"),
+    "node type": (lambda n: replace(n, nodes="cache.x9.large"), "sells no reservations of cache.x9.large"),
 }
 
 
@@ -81,10 +83,25 @@ def test_everything_that_does_not_fit_is_found_at_once(session: Any) -> None:
     for change, _ in FITS.values():
         needs = change(needs)
     found = told(session, needs)
-    assert {about: note.level for about, note in found.items()} == dict.fromkeys(FITS, "error")
+    levels = dict.fromkeys(FITS, "error") | {"node type": "warning"}  # no read of AWS's proves it
+    assert {about: note.level for about, note in found.items()} == levels
     for about, (_, text) in FITS.items():
         assert text in found[about].text
         assert found[about].do
+
+
+def test_a_group_that_is_there_takes_only_node_types_that_aws_lists_for_it(session: Any, tmp_path: Path) -> None:
+    where: dict[str, Any] = {"session": session, "state_dir": tmp_path}
+    app.provision("dev", phases=("network", "security", "database"), **where)
+    only = ("database/redis",)
+    _, larger = app.preflight("dev", only=only, overrides={"redis.node_type": "cache.t4g.medium"}, **where)
+    _, strange = app.preflight("dev", only=only, overrides={"redis.node_type": "cache.t2.micro"}, **where)
+    assert not [note for note in larger if note.about == "node type"]
+    (note,) = [note for note in strange if note.about == "node type"]
+    assert note.level == "error"
+    assert "reptidex-dev cannot become cache.t2.micro" in note.text
+    with pytest.raises(Refused, match="cannot become"):
+        app.provision("dev", only=only, overrides={"redis.node_type": "cache.t2.micro"}, **where)
 
 
 def test_a_quota_that_is_just_enough_warns_of_updates(session: Any) -> None:

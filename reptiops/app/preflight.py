@@ -65,8 +65,8 @@ def found(site: Site, made: Plan) -> tuple[Note, ...]:
 def needs_of(made: Plan) -> Needs | None:
     """What a plan makes that AWS may refuse; None if it makes nothing."""
     creates = [a for a in made.actions if a.verb in ("create", "replace") and a.want is not None]
-    resized = _resized(made.actions)
-    if not creates and not resized:
+    resized, regrown = _resized(made.actions), _regrown(made.actions)
+    if not (creates or resized or regrown):
         return None
     log_bucket = _log_bucket(creates)
     certificate = next((w for w in _wanted(creates, Certificate)), None)
@@ -82,6 +82,8 @@ def needs_of(made: Plan) -> Needs | None:
         database=resized
         or (database and (database.engine, database.version, database.instance_class, database.storage_type)),
         cache=cache and (cache.engine, cache.version),
+        nodes=cache.node_type if cache else "",
+        resized=regrown,
         log_bucket=log_bucket,
         linked=tuple(sorted(one.service for one in _wanted(creates, ServiceLinkedRole))),
         certificate=(zone, certificate.names) if certificate and zone else None,
@@ -97,6 +99,17 @@ def _resized(actions: Iterable[Action]) -> tuple[str, str, str, str] | None:
             continue
         if live.has.instance_class != want.instance_class:
             return (want.engine, "", want.instance_class, want.storage_type)
+    return None
+
+
+def _regrown(actions: Iterable[Action]) -> tuple[str, str] | None:
+    """A replication group that gets another node type."""
+    for action in actions:
+        want, live = action.want, action.live
+        if action.verb != "update" or not isinstance(want, ReplicationGroup) or live is None:
+            continue
+        if live.has.node_type != want.node_type:
+            return live.id, want.node_type
     return None
 
 

@@ -34,6 +34,11 @@ UNITS = 1024
 RIGHTS = (
     read("servicequotas:GetServiceQuota", "ec2:DescribeAddresses", "ec2:DescribeVpcs", "ec2:DescribeAvailabilityZones"),
     read("rds:DescribeOrderableDBInstanceOptions", "elasticache:DescribeCacheEngineVersions"),
+    read("elasticache:DescribeReservedCacheNodesOfferings"),
+    read(
+        "elasticache:ListAllowedNodeTypeModifications",
+        on=(arn_of("elasticache", "replicationgroup:{elasticache.ReplicationGroup.name}"),),
+    ),
     read("s3:ListBucket", on=("arn:{partition}:s3:::{s3.Bucket.name}",)),
     read("ecs:ListClusters", "ecs:ListTasks", "ecs:DescribeTasks"),
     read("route53:ListResourceRecordSets", on=("arn:{partition}:route53:::hostedzone/{zone}",)),
@@ -72,6 +77,10 @@ class Needs:
     """Engine, version, instance class, storage type. No version where only the class of one that is there changes."""
     cache: tuple[str, str] | None = None
     """Engine and version."""
+    nodes: str = ""
+    """The node type of a new replication group."""
+    resized: tuple[str, str] | None = None
+    """A replication group that is there, and the node type that it is to get."""
     buckets: Mapping[str, str] = field(default_factory=dict)
     """Address → name."""
     log_bucket: str = ""
@@ -97,6 +106,10 @@ def check(aws: Aws, needs: Needs) -> tuple[Note, ...]:
         checks.append(("database", lambda: _database(aws, *needs.database)))  # type: ignore[misc]
     if needs.cache:
         checks.append(("cache", lambda: _cache(aws, *needs.cache)))  # type: ignore[misc]
+    if needs.nodes:
+        checks.append(("node type", lambda: _nodes(aws, needs.nodes)))
+    if needs.resized:
+        checks.append(("node type", lambda: _resized(aws, *needs.resized)))  # type: ignore[misc]
     if needs.log_bucket:
         checks.append(("log bucket", lambda: _log_bucket(aws, needs.log_bucket)))
     if needs.linked:
@@ -230,6 +243,25 @@ def _cache(aws: Aws, engine: str, version: str) -> Iterable[Note]:
     if not any(one == version or one.startswith(f"{version}.") for one in offered):
         text = f"AWS offers no {engine} {version} in {aws.region}: {', '.join(sorted(offered)) or 'none at all'}"
         yield Note("error", "cache", text, "choose another cache.version")
+
+
+def _nodes(aws: Aws, node_type: str) -> Iterable[Note]:
+    """AWS lists which types it sells reservations of in a region, and nowhere which it has on demand: one that is not
+    among them is a warning and no more.
+    """
+    answer = aws.elasticache.describe_reserved_cache_nodes_offerings(CacheNodeType=node_type, MaxRecords=20)
+    if not answer["ReservedCacheNodesOfferings"]:
+        text = f"AWS sells no reservations of {node_type} in {aws.region}, so it may have none on demand either"
+        yield Note("warning", "node type", text, "if the group is refused, choose another redis.node_type")
+
+
+def _resized(aws: Aws, group: str, node_type: str) -> Iterable[Note]:
+    """Documented: a group takes no type but those that AWS lists for it."""
+    answer = aws.elasticache.list_allowed_node_type_modifications(ReplicationGroupId=group)
+    allowed = {*answer.get("ScaleUpModifications", ()), *answer.get("ScaleDownModifications", ())}
+    if node_type not in allowed:
+        text = f"{group} cannot become {node_type}: it can become {', '.join(sorted(allowed)) or 'nothing else'}"
+        yield Note("error", "node type", text, "choose another redis.node_type")
 
 
 def _bucket(aws: Aws, address: str, name: str) -> Iterable[Note]:

@@ -18,6 +18,43 @@ def fill() -> None:
     _changes()
     _members()
     _versions()
+    _node_types()
+
+
+SMALL, LARGE = ("micro", "small", "medium"), ("large", "xlarge", "2xlarge", "4xlarge")
+FAMILIES = {family: SMALL if family.startswith("t") else LARGE for family in ("t3", "t4g", "m6g", "m7g", "r6g", "r7g")}
+NODE_TYPES = tuple(f"cache.{family}.{size}" for family, sizes in FAMILIES.items() for size in sizes)
+"""Some of those that AWS has."""
+
+
+def _node_types() -> None:
+    from moto.core.responses import ActionResult
+    from moto.elasticache.exceptions import ReplicationGroupNotFound
+    from moto.elasticache.responses import ElastiCacheResponse
+
+    @add(ElastiCacheResponse, "describe_reserved_cache_nodes_offerings")
+    def offerings(self: Any) -> ActionResult:
+        wanted = self._get_param("CacheNodeType")
+        found = [
+            {"ReservedCacheNodesOfferingId": f"offering-{one}", "CacheNodeType": one, "ProductDescription": "redis"}
+            for one in NODE_TYPES
+            if wanted in (None, one)
+        ]
+        return ActionResult({"ReservedCacheNodesOfferings": found})
+
+    @add(ElastiCacheResponse, "list_allowed_node_type_modifications")
+    def allowed(self: Any) -> ActionResult:
+        name = str(self._get_param("ReplicationGroupId")).lower()
+        group = self.elasticache_backend.replication_groups.get(name)
+        if group is None:
+            raise ReplicationGroupNotFound(name)
+        at = NODE_TYPES.index(group.cache_node_type) if group.cache_node_type in NODE_TYPES else -1
+        return ActionResult(
+            {
+                "ScaleUpModifications": list(NODE_TYPES[at + 1 :]),
+                "ScaleDownModifications": list(NODE_TYPES[: max(at, 0)]),
+            }
+        )
 
 
 def _versions() -> None:
