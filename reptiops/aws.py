@@ -29,6 +29,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from reptiops.endpoints import is_aws
 from reptiops.engine.unknown import is_unknown
 from reptiops.errors import ReptiopsError
 from reptiops.limits import Limits, pause
@@ -356,7 +357,7 @@ class Aws:
                 endpoint = self._services["sts"]._reader.meta.endpoint_url
             else:
                 endpoint = self.session.client("sts", region_name=self.region).meta.endpoint_url
-            self._local = "amazonaws" not in str(endpoint)
+            self._local = not is_aws(str(endpoint))
         return self._local
 
     def _keep(self, model: Any, **_: Any) -> None:

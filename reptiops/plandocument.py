@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from reptiops import __version__
 from reptiops.config import Environment
 from reptiops.cost import Difference
+from reptiops.endpoints import world
 from reptiops.engine.action import Action
 from reptiops.engine.canonical import plain
 from reptiops.engine.plan import Plan, Selection
@@ -251,7 +252,7 @@ def elsewhere(kept: PlanDocument, now: PlanDocument | Belongs) -> tuple[str, ...
     return tuple(
         f"the plan is for {name} {was}, this run is {is_now}"
         for name in ("environment", "account", "region", "endpoint")
-        if (was := getattr(kept, name)) != (is_now := getattr(now, name))
+        if (was := world(getattr(kept, name))) != (is_now := world(getattr(now, name)))
     )
 
 

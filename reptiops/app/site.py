@@ -16,6 +16,7 @@ from reptiops.app.carried import with_carried
 from reptiops.app.costs import with_estimate
 from reptiops.aws import Aws
 from reptiops.config import Environment, load_environment
+from reptiops.endpoints import is_aws, world
 from reptiops.engine.backend import Backend, LocalBackend
 from reptiops.engine.codec import restore
 from reptiops.engine.eta import TIMINGS, Timings, forecast
@@ -148,8 +149,8 @@ def open_site(settings: Settings, *, blank: bool = False, leaving: bool = False)
     if env.account and env.account != account and not settings.sandbox:
         raise Refused(f"{env.name} belongs to account {env.account}, but these credentials are of account {account}.")
     names = Names(env.project, env.name, account, aws.region)
-    belongs = Belongs(env.name, account, aws.region, endpoint or aws.endpoint)
-    records = Records(_backend(env, aws, root))
+    belongs = Belongs(env.name, account, aws.region, endpoint or world(aws.endpoint))
+    records = Records(_backend(env, aws, root), world)
     mark = records.mark()
     state = records.blank(belongs) if blank else records.load(belongs)
     facts = with_estimate(gather(aws, env, account, leaving=leaving, revisions=_revisions(state)), env)
@@ -173,7 +174,8 @@ def _redirected(settings: Settings) -> str:
         or os.environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") == "true"
     ):
         return ""
-    names = sorted(name for name in os.environ if name.startswith("AWS_ENDPOINT_URL") and os.environ[name])
+    names = sorted(name for name in os.environ if name.startswith("AWS_ENDPOINT_URL"))
+    names = [name for name in names if os.environ[name] and not is_aws(os.environ[name])]
     return f"{names[0]} sends calls to {os.environ[names[0]]}" if names else ""
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import secrets
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -65,8 +65,9 @@ class State:
 class Records:
     """State and journals of one environment, in whatever backend they are kept."""
 
-    def __init__(self, backend: Backend):
-        self.backend = backend
+    def __init__(self, backend: Backend, world: Callable[[str], str] = str):
+        self.backend, self._world = backend, world
+        """`world`: endpoints of which it makes the same are the same one, also in what an earlier version has written."""
 
     def load(self, belongs: Belongs) -> State:
         """The state as it is now; an empty one where there is none. Refuses a foreign, newer or damaged one."""
@@ -94,6 +95,7 @@ class Records:
         try:
             raw: dict[str, Any] = json.loads(data)
             found = Belongs(**raw["belongs"])
+            found = replace(found, endpoint=self._world(found.endpoint))
             version = raw["version"]
             if version > VERSION:
                 raise StateError(
