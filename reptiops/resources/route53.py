@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from reptiops.aws import Aws, code
+from reptiops.aws import Aws, code, operation
 from reptiops.engine.resource import Identity, Kept, Live, Made, Resource, fixed, local
 from reptiops.engine.scope import Scope
 from reptiops.engine.unknown import is_unknown
@@ -202,7 +202,7 @@ def _regions(aws: Aws) -> list[str]:
     try:
         regions = aws.ec2.describe_regions()["Regions"]
     except ClientError as error:
-        raise Kept(f"certificates of other regions may need it, and AWS does not tell them: {code(error)}") from error
+        raise Kept(f"certificates of other regions may need it, and DescribeRegions says {code(error)}") from error
     others = {one["RegionName"] for one in regions if one.get("OptInStatus") != "not-opted-in"} - {aws.region}
     return [aws.region, *sorted(others)]
 
@@ -221,7 +221,9 @@ def _needing(aws: Aws, region: str, record: ValidationRecord) -> list[str]:
             and record.name in _records_of(there, one["CertificateArn"])
         ]
     except (ClientError, EndpointConnectionError) as error:
-        raise Kept(f"whether a certificate in {region} needs it cannot be asked: {code(error)}") from error
+        raise Kept(
+            f"whether a certificate in {region} needs it cannot be asked: {operation(error)} says {code(error)}"
+        ) from error
 
 
 def _domains(summary: Mapping[str, Any], otherwise: str) -> set[str]:
