@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from reptiops import app
 from reptiops.testing import mocked_aws, provision
+from tests.drifts import Hand
 from tests.faults import Faults, Killed
 from tests.inventory import inventory
+from tests.small import SERVICES, small_config
+from tests.test_keeping import V43
 
+CLUSTER = "dev-reptidex-cluster"
 ONLY = ("network/vpc", "network/public_subnet", "network/internet_gateway")
 
 
@@ -35,3 +42,55 @@ def test_a_killed_run_is_not_forgotten_when_a_later_one_is_undone(tmp_path: Path
         assert inventory(session) == before
         after = app.in_doubt(app.open_site(app.Settings("dev", session=session, state_dir=tmp_path)))
         assert after.empty
+
+
+def _service(session: Any) -> dict[str, Any]:
+    answer = session.client("ecs").describe_services(cluster=CLUSTER, services=["repti-core"])
+    return dict(answer["services"][0])
+
+
+def _meanwhile(session: Any, act: Callable[[], None]) -> None:
+    """Once, after the next update of a service has taken effect and before its rollback; then that run fails."""
+    done: list[str] = []
+
+    def after(model: Any, **_: Any) -> None:
+        if not done:
+            done.append(model.name)
+            act()
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "injected"}}, model.name)
+
+    session._session.register("after-call.ecs.UpdateService", after)
+
+
+@pytest.mark.parametrize("how", ["rollback", "keep"])
+@pytest.mark.parametrize("what", ["count", "deployment"])
+def test_what_others_do_between_an_update_and_its_rollback_stays(what: str, how: Any, tmp_path: Path) -> None:
+    start, scaled = "repti-core: {kind: backend, ", "scaling: {min: 1, max: 4, cpu: 65, memory: 65}, "
+    config = small_config(tmp_path / "before", (start, start + scaled))
+    larger = small_config(tmp_path / "after", (start, f"{start}{scaled}cpu: 1024, memory: 2048, "))
+    with mocked_aws() as session:
+        hand = Hand(session)
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path / "state"}
+        provision(session, tmp_path / "state", images=SERVICES, config_dir=config)
+        before = _service(session)
+        _meanwhile(
+            session,
+            lambda: (
+                hand.service("repti-core", desiredCount=3)
+                if what == "count"
+                else hand.task("repti-core", container={"image": V43})
+            ),
+        )
+        with pytest.raises(app.ProvisionFailed) as failed:
+            app.provision("dev", on_failure=how, config_dir=larger, **where)
+        undone = failed.value.undone or app.roll_back("dev", config_dir=larger, **where)[1]
+        assert undone.complete, undone
+        after = _service(session)
+        if what == "count":
+            assert after["desiredCount"] == 3
+            assert undone.theirs == ()
+            assert after["taskDefinition"] == before["taskDefinition"]
+        else:
+            task = session.client("ecs").describe_task_definition(taskDefinition=after["taskDefinition"])
+            assert task["taskDefinition"]["containerDefinitions"][0]["image"] == V43
+            assert any(one.startswith("compute/service/repti-core") for one in undone.theirs)

@@ -76,6 +76,11 @@ def undone_text(undone: Undone, environment: str) -> str:
         lines += ["Had been deleted and was made anew:", *(f"  {one}" for one in undone.anew)]
     if undone.kept:
         lines += ["Was made by the run and stays:", *(f"  {one}" for one in undone.kept)]
+    if undone.theirs:
+        lines += [
+            "Has been changed by others since, and stays as they left it:",
+            *(f"  {one}" for one in undone.theirs),
+        ]
     if not undone.complete:
         lines.append(
             f"Once the cause is mended, `reptiops rollback {environment}` tries again, and `reptiops provision "

@@ -16,7 +16,7 @@ import tenacity
 from botocore.exceptions import ClientError
 
 from reptiops.aws import UNSENT, Aws, code, lost, message, request_id
-from reptiops.engine.canonical import plain
+from reptiops.engine.canonical import Plain, plain
 from reptiops.engine.clock import Clock, Monotonic
 from reptiops.engine.diff import carry, diff, retagged
 from reptiops.engine.eta import Countdown, Timings
@@ -120,7 +120,8 @@ class Work:
                 self._complete(address, want, found)
                 return found.id
 
-        return self._journalled(address, want, "create", None, needs, attempt, replaced=replaced).id, made
+        beside = replaced.id if replaced else ""
+        return self._journalled(address, want, "create", None, needs, attempt, beside=beside).id, made
 
     def _look(
         self,
@@ -186,7 +187,8 @@ class Work:
 
         # Of what is never changed, only made anew, the record is what was made: it may be read in place of AWS.
         applied = target if declared is None or type(target).renewed else carry(declared, live.has)
-        entry = self._journalled(address, target, "update", live, needs, attempt, applied=applied)
+        wrote = plain({f: getattr(target, f) for f in changed})  # a rollback sets these back, and no other's
+        entry = self._journalled(address, target, "update", live, needs, attempt, applied=applied, wrote=wrote)
         if renamed and live.address in self.state.entries:
             self.gone(live.address)
         return entry
@@ -320,7 +322,7 @@ class Work:
         attempt: Callable[[], str],
         gone: bool = True,
         applied: Resource | None = None,
-        replaced: Live[Any] | None = None,
+        **more: Plain,
     ) -> Entry:
         kind = type(target)
         started = self.clock.now()
@@ -330,11 +332,9 @@ class Work:
         if verb in ("create", "update") and kind.displaces is not Resource.displaces:
             for other in target.displaces(self.scope.since(kind, self.began).values()):
                 self._displaced(kind, other)
-        names: dict[str, str | None] = {"id": None}
+        names: dict[str, Plain] = {"id": None, **more}
         if live:
-            names = {"id": live.id, "arn": live.out.get("arn", ""), "tagged": live.address}
-        if replaced is not None:
-            names["beside"] = replaced.id
+            names |= {"id": live.id, "arn": live.out.get("arn", ""), "tagged": live.address}
         self.journal.write(
             "begin", address=address, verb=verb, kind=kind.kind(), pre=pre, target=wanted, was=was, **names
         )

@@ -8,7 +8,7 @@ this process or in any later one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reptiops.engine.canonical import Plain
@@ -32,6 +32,14 @@ class Was:
     pre: Plain
     tagged: str = ""
     """The address that it carried, where that was another one."""
+    wrote: Mapping[str, tuple[Plain, ...]] | None = None
+    """Field → what was written to it; None: not recorded, so it may be any field."""
+
+    def and_wrote(self, more: Mapping[str, Plain] | None) -> Was:
+        """The same after one more update of it."""
+        if self.wrote is None or more is None:
+            return replace(self, wrote=None)
+        return replace(self, wrote=dict(self.wrote) | {f: (*self.wrote.get(f, ()), v) for f, v in more.items()})
 
 
 @dataclass
@@ -99,13 +107,14 @@ class Unfinished:
         self._keep_entry(address, record.get("was"))
         tagged = record.get("tagged") or ""
         was = self.updated.get(address) or Was(
-            kind, record.get("id") or "", record["pre"], tagged if tagged != address else ""
+            kind, record.get("id") or "", record["pre"], tagged if tagged != address else "", {}
         )
+        was = was.and_wrote(record.get("wrote"))
         if verb == "delete":
             self.updated.pop(address, None)
             self.deleted[address] = was
         else:
-            self.updated.setdefault(address, was)
+            self.updated[address] = was
 
     def _keep_entry(self, address: str, was: Mapping[str, Any] | None) -> None:
         if was and address not in self.entries:

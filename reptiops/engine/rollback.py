@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -25,6 +24,7 @@ from reptiops.engine.recover import Inventory, Unfinished, Was
 from reptiops.engine.remove import Doomed, Remove, look_after
 from reptiops.engine.resource import Doing, Live, Resource
 from reptiops.engine.scope import Scope
+from reptiops.engine.setback import Fields, differences, of_others, renamed, still_ours, whole
 from reptiops.engine.state import Entry
 
 Act = Callable[[str, type[Resource], Was], str]
@@ -42,6 +42,8 @@ class Undone:
     """What this run made and stays, for it holds data that came while it was in service."""
     anew: tuple[str, ...] = ()
     """What had been deleted and was made again, with another id."""
+    theirs: tuple[str, ...] = ()
+    """What others have changed since the run did: it stays as they have made it."""
 
     @property
     def complete(self) -> bool:
@@ -68,6 +70,7 @@ class _Undo:
     errors: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     anew: list[str] = field(default_factory=list)
+    theirs: list[str] = field(default_factory=list)
     ids: dict[str, str] = field(default_factory=dict)
     """Id of what was deleted → id of what was made anew in its place."""
     back: set[str] = field(default_factory=set)
@@ -167,7 +170,7 @@ class _Undo:
             kind = self.kinds.get(was.kind)
             current = self._find(address, kind, None, was.id) if kind else None
             texts.append(json.dumps(plain(current.has)) if current else "")
-        named = [one for one in doomed if any(_whole(one.live.id).search(text) for text in texts)]
+        named = [one for one in doomed if any(whole(one.live.id).search(text) for text in texts)]
         steps = {s.path: s for s in self.graph.order}
         needed = {path for one in named for path in self._needs(steps.get(one.step))}
         return {one.address for one in doomed if one in named or one.step in needed}
@@ -209,7 +212,7 @@ class _Undo:
     @staticmethod
     def _names(was: Was, ids: Iterable[str]) -> bool:
         text = json.dumps(was.pre)
-        return any(one and _whole(one).search(text) for one in ids)
+        return any(one and whole(one).search(text) for one in ids)
 
     def _set_back(self, address: str, kind: type[Resource], was: Was) -> str:
         """To the values of before; answers its id where it was not so already."""
@@ -221,13 +224,14 @@ class _Undo:
         if current is None:
             self.errors.append(f"{address} ({was.id}) has gone and cannot be set back")
             return ""
-        target, stuck = as_far_as_it_goes(before, current.has)
+        fields = self._ours_of(address, was, before, current)
+        target, stuck = as_far_as_it_goes(of_others(before, current.has, fields), current.has)
         self.errors += [f"{address} ({current.id}): {one}" for one in stuck]
         differs = bool(diff(target, current.has))
         if differs:
             work.update(address, target, current, entry.needs if entry else ())
         if differs or (current.status.phase == "pending" and current.status.changing):
-            self._converge(address, target, current.id, "update" if differs else None)
+            self._converge(address, target, current.id, "update" if differs else None, fields)
         known = self.what.entries.get(address)
         if was.tagged:
             self._give_back(address, was.tagged, current, known)
@@ -243,7 +247,18 @@ class _Undo:
             work.recorded_as(before, replace(known, address=before))
         work.gone(address)
 
-    def _converge(self, address: str, target: Resource, name: str, doing: Doing | None) -> None:
+    def _ours_of(self, address: str, was: Was, before: Resource, current: Live[Any]) -> Fields:
+        """What of it goes back: the fields that the runs have written, but not those that another has moved on since."""
+        fields, theirs = still_ours(was, before, current)
+        if theirs and type(before).renewed:  # neither more nor less than there was
+            self.staying |= {was.id, current.id}
+        for one in theirs:
+            if (text := f"{address} ({current.id}): {one}") not in self.theirs:
+                self.theirs.append(text)
+                self.work.tell(Event("kept", address, "restore", one))
+        return fields
+
+    def _converge(self, address: str, target: Resource, name: str, doing: Doing | None, fields: Fields = None) -> None:
         """Wait until AWS shows it as it was and has finished with it; how long that took is remembered."""
         work, kind, started = self.work, type(target), self.work.clock.now()
         while not work.stop.is_set():
@@ -251,7 +266,7 @@ class _Undo:
             lives = [o for o in work.scope.live(kind) if o.id == name or o.address == address]
             one = min(lives, key=lambda o: o.id != name, default=None)
             waited = work.clock.now() - started
-            differing = ", ".join(c.path for c in diff(target, one.has)) if one else "it is not listed"
+            differing = differences(target, one.has, fields) if one else "it is not listed"
             busy = one.status.word if one and one.status.phase == "pending" else ""
             if not differing and not busy:
                 if doing is not None:
@@ -343,11 +358,7 @@ class _Undo:
 
     def _now(self, value: Plain) -> Plain:
         """The same, with the ids of what was made anew in place of those that are gone."""
-        text = json.dumps(value)
-        for old, new in self.ids.items():
-            text = _whole(old).sub(json.dumps(new)[1:-1].replace("\\", r"\\"), text)
-        answer: Plain = json.loads(text)
-        return answer
+        return renamed(value, self.ids)
 
     # -- the proof --
 
@@ -361,12 +372,13 @@ class _Undo:
                 continue
             current = self._find(address, kind, restore(kind, was.pre).key(), was.id)
             before = restore(kind, self._now(was.pre))
-            differing = ", ".join(c.path for c in diff(before, current.has)) if current else "gone"
+            fields = self._ours_of(address, was, before, current) if current else None
+            differing = differences(before, current.has, fields) if current else "gone"
             if current is not None and was.tagged and current.address not in (None, was.tagged):
                 differing = f"{differing} it carries the address {current.address}".strip()
             if differing and not any(one.startswith(address) for one in self.errors):
                 self.errors.append(f"{address} is not as it was: {differing}")
-        return Undone(left, missing, tuple(self.errors), tuple(self.kept), tuple(self.anew))
+        return Undone(left, missing, *map(tuple, (self.errors, self.kept, self.anew, self.theirs)))
 
     def _compared(self, after: Inventory) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What is left and what is missing. Without an inventory from before: what is left of what was created."""
@@ -375,7 +387,8 @@ class _Undo:
             return tuple(sorted(made.values())), ()
         before = frozenset((kind, self.ids.get(name, name)) for kind, name in self.what.before)
         more = [(kind, name) for kind, name in after - before if name not in self.staying]
-        less = [(kind, name) for kind, name in before - after if not any(f"({name})" in e for e in self.errors)]
+        less = [(kind, name) for kind, name in before - after if name not in self.staying]
+        less = [(kind, name) for kind, name in less if not any(f"({name})" in e for e in self.errors)]
         if self.later:  # others have gone on working meanwhile: only what these runs have touched counts
             touched = {was.id for was in (*self.what.updated.values(), *self.what.deleted.values())}
             more = [(kind, name) for kind, name in more if name in made]
@@ -383,8 +396,3 @@ class _Undo:
         left = [made.get(name, f"{kind} {name}") for kind, name in more]
         missing = [f"{kind} {name}" for kind, name in less]
         return tuple(sorted(left)), tuple(sorted(missing))
-
-
-def _whole(identifier: str) -> re.Pattern[str]:
-    """An id in the text of a document, but not as a part of a longer one: names begin alike, revisions too."""
-    return re.compile(rf"(?<![\w-]){re.escape(json.dumps(identifier)[1:-1])}(?![\w-])")

@@ -1,0 +1,60 @@
+"""How far one thing goes back: to what it was before, in the fields that runs have written and as far as AWS takes it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import fields as fields_of
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from reptiops.engine.canonical import Plain, plain
+from reptiops.engine.diff import diff
+from reptiops.engine.recover import Was
+from reptiops.engine.resource import Live, Resource
+
+Fields = frozenset[str] | None
+"""The fields that go back; None: all of them."""
+R = TypeVar("R", bound=Resource)
+
+
+def still_ours(was: Was, before: Resource, current: Live[Any]) -> tuple[Fields, list[str]]:
+    """The fields that go back, and what others have moved on since: a deployment of a pipeline is not taken back."""
+    if was.wrote is None:
+        return None, []
+    has: Mapping[str, Any] = vars(current.has)
+    names = {f.name for f in fields_of(before) if "follows" in f.metadata and f.name in was.wrote}
+    moved = {n for n in names if plain(has[n]) not in (*was.wrote[n], plain(getattr(before, n)))}
+    theirs = [
+        f"{n} stays {has[n]!r}, which another has set since; it was {getattr(before, n)!r}" for n in sorted(moved)
+    ]
+    if type(before).renewed and current.address is None and current.id != was.id and was.wrote:
+        return frozenset(), ["it stays, for another has put it in the place of what the run made"]
+    return frozenset(was.wrote.keys() - moved), theirs
+
+
+def of_others(before: R, has: R, fields: Fields) -> R:
+    """How it was, with the live value of every field that does not go back."""
+    if fields is None:
+        return before
+    return replace(before, **{name: value for name, value in vars(has).items() if name not in fields})
+
+
+def differences(before: Resource, has: Resource, fields: Fields) -> str:
+    """The paths that differ among the fields that go back."""
+    return ", ".join(c.path for c in diff(before, has) if fields is None or c.field in fields)
+
+
+def whole(identifier: str) -> re.Pattern[str]:
+    """An id in the text of a document, but not as a part of a longer one: names begin alike, revisions too."""
+    return re.compile(rf"(?<![\w-]){re.escape(json.dumps(identifier)[1:-1])}(?![\w-])")
+
+
+def renamed(value: Plain, ids: Mapping[str, str]) -> Plain:
+    """The same, with other ids in place of some."""
+    text = json.dumps(value)
+    for old, new in ids.items():
+        text = whole(old).sub(json.dumps(new)[1:-1].replace("\\", r"\\"), text)
+    answer: Plain = json.loads(text)
+    return answer
