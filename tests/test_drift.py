@@ -18,6 +18,7 @@ from reptiops.engine import drift
 from reptiops.engine.drift import Finding
 from reptiops.operations.who import Sought, changed
 from reptiops.report import findings
+from reptiops.report.page import page
 from reptiops.testing import provision
 from tests.drifts import DEEDS, Deed, Hand
 from tests.faults import Faults
@@ -280,6 +281,29 @@ def test_what_is_inside_a_policy_is_told_once() -> None:
         "        + a:d",
         "  availability  metrics.rate: name=rate, metric=5XX → not set",
     ]
+
+
+def test_an_alarm_that_rings_is_no_drift_but_seen_where_it_is_about(where: dict[str, Any]) -> None:
+    watch = Hand(where["session"])("cloudwatch")
+
+    def ring(value: str) -> None:
+        for name in ("alb-5xx-rate", "web-admin-cpu"):
+            watch.set_alarm_state(AlarmName=f"reptidex-dev-{name}", StateValue=value, StateReason="Threshold Crossed")
+
+    before = app.drift("dev", **where).findings
+    ring("ALARM")
+    assert app.drift("dev", **where).findings == before
+    found = app.overview("dev", **where)
+    ringing = {one.address: one.word for one in found.resources if one.state == "alarm"}
+    ring("OK")
+    assert ringing == {
+        "compute/load_balancer": "alarm: alb-5xx-rate",
+        "compute/service/web-admin": "alarm: web-admin-cpu",
+        "monitoring/alarm/alb-5xx-rate": "ALARM Threshold Crossed",
+        "monitoring/alarm/web-admin-cpu": "ALARM Threshold Crossed",
+    }
+    assert "4 in alarm" in page(found)
+    assert not [one for one in app.overview("dev", **where).resources if one.state == "alarm"]
 
 
 def test_who_did_it_is_told_where_the_trail_can_tell(where: dict[str, Any]) -> None:

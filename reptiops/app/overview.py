@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -13,17 +14,18 @@ from reptiops.app.site import Settings, open_site
 from reptiops.app.upkeep import drift_site
 from reptiops.cost import Difference, Money
 from reptiops.engine.action import Action
+from reptiops.engine.canonical import plain
 from reptiops.engine.drift import Drift, Finding
 from reptiops.engine.graph import Graph
 from reptiops.engine.plan import Matcher, Plan, make
 from reptiops.engine.references import references
 from reptiops.engine.resource import Drawn, Resource
 
-State = Literal["ok", "busy", "pending", "absent", "drift", "extra", "missing", "failed"]
+State = Literal["ok", "busy", "pending", "absent", "drift", "extra", "alarm", "missing", "failed"]
 """From good to bad: as it should be, AWS is at it, the configuration wants something else, not made yet, not as it was
-applied, nobody declared it, gone, broken.
+applied, nobody declared it, an alarm rings, gone, broken.
 """
-STATES: tuple[State, ...] = ("ok", "busy", "pending", "absent", "drift", "extra", "missing", "failed")
+STATES: tuple[State, ...] = ("ok", "busy", "pending", "absent", "drift", "extra", "alarm", "missing", "failed")
 
 
 @dataclass(frozen=True)
@@ -112,10 +114,33 @@ def shown(made: Plan, found: Drift, wanted: Mapping[str, Resource], bills: Mappi
     for finding in found.findings:
         by_address.setdefault(finding.address, []).append(finding)
     named = references(wanted)
-    rows = [_shown(a, by_address.get(a.address, []), named, bills) for a in made.actions]
+    rows = _watched([_shown(a, by_address.get(a.address, []), named, bills) for a in made.actions], wanted)
     extras = [f for f in found.findings if f.what == "extra"]
     rows += [Shown(f"{f.address}", f.kind, "extra", f.id, "nobody declared this") for f in extras]
     return tuple(rows)
+
+
+def _watched(rows: list[Shown], wanted: Mapping[str, Resource]) -> list[Shown]:
+    """The rows, those of the picture marked that an alarm which rings is about: it names them, by id or by name."""
+    about: dict[str, str] = {}
+    for one in rows:
+        if one.state == "alarm" and one.address in wanted:
+            said = json.dumps(plain(wanted[one.address]))
+            about |= {
+                other.address: one.address
+                for other in rows
+                if other.drawn and (other.address in one.names or f'"{_key(other.address)}"' in said)
+            }
+    return [
+        replace(one, state="alarm", word=f"alarm: {_key(about[one.address])}")
+        if one.address in about and STATES.index(one.state) < STATES.index("alarm")
+        else one
+        for one in rows
+    ]
+
+
+def _key(address: str) -> str:
+    return address.rsplit("/", 1)[-1]
 
 
 def _shown(
@@ -127,6 +152,8 @@ def _shown(
         state: State = "failed"
     elif "missing" in what:
         state = "missing"
+    elif status is not None and status.alert:
+        state = "alarm"
     elif "changed" in what:
         state = "drift"
     elif live is None:

@@ -120,6 +120,8 @@ class Status:
     """AWS does not show all of it yet, so its fields cannot be compared."""
     unapplied: bool = False
     """AWS has taken changes that it has not made yet: for who has just sent them it is not ready."""
+    alert: bool = False
+    """It is as it should be, and says of something else that this is not: an alarm that rings."""
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,8 @@ class Alarm(Resource):
             value = one.get(
                 "StateValue", ""
             )  # of the others the reason says only that nothing is known, or nothing wrong
-            status = Status("ready", value, one.get("StateReason", "") if value == "ALARM" else "")
+            rings = value == "ALARM"
+            status = Status("ready", value, one.get("StateReason", "") if rings else "", alert=rings)
             yield Live(one["AlarmName"], cls._has(one), address, status, {"arn": arn})
 
     @classmethod

@@ -20,7 +20,8 @@ BANDS = ("entry", "service", "data")
 FEW, SOME = 18, 150
 """Up to so many things of a band are boxes, small boxes; more are dots."""
 MARKS = {
-    "ok": "●", "busy": "◐", "pending": "◇", "absent": "○", "drift": "▲", "extra": "✚", "missing": "✖", "failed": "✖",
+    "ok": "●", "busy": "◐", "pending": "◇", "absent": "○", "drift": "▲", "extra": "✚", "alarm": "◆", "missing": "✖",
+    "failed": "✖",
 }  # fmt: skip
 WORDS = {
     "ok": "as it should be",
@@ -29,6 +30,7 @@ WORDS = {
     "absent": "not made yet",
     "drift": "drifted",
     "extra": "undeclared",
+    "alarm": "in alarm",
     "missing": "missing",
     "failed": "failed",
 }
@@ -238,7 +240,7 @@ def _thing(one: Shown, box: _Box, name: str = "") -> Markup:
     room = int(box.w / 7.6)
     title = (name or _key(one.address)).replace("_", " ")
     lower = -3 if 8.8 * len(title) + 34 < box.w else 13  # beside the name, or below where that leaves no place
-    word = one.word if one.state == "ok" and one.word else WORDS[one.state]
+    word = one.word if one.state in ("ok", "alarm") and one.word else WORDS[one.state]
     return _link(
         one,
         element("rect", x=box.x, y=box.y, width=box.w, height=box.h, rx=9),

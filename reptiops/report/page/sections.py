@@ -31,7 +31,7 @@ NAVIGATION = (
     ("resources", "Resources"),
     ("history", "Runs"),
 )
-BAD = ("drift", "extra", "missing", "failed")
+BAD = ("drift", "extra", "alarm", "missing", "failed")
 
 
 def section(name: str, title: str, *children: Child) -> Markup:
