@@ -138,7 +138,8 @@ def test_the_budget_takes_the_estimate_and_a_plan_warns_beyond_the_guides(looked
 
 
 def test_an_emulator_knows_no_spend_and_says_so(looked: Looked) -> None:
-    found = spend(Aws(boto3.Session("x", "x", region_name="us-east-1"), "us-east-1", read_only=True), "dev", TODAY)
+    aws = Aws(boto3.Session("x", "x", region_name="us-east-1"), "us-east-1", read_only=True)
+    found = spend(aws, {"Project": "reptidex", "Environment": "dev"}, TODAY)
     assert found["unavailable"]
     assert found["months"] == []
 
