@@ -43,6 +43,8 @@ UNSENT = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)
 """After these nothing was sent: there was no connection. SSLError is not among them: a certificate does not mend itself."""
 AT_ONCE = 10
 """Reads of one kind at once, where each thing has to be read by itself."""
+KEPT_TIMEOUT, KEPT_ATTEMPTS = 5.0, 4
+"""Where state and lock are kept: a connection that is stuck is given up long before the lease is over."""
 GLOBAL = {"iam", "route53", "cloudfront", "budgets"}
 THROTTLED = frozenset(
     [
@@ -56,11 +58,9 @@ THROTTLED = frozenset(
         "ThrottledException",
         "RequestThrottledException",
         "EC2ThrottledException",
-        "RequestThrottledException",
         "Throttled",
         "BandwidthLimitExceeded",
         "TransactionInProgressException",
-        "BandwidthLimitExceeded",
     ]
 )
 DENIED = frozenset(
@@ -307,7 +307,7 @@ class Aws:
     def ungated(self, name: str) -> Any:
         """A client of its own that the gate does not know, counted apart: for where the state is kept."""
         with self._guard:
-            return self._client(name, 8, gated=False)
+            return self._client(name, KEPT_ATTEMPTS, gated=False)
 
     @contextmanager
     def polling(self) -> Iterator[None]:
@@ -337,7 +337,8 @@ class Aws:
         config = Config(
             retries={"mode": "standard", "total_max_attempts": attempts},
             max_pool_connections=self._workers,
-            connect_timeout=10,
+            connect_timeout=10 if gated else KEPT_TIMEOUT,
+            read_timeout=60 if gated else KEPT_TIMEOUT,
             user_agent_appid="reptiops",
             s3={"addressing_style": "path"} if self._emulated() else None,
         )
@@ -368,15 +369,14 @@ class Aws:
         operation = model.name
         method = boto3.session.botocore.xform_name(operation)
         service = model.service_model.service_name
-        if not is_read(method):
-            if self.read_only:
-                raise WriteRefused(f"{service}:{operation} would change AWS, and this run only reads")
-            if self.before_write is not None:
-                self.before_write()
+        if not is_read(method) and self.read_only:
+            raise WriteRefused(f"{service}:{operation} would change AWS, and this run only reads")
         if is_unknown(params):
             raise UnknownInCall(f"{service}:{operation} was called with a value that is not known yet: {params!r}")
         if not self._emulated():
             pause(self._limits, service, operation, is_read(method))
+        if self.before_write is not None and not is_read(method):
+            self.before_write()  # after the wait, in which the lock may have been lost
         counted = self.polls if getattr(self._purpose, "polling", False) else self.calls
         with self._counting:  # a Counter's += is a read and a write
             counted[f"{service}:{operation}"] += 1

@@ -107,7 +107,9 @@ class Lock:
                 self._backend.remove(LOCK, stored.version)
 
     def _heartbeat(self) -> None:
-        while not self._stopped.wait(LEASE / BEATS):
+        pause = LEASE / BEATS
+        while not self._stopped.wait(pause):
+            pause = LEASE / BEATS
             try:
                 version = self._mine(self._backend.read(LOCK))
                 if version is None:
@@ -120,6 +122,7 @@ class Lock:
             except Exception as error:  # out of reach for a moment: the lease is long enough for another try
                 if self._lease.expires < time.time():
                     return  # it has run out meanwhile: check() tells
+                pause = LEASE / BEATS / 10
                 log.warning("the lock could not be renewed", error=type(error).__name__)
 
 
