@@ -24,10 +24,11 @@ from reptiops.app.site import Declined, Refused, Settings, Site, foretold, open_
 from reptiops.config import load_environment
 from reptiops.engine.action import Action
 from reptiops.engine.apply import Apply
-from reptiops.engine.calls import LOOKS, Work
+from reptiops.engine.calls import Work
 from reptiops.engine.eta import Countdown
 from reptiops.engine.events import Event, Sink
 from reptiops.engine.graph import PHASES, Graph
+from reptiops.engine.making import LOOKS
 from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, make
 from reptiops.engine.remove import LAGS, Doomed, Remove, patience
 from reptiops.engine.resource import Live

@@ -13,28 +13,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import tenacity
-from botocore.exceptions import ClientError
 
-from reptiops.aws import UNSENT, Aws, code, lost, message, request_id
+from reptiops.aws import Aws, code, lost, message, request_id
 from reptiops.engine.canonical import Plain, plain
 from reptiops.engine.clock import Clock, Monotonic
 from reptiops.engine.diff import carry, diff, retagged
 from reptiops.engine.eta import Countdown, Timings
 from reptiops.engine.events import Event, Sink
+from reptiops.engine.making import LOOKS, Making
 from reptiops.engine.passing import CallFailed, GivenUp, held, passes
 from reptiops.engine.resource import ADDRESS_TAG, Identity, Kept, Live, Made, NotYet, Resource
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Entry, Journal, State, now
 from reptiops.engine.updating import Doing
-
-LOOKS = (0.0, 0.5, 1.5, 3.0)
-"""Seconds before each look for a thing whose creation is in doubt: tag filters lag behind creates (aws-facts 1.3).
-
-What has no natural key could become two, so it is looked for four times as long.
-"""
-
-UNSEEN_LOOKS = (*LOOKS, 5.0, 10.0, 20.0, 20.0)
-"""The same for a thing of which AWS has answered that it made it, and then that it does not know it: a minute."""
 
 HELD = 20.0
 """Seconds of refused deletion after which a person is told what holds the thing."""
@@ -87,70 +78,10 @@ class Work:
 
         `replaced`: the one of the same address beside which it is made.
         """
-        kind = type(want)
-        identity = self.identity(address)
-        doubtful = False
-        made: Made | None = None
-        pauses: tuple[float, ...] = ()
-
-        def attempt() -> str:
-            nonlocal doubtful, made, pauses
-            if doubtful:
-                found = self._look(kind, address, want, pauses, replaced)
-                if found is not None:
-                    self._complete(address, want, found)
-                    return found.id
-            before, doubtful = doubtful, True
-            try:
-                answer = want.create(self.aws, identity)
-                made = answer if isinstance(answer, Made) else None
-                return made.id if made else str(answer)
-            except UNSENT:
-                doubtful = before
-                raise
-            except ClientError as error:
-                pauses = UNSEEN_LOOKS if code(error) in kind.unseen else ()
-                if passes(kind, error):
-                    raise
-                # AWS may know by now what its lists did not show: "already exists" then is ours.
-                exists = UNSEEN_LOOKS if "Exist" in code(error) else ()
-                found = self._look(kind, address, want, exists, replaced) if before else None
-                if found is None:
-                    raise
-                self._complete(address, want, found)
-                return found.id
-
+        making = Making(address, want, self.identity(address), self.aws, self.scope, self.stop, self.looks, replaced)
         beside = replaced.id if replaced else ""
-        return self._journalled(address, want, "create", None, needs, attempt, beside=beside).id, made
-
-    def _look(
-        self,
-        kind: type[Resource],
-        address: str,
-        want: Resource,
-        pauses: tuple[float, ...] = (),
-        replaced: Live[Any] | None = None,
-    ) -> Live[Any] | None:
-        key = want.key()
-        usual = self.looks if key is not None else (*self.looks, *(3 * one for one in self.looks))
-        for pause in pauses or usual:
-            self.stop.wait(pause)
-            self.scope.forget(kind)
-            for one in self.scope.live(kind):
-                if replaced is not None and one.id == replaced.id:
-                    continue
-                # One that AWS is still making may not tell its tags yet (ElastiCache's replication groups).
-                untagged = not kind.taggable or (kind.within and one.address is None)
-                if one.address == address or (key is not None and one.has.key() == key and untagged):
-                    return one
-        if self.stop.is_set():
-            raise NotYet("an answer was lost, and whether it was made is to be seen")
-        return None
-
-    def _complete(self, address: str, want: Resource, live: Live[Any]) -> None:
-        changes = diff(want, live.has)
-        if changes and not live.status.partial:
-            carry(want, live.has).update(self.aws, live, frozenset(c.field for c in changes))
+        entry = self._journalled(address, want, "create", None, needs, making.attempt, beside=beside)
+        return entry.id, making.made
 
     # -- update, delete --
 
