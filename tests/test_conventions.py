@@ -7,7 +7,6 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -21,18 +20,8 @@ from reptiops import app
 from reptiops.cli import cli
 from reptiops.cli.completion import PLACES, VARIABLE
 from reptiops.cli.examples import EXAMPLES
+from reptiops.cli.reference import commands
 from reptiops.config import parse_environment
-
-
-def commands(command: click.Command = cli, path: str = "") -> Iterator[tuple[str, click.Command]]:
-    """Every command with its path, groups included."""
-    if path:
-        yield path, command
-    if isinstance(command, click.Group):
-        for name in command.list_commands(click.Context(command)):
-            inner = command.get_command(click.Context(command), name)
-            assert inner is not None
-            yield from commands(inner, f"{path} {name}".strip())
 
 
 def parsed(line: str) -> click.Context:

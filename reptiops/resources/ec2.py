@@ -89,6 +89,12 @@ class Vpc(TaggedResource):
         return ec2_held.together(ec2_held.interfaces(aws, "vpc-id", live.id), ec2_held.inside(aws, live.id))
 
 
+def in_our_vpc(scope: Scope, method: str, member: str) -> list[dict[str, Any]]:
+    """Everything that a read lists of our VPC, also what nobody declared. Where there is none, nothing is asked."""
+    vpcs = [one.id for one in scope.live(Vpc)]
+    return scope.aws.ec2.pages(method, member, Filters=[{"Name": "vpc-id", "Values": vpcs}]) if vpcs else []
+
+
 ELSEWHERE = "it would be in another VPC, and what uses it cannot move there: see what is said of network/vpc"
 """Why nothing that is in use follows a VPC that would be made anew."""
 
@@ -130,10 +136,7 @@ class Subnet(Ec2Resource):
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """Everything in our VPC, also what nobody declared."""
-        vpcs = [one.id for one in scope.live(Vpc)]
-        if not vpcs:
-            return
-        for one in aws.ec2.pages("describe_subnets", "Subnets", Filters=[{"Name": "vpc-id", "Values": vpcs}]):
+        for one in in_our_vpc(scope, "describe_subnets", "Subnets"):
             tags = tags_of(one)
             has = cls(
                 one["VpcId"],

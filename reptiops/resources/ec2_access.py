@@ -10,7 +10,7 @@ from reptiops.aws import Aws, settled
 from reptiops.engine.resource import Identity, Live, Made, Risk, fixed
 from reptiops.engine.scope import Scope
 from reptiops.resources import ec2_held
-from reptiops.resources.ec2 import ELSEWHERE, Vpc
+from reptiops.resources.ec2 import ELSEWHERE, in_our_vpc
 from reptiops.resources.ec2_tags import (
     TAGS,
     WITH_CREATE,
@@ -61,12 +61,7 @@ class SecurityGroup(Ec2Resource):
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """Every group of our VPC but the default one, which AWS owns."""
-        vpcs = [one.id for one in scope.live(Vpc)]
-        if not vpcs:
-            return
-        for one in aws.ec2.pages(
-            "describe_security_groups", "SecurityGroups", Filters=[{"Name": "vpc-id", "Values": vpcs}]
-        ):
+        for one in in_our_vpc(scope, "describe_security_groups", "SecurityGroups"):
             if one["GroupName"] == "default" or managed(one):
                 continue
             has = cls(one["VpcId"], one["GroupName"], one["Description"], _is_open(one.get("IpPermissionsEgress", [])))

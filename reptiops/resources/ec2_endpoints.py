@@ -11,7 +11,7 @@ from reptiops.engine.resource import Doing, Identity, Live, Made, Risk, Status, 
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.policy import Policy
-from reptiops.resources.ec2 import Subnet, Vpc
+from reptiops.resources.ec2 import Subnet, Vpc, in_our_vpc
 from reptiops.resources.ec2_access import SecurityGroup
 from reptiops.resources.ec2_routes import RouteTable
 from reptiops.resources.ec2_tags import TAGS, Ec2Resource, at, made, managed, named, raise_unsuccessful, rename, tags_of
@@ -73,12 +73,7 @@ class VpcEndpoint(Ec2Resource):
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """Everything in our VPC; the state's case differs between documentation and practice."""
-        vpcs = [one.id for one in scope.live(Vpc)]
-        if not vpcs:
-            return
-        for one in aws.ec2.pages(
-            "describe_vpc_endpoints", "VpcEndpoints", Filters=[{"Name": "vpc-id", "Values": vpcs}]
-        ):
+        for one in in_our_vpc(scope, "describe_vpc_endpoints", "VpcEndpoints"):
             word = one.get("State", "available").lower()
             if word in ("deleted", "expired") or one.get("RequesterManaged") or managed(one):
                 continue

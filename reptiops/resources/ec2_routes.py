@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from reptiops.aws import Aws, code, settled
 from reptiops.engine.resource import Identity, Live, Made, Risk, fixed
 from reptiops.engine.scope import Scope
-from reptiops.resources.ec2 import Subnet, Vpc
+from reptiops.resources.ec2 import Subnet, Vpc, in_our_vpc
 from reptiops.resources.ec2_gateways import InternetGateway, NatGateway
 from reptiops.resources.ec2_tags import TAGS, Ec2Resource, at, made, named, rename, tags_of
 from reptiops.rights import OURS, Right, delete, read, update, write
@@ -67,10 +67,7 @@ class RouteTable(Ec2Resource):
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """Every table of our VPC but the main one. The local route and gateway endpoints' routes are AWS's own."""
-        vpcs = [one.id for one in scope.live(Vpc)]
-        if not vpcs:
-            return
-        for one in aws.ec2.pages("describe_route_tables", "RouteTables", Filters=[{"Name": "vpc-id", "Values": vpcs}]):
+        for one in in_our_vpc(scope, "describe_route_tables", "RouteTables"):
             associations = one.get("Associations", [])
             if any(a.get("Main") for a in associations):
                 continue
