@@ -11,16 +11,7 @@ from reptiops.engine.resource import Identity, Live, Made, Risk, fixed
 from reptiops.engine.scope import Scope
 from reptiops.resources import ec2_held
 from reptiops.resources.ec2 import ELSEWHERE, in_our_vpc
-from reptiops.resources.ec2_tags import (
-    TAGS,
-    WITH_CREATE,
-    Ec2Resource,
-    at,
-    made,
-    managed,
-    named,
-    tags_of,
-)
+from reptiops.resources.ec2_tags import TAGS, WITH_CREATE, Ec2Resource, at, made, managed, named, tags_of
 from reptiops.rights import OURS, Right, create, delete, read, update, write
 
 EVERYTHING = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}

@@ -10,13 +10,7 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code
-from reptiops.engine.resource import (
-    Identity,
-    Live,
-    Made,
-    Risk,
-    fixed,
-)
+from reptiops.engine.resource import Identity, Live, Made, Risk, fixed
 from reptiops.engine.scope import Scope
 from reptiops.resources.elbv2 import (
     BALANCER,

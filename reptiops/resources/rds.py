@@ -31,17 +31,7 @@ from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.errors import ReptiopsError
 from reptiops.resources.rds_groups import PARAMETERS, SUBNETS, RdsResource, tags_in
-from reptiops.resources.rds_states import (
-    AT_ONCE,
-    READY,
-    SPEED,
-    UNABLE,
-    WAITING,
-    at_least,
-    newer_minor,
-    numbers,
-    status,
-)
+from reptiops.resources.rds_states import AT_ONCE, READY, SPEED, UNABLE, WAITING, at_least, newer_minor, numbers, status
 from reptiops.rights import ROLES, SECRETS, TAGGED, Right, arn_of, create, delete, passed_to, read, update, write
 
 PASSWORD_TAG = "reptiops:password-version"

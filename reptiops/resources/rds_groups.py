@@ -7,17 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import (
-    Identity,
-    Live,
-    Made,
-    Resource,
-    Risk,
-    either_name,
-    fixed,
-    other_name,
-    satisfied,
-)
+from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, either_name, fixed, other_name, satisfied
 from reptiops.engine.scope import Scope
 from reptiops.resources import held
 from reptiops.resources.tagging import BULK, singly, tags_of
