@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reptiops.aws import Aws
 from reptiops.engine import lock as locks
 from reptiops.engine.backend import Backend, Conflict, LocalBackend, StateError
+from reptiops.operations.s3_backend import s3_backend
+from reptiops.operations.state_bucket import make_bucket
+from reptiops.testing import mocked_aws
 
 
 def test_one_run_at_a_time(backend: Backend) -> None:
@@ -53,6 +58,59 @@ def test_a_killed_run_of_this_machine_holds_nothing(backend: Backend) -> None:
     locks.acquire(backend, "provision")
     _stored(backend, pid=2**22 - 1)
     locks.acquire(backend, "provision").release()
+
+
+def test_a_process_of_another_place_is_not_looked_for_here(backend: Backend) -> None:
+    lock = locks.acquire(backend, "provision")
+    for place in ("another boot 4026531836", ""):  # a container or machine of the same name; an earlier version's lease
+        _stored(backend, pid=2**22 - 1, place=place)
+        with pytest.raises(locks.Locked):
+            locks.acquire(backend, "teardown")
+        assert locks.holder(backend) is not None
+    lock.check()
+
+
+def test_leases_of_earlier_and_later_versions_are_read(backend: Backend) -> None:
+    locks.acquire(backend, "provision")
+    found = locks.read(backend)
+    assert found is not None
+    lease = vars(found)
+    for document in ({**lease, "more": 1}, {k: v for k, v in lease.items() if k != "place"}):
+        backend.write(locks.LOCK, json.dumps(document).encode())
+        with pytest.raises(locks.Locked, match="provision by"):
+            locks.acquire(backend, "teardown")
+
+
+class Clock:
+    """S3's answers to GetObject carry its time, as AWS's do and moto's in process do not."""
+
+    later = timedelta()
+
+    def __init__(self, session: Any):
+        session.events.register("before-parse.s3.GetObject", self._tell)
+
+    def _tell(self, response_dict: dict[str, Any], **_: Any) -> None:
+        response_dict["headers"]["date"] = format_datetime(datetime.now(UTC) + self.later, usegmt=True)
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_in_a_bucket_only_the_clock_of_s3_counts(minutes: int) -> None:
+    with mocked_aws() as session:
+        clock, aws = Clock(session), Aws(session, "us-east-1")
+        make_bucket(aws, "reptidex-states", "dev")
+        backend = s3_backend(aws, "reptidex-states", "", "dev")
+        holder = locks.acquire(backend, "provision")
+        skewed = datetime.now(UTC).timestamp() + locks.LEASE + minutes * 60
+        _stored(backend, host="elsewhere", expires=skewed)
+        holder.check()
+        assert locks.holder(backend) is not None
+        with pytest.raises(locks.Locked, match="on elsewhere"):
+            locks.acquire(backend, "teardown")
+        clock.later = timedelta(seconds=locks.LEASE + 2)
+        assert locks.holder(backend) is None
+        with pytest.raises(locks.LeaseLost):
+            holder.check()
+        locks.acquire(backend, "teardown")
 
 
 def test_another_machines_lock_holds_until_it_expires(backend: Backend) -> None:

@@ -50,7 +50,7 @@ def show(env: str, **given: Any) -> None:
 
 
 def _public(lease: Any) -> dict[str, Any] | None:
-    return {k: v for k, v in vars(lease).items() if k != "token"} if lease else None
+    return {k: v for k, v in vars(lease).items() if k not in ("token", "place")} if lease else None
 
 
 def _held(lease: Any) -> str:

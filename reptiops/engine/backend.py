@@ -38,6 +38,8 @@ class Stored:
 
     data: bytes
     version: str
+    age: float | None = None
+    """Seconds since it was written, by the clock of the place where it is kept; None where that has no clock."""
 
 
 class Log(Protocol):

@@ -13,10 +13,12 @@ import secrets
 import socket
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from getpass import getuser
+from pathlib import Path
 
 import structlog
 
@@ -53,6 +55,8 @@ class Lease:
     since: str
     operation: str
     expires: float
+    place: str = ""
+    """In which boot and PID namespace `pid` is a process; empty in a lease of an earlier version."""
 
 
 def read(backend: Backend) -> Lease | None:
@@ -62,14 +66,26 @@ def read(backend: Backend) -> Lease | None:
 
 def holder(backend: Backend) -> Lease | None:
     """The lease of the run that is at work; None where there is none, or only that of a run that was killed."""
-    lease = read(backend)
-    return lease if lease is not None and lease.expires >= time.time() and _alive(lease) else None
+    stored = backend.read(LOCK)
+    lease = _parse(stored)
+    return lease if lease is not None and _holds(stored, lease) and _alive(lease) else None
+
+
+def _holds(stored: Stored | None, lease: Lease) -> bool:
+    """Whether a lease has not run out: by the clock of the place where it is kept, for those of two machines may differ
+    by minutes; else by our own.
+    """
+    if stored is not None and stored.age is not None:
+        return stored.age <= LEASE
+    return lease.expires >= time.time()
 
 
 def _parse(stored: Stored | None) -> Lease | None:
     try:
-        return Lease(**json.loads(stored.data)) if stored else None
-    except (ValueError, TypeError):
+        raw = json.loads(stored.data) if stored else None
+        known = {one.name for one in fields(Lease)}  # a later version may write more
+        return Lease(**{name: value for name, value in raw.items() if name in known}) if raw is not None else None
+    except (ValueError, TypeError, AttributeError):
         return None  # cut off by a full disk: nobody can hold it
 
 
@@ -92,7 +108,7 @@ class Lock:
     def _mine(self, stored: Stored | None) -> str | None:
         """The version of the stored lease if it is ours and holds."""
         current = _parse(stored)
-        if stored is None or current is None or current.token != self._lease.token or current.expires < time.time():
+        if stored is None or current is None or current.token != self._lease.token or not _holds(stored, current):
             return None
         return stored.version
 
@@ -134,10 +150,17 @@ def acquire(backend: Backend, operation: str) -> Lock:
     """Take the environment, or raise Locked saying who has it."""
     stored = backend.read(LOCK)
     current = _parse(stored)
-    if current is not None and current.expires >= time.time() and _alive(current):
+    if current is not None and _holds(stored, current) and _alive(current):
         raise _locked(current)
     lease = Lease(
-        secrets.token_hex(8), getuser(), socket.gethostname(), os.getpid(), now(), operation, time.time() + LEASE
+        secrets.token_hex(8),
+        getuser(),
+        socket.gethostname(),
+        os.getpid(),
+        now(),
+        operation,
+        time.time() + LEASE,
+        _place(),
     )
     try:
         backend.write(LOCK, _document(lease), stored.version if stored else None)
@@ -171,9 +194,21 @@ def break_open(backend: Backend, token: str) -> bool:
     return True
 
 
+def _place() -> str:
+    """Where a process id means one and the same process: this boot of this machine, and this PID namespace of it.
+
+    Containers may have the same host name, and so may two machines.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.stat('/proc/self/ns/pid').st_ino}"
+    except OSError:  # not Linux: no containers of its own either, so the machine is enough
+        return f"{uuid.getnode():x}"
+
+
 def _alive(lease: Lease) -> bool:
-    """A process of this very machine that is gone holds nothing; of another machine's we cannot know."""
-    if lease.host != socket.gethostname():
+    """A process of this very place that is gone holds nothing; of another place's we cannot know, so its lease has to end."""
+    if lease.host != socket.gethostname() or not lease.place or lease.place != _place():
         return True
     try:
         os.kill(lease.pid, 0)

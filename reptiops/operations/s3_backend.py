@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -50,7 +51,7 @@ class S3Backend:
         """An object; its version is its ETag."""
         try:
             answer = self._client.get_object(Bucket=self.bucket, Key=self._key(name))
-            return Stored(answer["Body"].read(), answer["ETag"])
+            return Stored(answer["Body"].read(), answer["ETag"], _age(answer))
         except ClientError as error:
             if code(error) in ABSENT:
                 return None
@@ -122,6 +123,13 @@ class S3Backend:
         if name in DENIED or name == "403":
             return StateError(f"the state bucket {self.bucket} refuses these credentials ({name}): {error}")
         return StateError(f"the state in {self.where} is out of reach: {error}")
+
+
+def _age(answer: Any) -> float | None:
+    """By S3's own clock alone: when it answered, less when it was written. Both are told in whole seconds."""
+    date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+    written = answer.get("LastModified")
+    return (parsedate_to_datetime(date) - written).total_seconds() if date and written else None
 
 
 class S3Log:
