@@ -18,6 +18,8 @@ from tests.small import SERVICES, small_config
 from tests.test_keeping import V43
 
 CLUSTER = "dev-reptidex-cluster"
+START = "repti-core: {kind: backend, "
+SCALED = (START, START + "scaling: {min: 1, max: 4, cpu: 65, memory: 65}, ")
 ONLY = ("network/vpc", "network/public_subnet", "network/internet_gateway")
 
 
@@ -65,9 +67,8 @@ def _meanwhile(session: Any, act: Callable[[], None]) -> None:
 @pytest.mark.parametrize("how", ["rollback", "keep"])
 @pytest.mark.parametrize("what", ["count", "deployment"])
 def test_what_others_do_between_an_update_and_its_rollback_stays(what: str, how: Any, tmp_path: Path) -> None:
-    start, scaled = "repti-core: {kind: backend, ", "scaling: {min: 1, max: 4, cpu: 65, memory: 65}, "
-    config = small_config(tmp_path / "before", (start, start + scaled))
-    larger = small_config(tmp_path / "after", (start, f"{start}{scaled}cpu: 1024, memory: 2048, "))
+    config = small_config(tmp_path / "before", SCALED)
+    larger = small_config(tmp_path / "after", (SCALED[0], f"{SCALED[1]}cpu: 1024, memory: 2048, "))
     with mocked_aws() as session:
         hand = Hand(session)
         where: dict[str, Any] = {"session": session, "state_dir": tmp_path / "state"}
@@ -94,3 +95,27 @@ def test_what_others_do_between_an_update_and_its_rollback_stays(what: str, how:
             task = session.client("ecs").describe_task_definition(taskDefinition=after["taskDefinition"])
             assert task["taskDefinition"]["containerDefinitions"][0]["image"] == V43
             assert any(one.startswith("compute/service/repti-core") for one in undone.theirs)
+
+
+def test_a_run_that_undoes_itself_keeps_what_has_been_filled_meanwhile(tmp_path: Path) -> None:
+    config = small_config(tmp_path / "config", SCALED)
+    with mocked_aws() as session:
+        s3 = session.client("s3")
+
+        def late(model: Any, **_: Any) -> None:
+            """Minutes after the services came up the run fails; users have been there already."""
+            s3.put_object(Bucket="reptidex-dev-uploads", Key="a", Body=b"b")
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "injected"}}, model.name)
+
+        session._session.register("before-call.application-autoscaling.PutScalingPolicy", late)
+        with pytest.raises(app.ProvisionFailed) as failed:
+            provision(session, tmp_path / "state", images=SERVICES, config_dir=config)
+        undone = failed.value.undone
+        assert undone is not None
+        assert undone.complete, undone
+        assert s3.get_object(Bucket="reptidex-dev-uploads", Key="a")["Body"].read() == b"b"
+        assert [b["Name"] for b in s3.list_buckets()["Buckets"]] == ["reptidex-dev-uploads"]
+        (database,) = session.client("rds").describe_db_instances()["DBInstances"]
+        assert database["DBInstanceStatus"] == "available"
+        assert any("is up" in one for one in undone.kept), undone.kept
+        assert _service(session)["status"] == "INACTIVE", "what holds no data has gone"

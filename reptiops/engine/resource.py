@@ -222,6 +222,8 @@ class Resource:
     holds_data: ClassVar[bool] = False
     good_empty: ClassVar[bool] = False
     """Whether one that holds data is of use without them: a rollback makes it anew, as what needs it cannot run without."""
+    opaque: ClassVar[bool] = False
+    """True: AWS does not tell whether it holds data, so it counts as used once what needs it is in service."""
     taggable: ClassVar[bool] = True
     """False: AWS keeps no tags on it; ownership is by the parent and the natural key."""
     existing: ClassVar[bool] = False
@@ -361,6 +363,10 @@ class Resource:
     def in_service(self, aws: Aws, live: Live[Any]) -> str:
         """Why it must not be deleted by undoing the run that made it: data has come since. Empty where none has."""
         return ""
+
+    def serves(self, live: Live[Any]) -> bool:
+        """Whether it is up and somebody may use it, so that it writes to what it needs."""
+        return False
 
     @classmethod
     def withdraw(cls, aws: Aws, scope: Scope, before: str) -> None:

@@ -24,7 +24,7 @@ from reptiops.engine.recover import Inventory, Unfinished, Was
 from reptiops.engine.remove import Doomed, Remove, look_after
 from reptiops.engine.resource import Doing, Live, Resource
 from reptiops.engine.scope import Scope
-from reptiops.engine.setback import Fields, differences, of_others, renamed, still_ours, whole
+from reptiops.engine.setback import Fields, differences, names, of_others, renamed, still_ours, whole
 from reptiops.engine.state import Entry
 
 Act = Callable[[str, type[Resource], Was], str]
@@ -88,7 +88,7 @@ class _Undo:
         self._look()
         later = [a for a, was in what.updated.items() if self._needs_anew(was)]
         # What was switched over goes back the way it went: the rule to the old target group, then the tasks behind it.
-        switched = [a for a, was in what.updated.items() if self._names(was, what.beside.values())]
+        switched = [a for a, was in what.updated.items() if names(was.pre, what.beside.values())]
         first = [a for a in (*switched, *(a for a in reversed(what.updated) if a not in switched)) if a not in later]
         rank = {s.path: index for index, s in enumerate(self.graph.order)}
         anew = sorted(what.deleted, key=lambda a: rank.get("/".join(a.split("/")[:2]), -1))
@@ -207,12 +207,7 @@ class _Undo:
 
     def _needs_anew(self, was: Was) -> bool:
         """Whether it names the id of something that was deleted: it waits until that has been made anew."""
-        return self._names(was, (one.id for one in self.what.deleted.values() if one.id not in self.back))
-
-    @staticmethod
-    def _names(was: Was, ids: Iterable[str]) -> bool:
-        text = json.dumps(was.pre)
-        return any(one and whole(one).search(text) for one in ids)
+        return names(was.pre, (one.id for one in self.what.deleted.values() if one.id not in self.back))
 
     def _set_back(self, address: str, kind: type[Resource], was: Was) -> str:
         """To the values of before; answers its id where it was not so already."""
@@ -297,11 +292,7 @@ class _Undo:
     def _doomed(self) -> list[Doomed]:
         """What has to go. What holds data by now stays, and with it everything that it needs."""
         made = list(self._created())
-        why: dict[str, str] = {}
-        if self.later:
-            why = {
-                a: t for a, one, _ in made if type(one.has).holds_data and (t := one.has.in_service(self.work.aws, one))
-            }
+        why = {a: text for a, one, s in made if (text := self._in_service(one, s))}
         needed = {need for address, _, s in made if address in why for need in self.graph.needed(s.name)}
         for address, live, s in made:
             reason = why.get(address) or ("what holds data needs it" if s.name in needed else "")
@@ -312,6 +303,17 @@ class _Undo:
         return [
             Doomed(address, live.has.unused(), live, s.path) for address, live, s in made if live.id not in self.staying
         ]
+
+    def _in_service(self, one: Live[Any], s: Step) -> str:
+        """Why it stays for its data. What is of use without them goes with what filled it, if that run undoes itself."""
+        kind = type(one.has)
+        if not kind.holds_data or (kind.good_empty and not self.later):
+            return ""
+        if reason := one.has.in_service(self.work.aws, one):
+            return str(reason)
+        users = self.graph.dependants(s.name) if kind.opaque else ()
+        lives = (o for user in users for k in self.graph.steps[user].kinds for o in self.work.scope.live(k))
+        return next((f"{o.has.key()} is up and may have written to it" for o in lives if o.has.serves(o)), "")
 
     def _find(
         self, address: str, kind: type[Resource], key: str | None, identifier: str = "", but: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields as fields_of
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -58,3 +58,9 @@ def renamed(value: Plain, ids: Mapping[str, str]) -> Plain:
         text = whole(old).sub(json.dumps(new)[1:-1].replace("\\", r"\\"), text)
     answer: Plain = json.loads(text)
     return answer
+
+
+def names(value: Plain, ids: Iterable[str]) -> bool:
+    """Whether one of some ids is named in it."""
+    text = json.dumps(value)
+    return any(one and whole(one).search(text) for one in ids)

@@ -224,6 +224,10 @@ class Service(Resource):
             return f"the deployment failed, and the circuit breaker went back to {live.has.task_definition}"
         return ""
 
+    def serves(self, live: Live[Any]) -> bool:
+        """Its deployment has completed, and tasks run."""
+        return live.status.phase == "ready" and live.out.get("running", "0") != "0"
+
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """Its tasks are stopped and drained, which takes the deregistration delay and more."""
         if live.status.word != "draining":

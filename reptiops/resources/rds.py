@@ -109,6 +109,7 @@ class Instance(RdsResource):
     typical_delete: ClassVar[float] = 300
     limit: ClassVar[float] = 4800
     holds_data: ClassVar[bool] = True
+    opaque: ClassVar[bool] = True
     protections: ClassVar[frozenset[str]] = frozenset({"deletion_protection"})
     rights: ClassVar[tuple[Right, ...]] = (
         read("rds:DescribeDBInstances", on=(arn_of("rds", "db:*"),)),
