@@ -10,6 +10,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from reptiops import app
+from reptiops.app import states
+from reptiops.app.recovery import RollbackIncomplete
+from reptiops.engine.calls import CallFailed
 from reptiops.testing import mocked_aws, provision
 from tests.drifts import Hand
 from tests.faults import Faults, Killed
@@ -119,3 +122,26 @@ def test_a_run_that_undoes_itself_keeps_what_has_been_filled_meanwhile(tmp_path:
         assert database["DBInstanceStatus"] == "available"
         assert any("is up" in one for one in undone.kept), undone.kept
         assert _service(session)["status"] == "INACTIVE", "what holds no data has gone"
+
+
+def test_an_adoption_that_failed_half_way_is_taken_back(tmp_path: Path) -> None:
+    names = [f"reptidex-dev-{one}" for one in ("assets", "backups", "uploads")]
+    with mocked_aws() as session:
+        s3 = session.client("s3")
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path}
+        for name in names:
+            s3.create_bucket(Bucket=name)
+        found = len(app.candidates("dev", **where).candidates)
+        Faults(session, ("s3:PutBucketTagging", 2))
+        with pytest.raises(CallFailed, match="injected"):
+            app.adopt("dev", **where)
+        (taken,) = states.entries("dev", **where)
+        with pytest.raises(RollbackIncomplete, match=f"take reptiops:address off {taken.id}"):
+            app.roll_back("dev", **where)
+        assert not states.entries("dev", **where)
+        tags = s3.get_bucket_tagging(Bucket=taken.id)["TagSet"]
+        s3.delete_bucket_tagging(Bucket=taken.id)
+        assert tags
+        app.roll_back("dev", **where)
+        assert len(app.candidates("dev", **where).candidates) == found
+        assert [b["Name"] for b in s3.list_buckets()["Buckets"]] == names

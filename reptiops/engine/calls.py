@@ -222,7 +222,7 @@ class Work:
             kind.tag(self.aws, live, identity)
             return live.id
 
-        return self._journalled(address, live.has, "adopt", live, needs, attempt)
+        return self._journalled(address, live.has, "adopt", live, needs, attempt, wrote={})
 
     def recorded_as(self, address: str, entry: Entry | None) -> None:
         """Put back what the state said of an address before a change that was set back: drift is drift again."""

@@ -34,6 +34,8 @@ class Was:
     """The address that it carried, where that was another one."""
     wrote: Mapping[str, tuple[Plain, ...]] | None = None
     """Field → what was written to it; None: not recorded, so it may be any field."""
+    adopted: bool = False
+    """Whether it was nobody's before: taken over, with our tags put on it."""
 
     def and_wrote(self, more: Mapping[str, Plain] | None) -> Was:
         """The same after one more update of it."""
@@ -107,7 +109,7 @@ class Unfinished:
         self._keep_entry(address, record.get("was"))
         tagged = record.get("tagged") or ""
         was = self.updated.get(address) or Was(
-            kind, record.get("id") or "", record["pre"], tagged if tagged != address else "", {}
+            kind, record.get("id") or "", record["pre"], tagged if tagged != address else "", {}, verb == "adopt"
         )
         was = was.and_wrote(record.get("wrote"))
         if verb == "delete":

@@ -22,7 +22,7 @@ from reptiops.engine.graph import Graph, Step
 from reptiops.engine.plan import look
 from reptiops.engine.recover import Inventory, Unfinished, Was
 from reptiops.engine.remove import Doomed, Remove, look_after
-from reptiops.engine.resource import Doing, Live, Resource
+from reptiops.engine.resource import ADDRESS_TAG, Doing, Live, Resource
 from reptiops.engine.scope import Scope
 from reptiops.engine.setback import Fields, differences, names, of_others, renamed, still_ours, whole
 from reptiops.engine.state import Entry
@@ -230,6 +230,8 @@ class _Undo:
         known = self.what.entries.get(address)
         if was.tagged:
             self._give_back(address, was.tagged, current, known)
+        elif was.adopted and known is None:
+            work.gone(address)
         elif not stuck and known is not None:
             work.recorded_as(address, known)
         return current.id if differs or was.tagged or kind.renewed else ""
@@ -378,6 +380,8 @@ class _Undo:
             differing = differences(before, current.has, fields) if current else "gone"
             if current is not None and was.tagged and current.address not in (None, was.tagged):
                 differing = f"{differing} it carries the address {current.address}".strip()
+            if current is not None and was.adopted and current.address == address:
+                differing = f"it keeps our tags: take {ADDRESS_TAG} off {current.id}, or a teardown removes it"
             if differing and not any(one.startswith(address) for one in self.errors):
                 self.errors.append(f"{address} is not as it was: {differing}")
         return Undone(left, missing, *map(tuple, (self.errors, self.kept, self.anew, self.theirs)))
