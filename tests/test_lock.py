@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -40,6 +42,26 @@ def test_a_lock_taken_by_another_refuses_the_next_write(backend: Backend) -> Non
         lock.check()
     lock.release()
     assert locks.read(backend) is not None, "another's lock was released"
+
+
+def test_what_goes_wrong_with_the_lock_is_told_beside_results_and_not_among_them(tmp_path: Path) -> None:
+    """In a process of its own: pytest takes log records for itself."""
+    code = """
+import sys
+from pathlib import Path
+from reptiops.engine import lock
+from reptiops.engine.backend import LocalBackend
+backend = LocalBackend(Path(sys.argv[1]))
+backend.prepare()
+with lock.held(backend, "provision"):
+    backend.remove = None
+    print("a result")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "state")], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "a result\n"
+    assert done.stderr.startswith("the lock could not be given free, it ends by itself within")
 
 
 def test_a_sleeper_past_its_lease_is_refused(backend: Backend) -> None:

@@ -47,3 +47,19 @@ def test_the_list_of_commands_says_what_the_commands_say() -> None:
         command = cli.get_command(context, name)
         assert command is not None
         assert said(name, 70) == command.get_short_help_str(70) != "", name
+
+
+def test_a_run_loads_no_more_than_runs_need() -> None:
+    unneeded = {
+        "asyncio",
+        "pygments",
+        "attr",
+        "moto",
+        "jinja2",
+        "cryptography",
+        "reptiops.export",
+        "reptiops.report.page",
+    }
+    asked = "import reptiops.cli.read, reptiops.app, sys, json; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert not unneeded & set(json.loads(done.stdout))

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reptiops.app.costs import configured, estimate
 from reptiops.app.site import Settings, open_site, plan_site
 from reptiops.config import load_environment
 from reptiops.engine.unknown import unknown
-from reptiops.export.templates import PSEUDO, Export, templates
-from reptiops.export.terraform import Imports, import_blocks
 from reptiops.facts import Facts
 from reptiops.steps import documented
 
-ZONE = PSEUDO["zone"]
+if TYPE_CHECKING:  # what writes templates is loaded when some are to be written
+    from reptiops.export.templates import Export
+    from reptiops.export.terraform import Imports
+
 DEPLOY = """#!/usr/bin/env bash
 # Deploys {env} in the documented order. S3_BUCKET is where templates go that are too large to be sent.
 set -euo pipefail
@@ -57,7 +58,9 @@ def export_cloudformation(environment: str, config_dir: Path | None = None, zone
     """The templates of an environment as it is configured. Calls no AWS; the account is the stack's own, and the hosted
     zone a parameter, whose value is `zone_id`.
     """
-    env = load_environment(environment, config_dir)
+    from reptiops.export.templates import PSEUDO, templates
+
+    env, at = load_environment(environment, config_dir), PSEUDO["zone"]
     images = frozenset(service.name for service in env.services)
     zone = unknown("aws", "zone") if env.dns.enabled and not env.dns.create_zone else None
     facts = Facts(
@@ -70,21 +73,24 @@ def export_cloudformation(environment: str, config_dir: Path | None = None, zone
         estimate=round(estimate(env).total.typical, 2),
     )
     made = templates(configured(env, facts), documented(), env.prefix)
-    return replace(made, values={**made.values, ZONE: zone_id}) if ZONE in made.values else made
+    return replace(made, values={**made.values, at: zone_id}) if at in made.values else made
 
 
 def write_templates(environment: str, folder: Path, config_dir: Path | None = None, zone_id: str = "") -> Written:
     """Write the templates, `parameters/<env>.json` and `deploy.sh` into a folder."""
+    from reptiops.export.templates import PSEUDO
+
     env, made = load_environment(environment, config_dir), export_cloudformation(environment, config_dir, zone_id)
+    at = PSEUDO["zone"]
     texts = {folder / f"{t.name}.yaml": t.yaml() for t in made.templates}
     large = ", ".join(file.name for file, text in texts.items() if len(text.encode()) > DIRECT)
     texts[folder / "parameters" / f"{environment}.json"] = made.parameters()
     script = folder / "deploy.sh"
     checks, todo = "", []
-    if ZONE in made.values:
+    if at in made.values:
         checks += NO_ZONE.format(env=env.name, zone=env.zone_name)
-    if made.values.get(ZONE) == "":
-        todo.append(f"enter {ZONE} in parameters/{environment}.json, or export again with --zone: the id is told by\n"
+    if made.values.get(at) == "":
+        todo.append(f"enter {at} in parameters/{environment}.json, or export again with --zone: the id is told by\n"
                     f"  aws route53 list-hosted-zones-by-name --dns-name {env.zone_name}")  # fmt: skip
     if large:
         checks += NO_BUCKET.format(large=large, most=DIRECT, region=env.region)
@@ -103,5 +109,7 @@ def write_templates(environment: str, folder: Path, config_dir: Path | None = No
 
 def export_terraform(environment: str, **settings: Any) -> Imports:
     """Import blocks for everything that is live and ours. Reads only."""
+    from reptiops.export.terraform import import_blocks
+
     site = open_site(Settings(environment, **settings))
     return import_blocks(plan_site(site).live, site.names.account, site.names.region)

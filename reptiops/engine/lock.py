@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import secrets
 import socket
@@ -20,8 +21,6 @@ from dataclasses import asdict, dataclass, fields, replace
 from getpass import getuser
 from pathlib import Path
 
-import structlog
-
 from reptiops.engine.backend import Backend, Conflict, Stored
 from reptiops.engine.state import now
 from reptiops.errors import ReptiopsError
@@ -31,7 +30,7 @@ LEASE = 60.0
 BEATS = 3
 LOCK = "lock.json"
 
-log = structlog.get_logger()
+log = logging.getLogger("reptiops")
 
 
 class Locked(ReptiopsError):
@@ -139,7 +138,7 @@ class Lock:
                 if self._lease.expires < time.time():
                     return  # it has run out meanwhile: check() tells
                 pause = LEASE / BEATS / 10
-                log.warning("the lock could not be renewed", error=type(error).__name__)
+                log.warning("the lock could not be renewed, it is tried again: %s", type(error).__name__)
 
 
 def _document(lease: Lease) -> bytes:
@@ -229,4 +228,4 @@ def held(backend: Backend, operation: str) -> Iterator[Lock]:
         try:
             lock.release()
         except Exception as error:  # such as a bucket that is out of reach: what the block says comes first
-            log.warning(f"the lock could not be given free, it ends by itself within {LEASE:.0f} s", error=str(error))
+            log.warning("the lock could not be given free, it ends by itself within %.0f s: %s", LEASE, error)
