@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from reptiops import app
 from reptiops.aws import Aws
+from reptiops.config import load_environment
 from reptiops.engine.action import Action
 from reptiops.engine.diff import diff
 from reptiops.engine.passing import passes
@@ -41,8 +42,9 @@ from reptiops.resources import (
     secretsmanager,
 )
 from reptiops.steps import documented
-from reptiops.testing import mocked_aws, provision
+from reptiops.testing import mocked_aws, provision, push_images
 from tests.samples import World
+from tests.small import small_config
 from tests.strict import above, ident, refused
 
 # --- 5 deployments -----------------------------------------------------------------------------------------------
@@ -78,6 +80,36 @@ def test_05_a_rollback_of_the_circuit_breaker_is_no_success(tmp_path: Path) -> N
     assert "circuit breaker" in str(caught.value), "what the breaker has ended is not waited for"
     assert caught.value.undone is not None
     assert caught.value.undone.complete
+
+
+def test_05_a_first_deployment_that_failed_and_was_kept_is_deployed_anew(tmp_path: Path) -> None:
+    """ECS starts no task of a deployment that it has given up, though nothing differs any more once the image is there."""
+    config = small_config(tmp_path / "config")
+    where: dict[str, Any] = {"state_dir": tmp_path, "config_dir": config}
+    with mocked_aws() as session:
+        where["session"] = session
+        env = load_environment("dev", config)
+        app.provision("dev", only=("compute/repository",), **where)
+        push_images(session, env, ("repti-core",))
+
+        def gone(**_: Any) -> None:
+            ecr = session.client("ecr")
+            for image in ecr.list_images(repositoryName="reptidex/dev/repti-core")["imageIds"]:
+                ecr.batch_delete_image(repositoryName="reptidex/dev/repti-core", imageIds=[image])
+
+        session._session.register("before-call.ecs.CreateService", gone)
+        with pytest.raises(app.ProvisionFailed, match=r"repti-core.*deployment failed"):
+            app.provision("dev", on_failure="keep", **where)
+        push_images(session, env, ("repti-core",))
+        changes = {a.address: a for a in app.plan("dev", **where).changes}
+        failed = changes["compute/service/repti-core"]
+        assert (failed.verb, [c.path for c in failed.changes]) == ("update", ["deployed"])
+        done = app.provision("dev", **where)
+        assert done.left == ()
+        ecs_client = session.client("ecs")
+        (service,) = ecs_client.describe_services(cluster="dev-reptidex-cluster", services=["repti-core"])["services"]
+        assert [d["rolloutState"] for d in service["deployments"]] == ["COMPLETED"]
+        assert not app.plan("dev", **where).changes
 
 
 # --- 6-9 orders --------------------------------------------------------------------------------------------------

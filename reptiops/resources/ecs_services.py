@@ -7,7 +7,20 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Doing, Drawn, Identity, Live, Made, Resource, Risk, Status, fixed, follows, local
+from reptiops.engine.resource import (
+    Doing,
+    Drawn,
+    Identity,
+    Live,
+    Made,
+    Resource,
+    Risk,
+    Status,
+    fixed,
+    follows,
+    local,
+    satisfied,
+)
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 from reptiops.resources.ecs import INSIGHTS_METRICS, SERVICE_LINKED_ROLE, Cluster, lower_tags, same_family
@@ -19,6 +32,11 @@ DESCRIBED_AT_ONCE = 10
 GOING_BACK = "going back to the deployment before"
 """What the circuit breaker is doing while the deployment in force is one of its own."""
 SERVICES = (arn_of("ecs", "service/{ecs.Cluster.name}/*"),)
+
+
+def as_deployed(want: bool, has: bool) -> bool:
+    """Whether it is there: what was not deployed before is never undone again."""
+    return has or not want
 
 
 @dataclass(frozen=True)
@@ -51,6 +69,8 @@ class Service(Resource):
     rollback: bool = True
     platform_version: str = "LATEST"
     execute_command: bool = False
+    deployed: bool = satisfied(as_deployed, default=True)
+    """False once ECS has given up what is deployed: it starts no task of it any more until it is told to deploy anew."""
 
     drawn: ClassVar[Drawn] = "service"
     risks: ClassVar[Mapping[str, Risk]] = {
@@ -144,6 +164,7 @@ class Service(Resource):
             rollback=breaker.get("rollback", False),
             platform_version=one.get("platformVersion", "LATEST"),
             execute_command=one.get("enableExecuteCommand", False),
+            deployed=_primary(one).get("rolloutState") != "FAILED",
         )
         counts = {"running": str(one.get("runningCount", 0)), "desired": str(one["desiredCount"])}
         out = {"arn": one["serviceArn"], "repairable": "yes", "deployment": _primary(one).get("id", ""), **counts}
@@ -212,6 +233,8 @@ class Service(Resource):
         sent = {name: whole[name] for name, fields in groups.items() if fields & changed}
         if "desired" in changed and self.desired is not None:
             sent["desiredCount"] = self.desired
+        if "deployed" in changed:
+            sent["forceNewDeployment"] = True
         aws.ecs.update_service(cluster=self.cluster, service=self.name, **sent)
 
     def given_up(self, before: Live[Any], live: Live[Any]) -> str:

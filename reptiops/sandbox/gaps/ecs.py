@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -93,11 +94,11 @@ def _tasks() -> None:
         return [*original(self, cluster_str, tasks), *(one for one in every if one.task_arn in tasks)]
 
 
-def deploy(service: Any) -> None:
-    """All tasks run at once, and the deployment has completed."""
+def deploy(service: Any, anew: bool = False) -> None:
+    """All tasks run at once, and the deployment has completed. `anew`: another one though nothing has changed."""
     now = datetime.now(UTC)
     before = service.deployments[0] if service.deployments else {}
-    same = (
+    same = not anew and (
         before.get("taskDefinition") == service.task_definition and before.get("desiredCount") == service.desired_count
     )
     identifier = before["id"] if same else f"ecs-svc/{uuid.uuid4().int % 10**19}"
@@ -121,7 +122,17 @@ def deploy(service: Any) -> None:
     ]
 
 
+def _begun(service: Any) -> Any:
+    """As the answer to its creation shows it: AWS has no task running by then."""
+    shown = copy.copy(service)
+    shown.running_count, shown.pending_count = 0, service.desired_count
+    going = {"runningCount": 0, "pendingCount": service.desired_count, "rolloutState": "IN_PROGRESS"}
+    shown.deployments = [{**one, **going} for one in service.deployments]
+    return shown
+
+
 def _services() -> None:
+    from moto.core.responses import ActionResult
     from moto.ecs.models import EC2ContainerServiceBackend
     from moto.ecs.responses import EC2ContainerServiceResponse
 
@@ -135,7 +146,7 @@ def _services() -> None:
         service.availability_zone_rebalancing = service.availability_zone_rebalancing or "ENABLED"
         service.created_at = datetime.now(UTC)
         deploy(service)
-        return answer
+        return ActionResult({"service": _begun(service)}) if service.desired_count else answer
 
     @replace(EC2ContainerServiceBackend, "update_service")
     def update(original: Any, self: Any, service_properties: dict[str, Any]) -> Any:
@@ -143,7 +154,7 @@ def _services() -> None:
         arn = service.task_definition
         if arn and not arn.startswith("arn:"):
             service.task_definition = self.describe_task_definition(arn).arn
-        deploy(service)
+        deploy(service, bool(service_properties.get("force_new_deployment")))
         return service
 
     @replace(EC2ContainerServiceBackend, "list_services")
