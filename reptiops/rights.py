@@ -63,7 +63,7 @@ def delete(*actions: str, on: tuple[str, ...] = EVERYTHING, when: Condition | No
 
 
 def undo(*actions: str, on: tuple[str, ...] = EVERYTHING, when: Condition | None = None) -> Right:
-    """What a later rollback asks before it removes one: whether data has come into it meanwhile."""
+    """What a rollback asks before it removes one: whether data has come into it meanwhile."""
     return Right("undo", actions, on, when or {})
 
 

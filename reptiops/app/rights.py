@@ -47,7 +47,7 @@ KINDS: Mapping[Task, frozenset[Purpose]] = {
     "provision": frozenset({"read", "create", "update", "delete", "undo"}),
     "drift": frozenset({"read"}),
     "job": frozenset({"read"}),
-    "reconcile": frozenset({"read", "create", "update", "delete"}),
+    "reconcile": frozenset({"read", "create", "update", "delete", "undo"}),
     "teardown": frozenset({"read", "delete"}),
     "adopt": frozenset({"read", "create"}),
     "init": frozenset(),
