@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import random
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,7 +69,8 @@ def _points(root: Path) -> tuple[list[Write], list[Point]]:
     def work() -> Any:
         watched = session()
         faults = Faults(watched)
-        _replace(root, watched)
+        with _copied(root) as copy:
+            _replace(copy, watched)
         assert any(cidr == "10.1.30.0/24" for cidr, _, _ in _shape())
         return faults.points()
 
@@ -76,8 +79,20 @@ def _points(root: Path) -> tuple[list[Write], list[Point]]:
     return writes, [Point(n, how, way) for n in range(len(writes)) for how, way in ways]
 
 
+@contextlib.contextmanager
+def _copied(root: Path) -> Iterator[Path]:
+    """Configurations and state for one fork, which has a world of its own."""
+    with tempfile.TemporaryDirectory() as place:
+        yield Path(shutil.copytree(root, Path(place) / "copy"))
+
+
 def tried(point: Point, write: Write, root: Path) -> list[str]:
     """One point, in a fork; answers what is wrong in the end."""
+    with _copied(root) as copy:
+        return _wrong(point, write, copy)
+
+
+def _wrong(point: Point, write: Write, root: Path) -> list[str]:
     before, shape = named(), _shape()
     broken = session()
     faults = Faults(broken, write, point.how)

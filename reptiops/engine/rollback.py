@@ -24,7 +24,7 @@ from reptiops.engine.recover import Inventory, Unfinished, Was
 from reptiops.engine.remove import Doomed, Remove, look_after
 from reptiops.engine.resource import ADDRESS_TAG, Doing, Live, Resource
 from reptiops.engine.scope import Scope
-from reptiops.engine.setback import Fields, differences, names, of_others, renamed, still_ours, whole
+from reptiops.engine.setback import Fields, differences, names, of_others, renamed, still_ours, tied_to, whole
 from reptiops.engine.state import Entry
 
 Act = Callable[[str, type[Resource], Was], str]
@@ -106,7 +106,10 @@ class _Undo:
             self._guarded(address, what.deleted[address], self._bring_back, "create")
             self.back.add(what.deleted[address].id)
             later = self._set_back_if(later, lambda was: not self._needs_anew(was))
-        self._set_back_if(later, lambda _: True)
+        if untied := tied_to(self.ids, work.state.entries, but={*what.updated, *what.deleted, *what.created}):
+            self._look()
+            what.updated.update(untied)
+        self._set_back_if([*later, *untied], lambda _: True)
         self._remove([one for one in doomed if one.address in held])
         for address in what.beside:
             if (known := what.entries.get(address)) is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import fields as fields_of
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from reptiops.engine.canonical import Plain, plain
 from reptiops.engine.diff import diff
 from reptiops.engine.recover import Was
 from reptiops.engine.resource import Live, Resource
+from reptiops.engine.state import Entry
 
 Fields = frozenset[str] | None
 """The fields that go back; None: all of them."""
@@ -44,6 +45,17 @@ def of_others(before: R, has: R, fields: Fields) -> R:
 def differences(before: Resource, has: Resource, fields: Fields) -> str:
     """The paths that differ among the fields that go back."""
     return ", ".join(c.path for c in diff(before, has) if fields is None or c.field in fields)
+
+
+def tied_to(ids: Iterable[str], entries: Mapping[str, Entry], but: Container[str]) -> dict[str, Was]:
+    """What no run has written and yet names what has gone: AWS unties a route table when its subnet is deleted."""
+    gone, found = tuple(ids), dict[str, Was]()
+    for address, entry in entries.items():
+        applied: Any = entry.applied
+        named = [one for one, value in applied.items() if names(value, gone)] if address not in but else []
+        if named:
+            found[address] = Was(entry.kind, entry.id, entry.applied, wrote=dict.fromkeys(named, ()))
+    return found
 
 
 def whole(identifier: str) -> re.Pattern[str]:
