@@ -156,6 +156,28 @@ def test_what_a_killed_run_made_is_looked_for_while_lists_lag(tmp_path: Path) ->
         assert len(hidden) == 2
 
 
+def test_a_rollback_looks_for_what_a_killed_run_made_while_lists_lag(tmp_path: Path) -> None:
+    where: dict[str, Any] = {"state_dir": tmp_path}
+    with mocked_aws() as quiet:
+        killed = boto3.Session("testing", "testing", "testing", region_name=REGION)
+        Faults(killed, ("ec2:CreateVpc", 1), "kill after")
+        with pytest.raises(Killed):
+            app.provision("dev", session=killed, only=["network/vpc"], **where)
+        again, hidden = boto3.Session("testing", "testing", "testing", region_name=REGION), list[int]()
+
+        def lagging(parsed: Any, **_: Any) -> None:
+            if len(hidden) < 4:
+                hidden.append(len(parsed["Vpcs"]))
+                parsed["Vpcs"] = []
+
+        again._session.register("after-call.ec2.DescribeVpcs", lagging)
+        _, undone = app.roll_back("dev", session=again, **where)
+        assert undone.complete
+        assert len(hidden) == 4
+        tagged = {"Name": "tag:reptiops:address", "Values": ["network/vpc"]}
+        assert quiet.client("ec2").describe_vpcs(Filters=[tagged])["Vpcs"] == []
+
+
 def test_a_sleeper_past_its_lease_writes_nothing(tmp_path: Path) -> None:
     with mocked_aws() as session:
         before = inventory(session)

@@ -276,10 +276,12 @@ class Work:
             self.journal.write("kept", address=address, verb=verb, why=str(kept))
             raise
         except Exception as error:
-            failed = CallFailed(address, verb, kind.kind(), error, self.stop.is_set() and passes(kind, error))
+            interrupted = self.stop.is_set() and passes(kind, error)
+            failed = CallFailed(address, verb, kind.kind(), error, interrupted)
             why = {"code": code(error), "request": request_id(error), "why": message(error), "requests": requests}
+            doubtful = verb == "create" and interrupted and (lost(error) or isinstance(error, NotYet))
             try:
-                self.journal.write("failed", address=address, verb=verb, **why)
+                self.journal.write("failed", address=address, verb=verb, doubtful=doubtful, **why)
             except Exception as broken:  # such as a state kept in S3 under the same dead credentials
                 failed.add_note(f"and the journal could not be written: {broken}")
             raise failed from error

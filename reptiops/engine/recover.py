@@ -78,7 +78,7 @@ class Unfinished:
             self.last = max(self.last, str(record.get("at", "")))
             if event == "begin":
                 self.asked[record["address"]] = record["verb"]
-            elif event in ("done", "failed", "kept"):
+            elif event in ("done", "kept") or (event == "failed" and not record.get("doubtful")):
                 self.asked.pop(record["address"], None)
             if event == "run":
                 self.operations.append(record["operation"])

@@ -19,6 +19,7 @@ from reptiops.engine.diff import as_far_as_it_goes, diff
 from reptiops.engine.eta import Countdown, Reversal
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step
+from reptiops.engine.making import LOOKS
 from reptiops.engine.plan import look
 from reptiops.engine.recover import Inventory, Unfinished, Was
 from reptiops.engine.remove import Doomed, Remove, look_after
@@ -96,6 +97,7 @@ class _Undo:
         for address in first:
             self._guarded(address, what.updated[address], self._set_back)
         self._look()
+        self._look_for_doubtful()
         doomed = self._doomed()
         held = self._held(doomed, later)
         self.held = {one.address: one.live.id for one in doomed if one.address in held}
@@ -293,6 +295,17 @@ class _Undo:
                 live = Live(entry.id, want, address)  # AWS has answered its id, but its lists lag behind
             if live is not None:
                 yield address, live, step
+
+    def _look_for_doubtful(self) -> None:
+        """What was asked for when a run was cut off may be there, though AWS's lists do not show it yet."""
+        work, created = self.work, self.what.created
+        asked = {a for a, verb in self.what.asked.items() if verb == "create" and a in created}
+        for pause in LOOKS:
+            if not asked - {address for address, _, _ in self._created()} or work.stop.is_set():
+                return
+            work.clock.sleep(pause, work.stop)
+            for kind in {self.kinds[created[a][0]] for a in asked if created[a][0] in self.kinds}:
+                work.scope.forget(kind)
 
     def _doomed(self) -> list[Doomed]:
         """What has to go. What holds data by now stays, and with it everything that it needs."""
