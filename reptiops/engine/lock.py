@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import os
 import secrets
 import socket
+import sys
 import threading
 import time
 import uuid
@@ -30,7 +30,12 @@ LEASE = 60.0
 BEATS = 3
 LOCK = "lock.json"
 
-log = logging.getLogger("reptiops")
+
+def _warn(text: str, error: object) -> None:
+    """To standard error: results go to the other one. structlog is loaded when there is something to log."""
+    import structlog
+
+    structlog.wrap_logger(structlog.PrintLogger(sys.stderr)).warning(text, error=str(error))
 
 
 class Locked(ReptiopsError):
@@ -138,7 +143,7 @@ class Lock:
                 if self._lease.expires < time.time():
                     return  # it has run out meanwhile: check() tells
                 pause = LEASE / BEATS / 10
-                log.warning("the lock could not be renewed, it is tried again: %s", type(error).__name__)
+                _warn("the lock could not be renewed, it is tried again", type(error).__name__)
 
 
 def _document(lease: Lease) -> bytes:
@@ -228,4 +233,4 @@ def held(backend: Backend, operation: str) -> Iterator[Lock]:
         try:
             lock.release()
         except Exception as error:  # such as a bucket that is out of reach: what the block says comes first
-            log.warning("the lock could not be given free, it ends by itself within %.0f s: %s", LEASE, error)
+            _warn(f"the lock could not be given free, it ends by itself within {LEASE:.0f} s", error)
