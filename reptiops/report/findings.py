@@ -25,6 +25,7 @@ LONG = 120
 WORLD = ("0.0.0.0/0", "::/0")
 DATA_PORTS = {5432: "the database's port (PostgreSQL)", 3306: "the database's port (MySQL)", 6379: "the port of Redis"}
 SIGNS = {"added": "+", "removed": "-"}
+TONES = {"added": "green", "removed": "red"}
 COLOURS = {"security": "red", "data": "red", "availability": "yellow", "cost": "cyan", "cosmetic": "dim"}
 
 
@@ -179,7 +180,13 @@ def _show_what(console: Console, one: Finding) -> None:
         if path != one.field:
             say(console, escape(path.removeprefix(one.field).lstrip(". ")), 6, hang=2)
         for each in alike:
-            say(console, escape(_sides(each, listed=True)), 8, hang=2)
+            sign = f"[{TONES[each.what]}]{SIGNS[each.what]}[/] " if each.what in SIGNS else ""
+            say(
+                console,
+                sign + escape(_sides(each, listed=True).removeprefix(f"{SIGNS.get(each.what, '')} ")),
+                8,
+                hang=2,
+            )
 
 
 def _told(deed: Deed | str) -> str:
