@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.generate import beyond_aws, write
+from benchmarks.memory import peak
 from reptiops import app
 from reptiops.sandbox import control
 
@@ -101,9 +101,8 @@ def act(operation: str, services: int, root: Path, resources: int) -> Step:
     if left and getattr(answer, left):
         raise SystemExit(f"{services} services: {operation} has {getattr(answer, left)[:3]}")
     made = len(answer.live) if operation == "provision" else resources
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     kept = sum(file.stat().st_size for file in (root / "state").rglob("*") if file.is_file())
-    return Step(operation, made, calls[0], spent, 0.0, took, peak, kept)
+    return Step(operation, made, calls[0], spent, 0.0, took, peak(), kept)
 
 
 def main(given: list[str]) -> None:

@@ -46,7 +46,7 @@ class Clock:
     def __init__(self) -> None:
         self._now = 0.0
         self._turn = threading.Condition()
-        self._sleepers: dict[int, float] = {}
+        self._sleepers: dict[threading.Event, float] = {}
 
     def now(self) -> float:
         """Seconds since the beginning."""
@@ -57,12 +57,11 @@ class Clock:
         if threading.current_thread() is threading.main_thread():
             self._now += seconds
             return
-        me = threading.get_ident()
+        woken = threading.Event()
         with self._turn:
-            self._sleepers[me] = self._now + seconds
-            self._turn.notify_all()
-            while me in self._sleepers:
-                self._turn.wait()
+            self._sleepers[woken] = self._now + seconds
+            self._turn.notify()
+        woken.wait()
 
     def take(self, done: queue.SimpleQueue[T], timeout: float | None, running: Callable[[], int]) -> list[T]:
         """Wait for workers that run; let time pass when all sleep."""
@@ -80,7 +79,7 @@ class Clock:
                 self._now = max(self._now, min(deadline, *self._sleepers.values()))
                 for sleeper in [s for s, wakes in self._sleepers.items() if wakes <= self._now]:
                     del self._sleepers[sleeper]
-                self._turn.notify_all()
+                    sleeper.set()
             if self._now >= deadline:
                 return []
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from benchmarks.generate import write
-from reptiops.engine.crew import interval
+from reptiops.engine.crew import Looks, interval
 from reptiops.engine.eta import CALL, FIRST_LATE, LATE
 from reptiops.engine.events import Event
 from reptiops.engine.resource import Doing
-from tests.simulated import Simulation
+from reptiops.resources.ecs_services import Service
+from tests.simulated import Clock, Simulation
 
 
 @pytest.mark.parametrize("factor", [0.8, 1.0, 1.3])
@@ -66,6 +68,19 @@ def test_a_kind_that_waits_for_its_rate_holds_up_no_other(tmp_path: Path) -> Non
     ready = {one.live.id: one.ready for some in simulation.account.things.values() for one in some.values()}
     for address, seconds in {"database/redis": 450, "database/database": 250, "compute/load_balancer": 170}.items():
         assert ready[address] < seconds + 25, address  # groups, subnets and rules come before
+
+
+def test_looks_that_show_much_are_further_apart_so_that_a_large_run_does_not_look_all_the_time() -> None:
+    clock = Clock()
+    looks = Looks(clock)
+    for shown, rest in ((10, 0.05), (1000, 5.0)):
+        looks.want(Service, clock.now())
+        clock.sleep(looks.timeout() or 0.0, threading.Event())
+        assert looks.begin() == [Service]
+        looks.end(Service, shown)
+        looks.want(Service, clock.now())
+        assert looks.timeout() == pytest.approx(rest)
+        assert not looks.begin()
 
 
 def test_intervals_are_short_around_the_expected_time_and_never_a_twentieth_of_it() -> None:

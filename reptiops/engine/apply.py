@@ -93,7 +93,7 @@ class Apply:
                         if self._pending.get(kind):
                             crew.look(kind, self._observe)
                         else:
-                            self._looks.end(kind)
+                            self._looks.end(kind, 0)
                 if not crew.busy and (self._errors or work.stop.is_set() or self._finished()):
                     break
                 self._settle(crew.take(self._looks.timeout() if going else None))
@@ -266,9 +266,9 @@ class Apply:
 
     def _settle(self, ended: list[tuple[Any, Future[Any]]]) -> None:
         for subject, future in ended:
-            if not isinstance(subject, Task):
-                self._looks.end(subject)
             error = future.exception()
+            if not isinstance(subject, Task):
+                self._looks.end(subject, 0 if error else len(future.result()))
             if error is not None and not isinstance(subject, Task) and self._passes(subject, error):
                 continue
             if error is not None:

@@ -22,6 +22,8 @@ LOOKERS = 4
 """Looks at once; they do not queue behind calls, or what is ready would not be noticed while much is being made."""
 IDLE = 0.05
 """Seconds to wait where nothing is in flight and nothing is due."""
+EACH = 0.005
+"""Seconds between two looks at a kind for each one that a look shows: one that shows a thousand takes a hundred calls."""
 
 
 class Crew:
@@ -92,6 +94,7 @@ class Looks:
     def __init__(self, clock: Clock):
         self._clock = clock
         self._due: dict[type[Resource], float] = {}
+        self._rests: dict[type[Resource], float] = {}
         self._flying: set[type[Resource]] = set()
 
     def want(self, kind: type[Resource], at: float) -> None:
@@ -101,20 +104,24 @@ class Looks:
     def begin(self) -> list[type[Resource]]:
         """The kinds that are due now; they count as being looked at until `end`."""
         now = self._clock.now()
-        due = [kind for kind, at in self._due.items() if at <= now and kind not in self._flying]
+        due = [kind for kind in self._due if kind not in self._flying and self._at(kind) <= now]
         for kind in due:
             del self._due[kind]
             self._flying.add(kind)
         return due
 
-    def end(self, kind: type[Resource]) -> None:
-        """The look at a kind has ended."""
+    def end(self, kind: type[Resource], shown: int) -> None:
+        """The look at a kind has ended; it showed so many."""
         self._flying.discard(kind)
+        self._rests[kind] = self._clock.now() + EACH * shown
 
     def timeout(self) -> float | None:
         """Seconds until the next kind is due; None where none is."""
-        times = [at for kind, at in self._due.items() if kind not in self._flying]
+        times = [self._at(kind) for kind in self._due if kind not in self._flying]
         return max(0.0, min(times) - self._clock.now()) if times else None
+
+    def _at(self, kind: type[Resource]) -> float:
+        return max(self._due[kind], self._rests.get(kind, 0.0))
 
 
 def interval(waited: float, expected: float) -> float:

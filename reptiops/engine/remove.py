@@ -80,7 +80,7 @@ class Remove:
                         if self._pending.get(kind):
                             crew.look(kind, self._observe)
                         else:
-                            self._looks.end(kind)
+                            self._looks.end(kind, 0)
                 if not crew.busy and (work.stop.is_set() or not any(self._pending.values())):
                     break
                 self._settle(crew, crew.take(self._looks.timeout()))
@@ -136,7 +136,7 @@ class Remove:
             if error is not None and not isinstance(error, Exception):
                 raise error
             if isinstance(subject, type):
-                self._looks.end(subject)
+                self._looks.end(subject, 0 if error else len(future.result()[1]))
                 if error is not None:
                     self.errors.append(error)
                     self._pending.pop(subject, None)
