@@ -25,13 +25,17 @@ def keep(part: str, found: Any) -> None:
         "date": datetime.now(UTC).date().isoformat(),
         "commit": _commit(),
         "machine": f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores",
-        "load": round(os.getloadavg()[1], 1),
+        "load": round(os.getloadavg()[0], 1),
     }
     FILE.write_text(json.dumps({**load(), part: measured}, indent=1, sort_keys=True, default=vars) + "\n")
 
 
 def _commit() -> str:
-    answer = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=FILE.parent, check=False
-    )
-    return answer.stdout.strip() or "unknown"
+    """What was measured: the commit, and whether the code differs from it."""
+
+    def git(*arguments: str) -> str:
+        answer = subprocess.run(["git", *arguments], capture_output=True, text=True, cwd=FILE.parents[1], check=False)
+        return answer.stdout.strip()
+
+    changed = git("status", "--porcelain", "--", "reptiops", "config", "tests/simulated.py", "benchmarks/*.py")
+    return f"{git('rev-parse', '--short', 'HEAD') or 'unknown'}{' and changes' if changed else ''}"
