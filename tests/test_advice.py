@@ -6,17 +6,22 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ProfileNotFound
+from rich.console import Console
 
 from reptiops import app
 from reptiops.advice import TABLE, Advice, advise
 from reptiops.cli.lines import fitted
 from reptiops.engine.passing import CallFailed
+from reptiops.redact import hide
+from reptiops.report import runs
 from reptiops.report.failures import explain
 from reptiops.report.hints import ENVIRONMENT, GIVEN, completed
+from reptiops.report.page import page
 from reptiops.testing import mocked_aws, provision
 from tests.small import small_config
 
@@ -221,6 +226,58 @@ def test_a_service_that_does_not_come_up_shows_why_before_it_is_rolled_back(brok
         "services"
     ]
     assert [one["status"] for one in services] == ["INACTIVE"]
+    kept = app.explain("dev", session=broken, state_dir=tmp_path)
+    (told,) = runs.explained(kept)["services_down"]
+    assert told["address"] == "compute/service/repti-core"
+    assert told["stopped"] == ["Task failed to start; repti-core: CannotPullContainerError: image not found"]
+    console = Console(width=80, force_terminal=True, color_system=None)
+    with console.capture() as shown:
+        runs.show_explained(console, kept)
+    flat = " ".join(shown.get().split())
+    assert "What AWS said of compute/service/repti-core events 12:30:05Z was unable to place a task" in flat
+    assert "targets 10.1.10.5:8000 unhealthy Target.Timeout Request timed out log nothing was logged do push" in flat
+    assert max(map(len, shown.get().splitlines())) <= 80
+    report = page(app.overview("dev", session=broken, state_dir=tmp_path))
+    assert "What AWS said of " in report
+    assert "CannotPullContainerError: image not found" in report
+
+
+def test_what_a_service_logs_is_kept_in_bounds_and_without_secrets(broken: Any, tmp_path: Path) -> None:
+    known, unknown = "canaryKnown0123456789", "canaryUnknown0123456789"
+    hide(known)
+    said = (
+        f"token is {known}",
+        f"cannot connect to postgres://reptidex:{unknown}@db:5432/core",
+        f'{{"DB_PASSWORD": "{unknown}", "port": 5432}}',
+        f"Authorization: Bearer {unknown}",
+        "password authentication failed",
+        "x" * 100_000,
+        *(f"line {number}" for number in range(6)),
+    )
+    answered = SimpleNamespace(status_code=200)
+    logged: Any = {"events": [{"timestamp": 1, "message": one} for one in said]}
+    streams: Any = {"logStreams": [{"logStreamName": "repti-core/1"}]}
+    events = broken._session
+    events.register("after-call.cloudwatch-logs.DescribeLogStreams", lambda parsed, **_: parsed.update(streams))
+    events.register("before-call.cloudwatch-logs.GetLogEvents", lambda **_: (answered, logged))
+    with pytest.raises(app.ProvisionFailed) as failure:
+        provision(broken, tmp_path, "dev", images=("repti-core",))
+    kept = app.explain("dev", session=broken, state_dir=tmp_path)
+    (down,) = kept.down
+    assert down.symptoms.log[:5] == (
+        "token is (hidden)",
+        "cannot connect to postgres://reptidex:(hidden)@db:5432/core",
+        '{"DB_PASSWORD": "(hidden)", "port": 5432}',
+        "Authorization: (hidden)",
+        "password authentication failed",
+    )
+    assert len(down.symptoms.log) == 12
+    assert max(map(len, down.symptoms.log)) < 1000
+    written = [explain(failure.value, "dev"), page(app.overview("dev", session=broken, state_dir=tmp_path))]
+    written += [file.read_text() for file in tmp_path.rglob("*") if file.is_file()]
+    for text in written:
+        assert known not in text
+        assert unknown not in text
 
 
 def test_a_deployment_that_the_breaker_ends_is_told_with_all_that_aws_knows(tmp_path: Path) -> None:

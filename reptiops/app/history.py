@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from reptiops.app.diagnosis import Down, services_down
 from reptiops.app.failure import commands_out, ways_out
 from reptiops.app.site import Refused, Settings, Site, open_site, records_of
 from reptiops.config import environments
@@ -74,6 +75,8 @@ class Explained:
     """What the run itself did to undo what it had done."""
     undone_by: str = ""
     """The later run that undid it."""
+    down: tuple[Down, ...] = ()
+    """Services that did not come up."""
     ways_out: tuple[tuple[str, str], ...] = field(default=())
 
 
@@ -186,17 +189,18 @@ def _explained(environment: str, run: Run, records: Sequence[Record], undone_by:
     open_end = newest and run.ending in ("failed", "did not end")
     ways = commands_out([run.operation], environment) if open_end else ()
     return Explained(
-        replace(run, why=_without_ways(run.why, environment)),
+        replace(run, why=without_ways(run.why, environment)),
         tuple(d for d in deeds if d.result in ("done", "kept")),
         tuple(d for d in deeds if d.result == "failed"),
         tuple(d for d in deeds if d.result == "in doubt"),
         tuple(_set_back(_deeds(records[turn:]))),
         undone_by,
+        services_down(records),
         ways,
     )
 
 
-def _without_ways(why: str, environment: str) -> str:
+def without_ways(why: str, environment: str) -> str:
     """Why a run stopped, without the ways out of then: they are told once, and only while they lead anywhere."""
     ways = ways_out(environment)
     return why.replace(f": {ways}", ".").replace(f" Once that is mended, {ways}", "")

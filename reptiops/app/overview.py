@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from reptiops.app.costs import Cost, configured, cost, cost_of_plan
-from reptiops.app.history import Run, runs_of
+from reptiops.app.diagnosis import Down, services_down
+from reptiops.app.history import Run, runs_of, without_ways
 from reptiops.app.site import Settings, open_site
 from reptiops.app.upkeep import drift_site
 from reptiops.cost import Difference, Money
@@ -79,6 +80,8 @@ class Overview:
     timeline: tuple[Leg, ...] = ()
     """The last run that changed something."""
     last: Run | None = None
+    down: tuple[Down, ...] = ()
+    """Services that did not come up in that run."""
 
 
 def overview(environment: str, **settings: Any) -> Overview:
@@ -92,6 +95,7 @@ def overview(environment: str, **settings: Any) -> Overview:
     runs = runs_of(site)
     last = next((run for run in runs if run.changes or run.failures), None)
     records = list(site.records.records(last.id)) if last else []
+    last = last and replace(last, why=without_ways(last.why, environment))
     return Overview(
         environment=environment,
         account=site.names.account,
@@ -105,6 +109,7 @@ def overview(environment: str, **settings: Any) -> Overview:
         runs=runs,
         timeline=timeline(records, site.graph),
         last=last,
+        down=services_down(records),
     )
 
 

@@ -132,7 +132,7 @@ def provision(
             _remove_undeclared(site, made, work)
             interrupted(work)
         except Exception as error:
-            _asked_why(site, run, error)
+            _asked_why(site, run, error, work)
             announce(site, book, f"provision failed: {error}", options.tell)
             handle_failure(site, work, error, on_failure or book.on_failure, choose)
         remove_replaced(site.graph, made, run, work)
@@ -142,10 +142,10 @@ def provision(
     return Outcome(made, live, took, sum(site.aws.calls.values()), site.facts, left)
 
 
-def _asked_why(site: Site, run: Apply, error: Exception) -> None:
+def _asked_why(site: Site, run: Apply, error: Exception, work: Work) -> None:
     """Add AWS's own reasons to an error. What failed may be the very thing that is asked now: that hinders no rollback."""
     try:
-        diagnose(site, run, error)
+        diagnose(site, run, error, work.journal)
     except Exception as broken:
         error.add_note(f"AWS could not be asked why: {broken}")
 

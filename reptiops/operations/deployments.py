@@ -13,6 +13,7 @@ from datetime import UTC
 from botocore.exceptions import BotoCoreError, ClientError
 
 from reptiops.aws import Aws, code
+from reptiops.redact import guessed, redacted
 from reptiops.rights import arn_of, read
 
 RIGHTS = (
@@ -26,6 +27,9 @@ RIGHTS = (
 EVENTS = 5
 TASKS = 5
 LINES = 12
+TARGETS = 10
+LENGTH = 500
+"""So much of a line is told: a container may log a whole document as one."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,9 @@ def symptoms(aws: Aws, cluster: str, service: str, target_group: str, log_group:
 
 
 def _told(reading: Callable[[], list[str]]) -> tuple[str, ...]:
+    """Its lines, none too long, and nothing in them that must not be shown: they are kept in the journal."""
     try:
-        return tuple(reading())
+        return tuple(one if len(one) <= LENGTH else f"{one[:LENGTH]}…" for one in map(redacted, reading()))
     except (ClientError, BotoCoreError) as error:
         return (f"cannot be read: {code(error)}",)
 
@@ -92,7 +97,7 @@ def _targets(aws: Aws, target_group: str) -> list[str]:
         health = one.get("TargetHealth", {})
         why = " ".join(part for part in (health.get("Reason", ""), health.get("Description", "")) if part)
         found.append(f"{one['Target']['Id']}:{one['Target'].get('Port', '')} {health.get('State', '?')} {why}".strip())
-    return found
+    return found[:TARGETS] + ([f"and {len(found) - TARGETS} more"] if len(found) > TARGETS else [])
 
 
 def _log(aws: Aws, log_group: str) -> list[str]:
@@ -105,5 +110,5 @@ def _log(aws: Aws, log_group: str) -> list[str]:
         events = aws.logs.get_log_events(
             logGroupName=log_group, logStreamName=stream["logStreamName"], limit=LINES, startFromHead=False
         )["events"]
-        found += [str(event["message"]).rstrip() for event in events]
-    return found
+        found += [line for event in events for line in guessed(str(event["message"])).splitlines() if line.strip()]
+    return found[-LINES:]

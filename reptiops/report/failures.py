@@ -115,11 +115,13 @@ def _plain(error: BaseException, env: str) -> Iterator[str]:
         return
     yield str(error) if isinstance(error, Declined) else f"error: {error}"
     if isinstance(error, ServiceDown):
-        yield from _symptoms(error.symptoms)
-        yield from _row("do", _remedy(error.symptoms, env))
+        for head, line in symptom_lines(error.symptoms):
+            yield from _row(head, line)
+        yield from _row("do", f"{remedy(error.symptoms, env)}; then run the same command again")
 
 
-def _symptoms(found: Symptoms) -> Iterator[str]:
+def symptom_lines(found: Symptoms) -> Iterator[tuple[str, str]]:
+    """What AWS said of a service: each line, the first of its kind under its head."""
     for head, lines, nothing in (
         ("events", found.events, "none"),
         ("stopped", found.stopped, "no task has stopped within the last hour"),
@@ -127,7 +129,7 @@ def _symptoms(found: Symptoms) -> Iterator[str]:
         ("log", found.log, "nothing was logged"),
     ):
         for number, line in enumerate(lines or (nothing,)):
-            yield from _row(head if number == 0 else "", line)
+            yield head if number == 0 else "", line
 
 
 REMEDIES = (
@@ -145,7 +147,8 @@ REMEDIES = (
 """What is found in the symptoms → what to do; the first that is found counts."""
 
 
-def _remedy(found: Symptoms, env: str) -> str:
+def remedy(found: Symptoms, env: str) -> str:
+    """What to do about it."""
     text = " ".join((*found.stopped, *found.events, *found.targets, *found.log))
-    remedy = next((do for sign, do in REMEDIES if sign.lower() in text.lower()), "mend what these lines say")
-    return f"{remedy.replace('{env}', env)}; then run the same command again"
+    do = next((do for sign, do in REMEDIES if sign.lower() in text.lower()), "mend what these lines say")
+    return do.replace("{env}", env)

@@ -9,7 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from reptiops.app import Explained, Run
+from reptiops.app.diagnosis import Down
 from reptiops.app.history import Deed
+from reptiops.report.failures import remedy, symptom_lines
+from reptiops.report.hints import ENVIRONMENT
 from reptiops.report.plans import MARKS, duration, inside, say
 from reptiops.report.progress import DONE
 
@@ -19,6 +22,8 @@ COLOURS = {"ended": "green", "undone": "yellow", "failed": "red", "did not end":
 WORDS = {**DONE, "accept": "accepted", "adopt": "adopted"}
 NO_ID = " request-id"
 """What an emulator says in place of a request's id: it helps no support case, so nobody is shown it."""
+HEAD = 9
+"""Columns of what a line is about."""
 
 
 def ended(one: Run) -> str:
@@ -48,7 +53,14 @@ def explained(found: Explained) -> dict[str, Any]:
                 ("undone", found.undone),
             )
         },
+        "services_down": [_down(one) for one in found.down],
     }
+
+
+def _down(one: Down) -> dict[str, Any]:
+    """A service that did not come up, for machines."""
+    said = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(one.symptoms).items()}
+    return {"address": one.address, **said, "do": remedy(one.symptoms, ENVIRONMENT.get())}
 
 
 def show_history(console: Console, runs: Iterable[Run]) -> None:
@@ -93,11 +105,19 @@ def show_explained(console: Console, found: Explained) -> None:
         say(console, "[bold]Why it stopped[/]")
         for line in one.why.splitlines():
             say(console, escape(line), 2, hang=2)
+    for service in found.down:
+        _show_down(console, service)
     if found.ways_out:
         say(console, "[bold]Two ways out[/]")
         for command, what in found.ways_out:
             say(console, command, 2, hang=4)
             say(console, what, 6)
+
+
+def _show_down(console: Console, one: Down) -> None:
+    say(console, f"[bold]What AWS said of {escape(one.address)}[/]")
+    for head, line in (*symptom_lines(one.symptoms), ("do", remedy(one.symptoms, ENVIRONMENT.get()))):
+        say(console, f"{head:{HEAD}}{escape(line)}", 2, hang=HEAD)
 
 
 def _show_deed(console: Console, deed: Deed) -> None:

@@ -58,6 +58,7 @@ def _sections(found: Overview) -> list[Markup]:
             element("p", ran, class_="hint"),
             charts.timeline(found.timeline) if found.timeline else sections.nothing("No run has changed anything yet."),
             _key(("critical", "on the critical path"), ("plain", "beside it"), ("failed", "failed")),
+            sections.stopped(found),
         ),
         sections.section(
             "cost",

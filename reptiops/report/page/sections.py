@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from rich.text import Text
 
+from reptiops.app.diagnosis import Down
 from reptiops.app.overview import STATES, Overview, Shown
 from reptiops.config import Budget
 from reptiops.engine.action import Action
@@ -16,6 +17,7 @@ from reptiops.engine.graph import PHASES
 from reptiops.engine.resource import Change
 from reptiops.report import fields
 from reptiops.report.costs import reasons as cost_reasons
+from reptiops.report.failures import remedy, symptom_lines
 from reptiops.report.findings import counted, in_words
 from reptiops.report.page.charts import folded, money, seconds, table
 from reptiops.report.page.markup import Child, Markup, element, joined, shortened
@@ -227,6 +229,31 @@ def _signed(amount: float) -> str:
 
 def _to(address: str) -> Markup:
     return element("a", address, href=f"#{anchor(address)}")
+
+
+def stopped(found: Overview) -> Markup | None:
+    """Why the last run stopped, and what AWS said of services that did not come up in it."""
+    why = found.last.why if found.last else ""
+    if not why:
+        return None
+    lines = [element("p", *_coded(line)) for line in why.splitlines()]
+    return joined(
+        element("h3", "Why it stopped"), *lines, *(_service_down(one, found.environment) for one in found.down)
+    )
+
+
+def _service_down(one: Down, environment: str) -> Markup:
+    """A service's last words, a list for each kind of them."""
+    told: dict[str, list[str]] = {}
+    for head, line in symptom_lines(one.symptoms):
+        told.setdefault(head or next(reversed(told)), []).append(line)
+    parts = [
+        joined(element("dt", head), element("dd", element("ul", *(element("li", element("code", s)) for s in lines))))
+        for head, lines in told.items()
+    ]
+    do = joined(element("dt", "do"), element("dd", *_coded(remedy(one.symptoms, environment))))
+    heading = element("h4", "What AWS said of ", _to(one.address))
+    return joined(heading, element("dl", *parts, do, class_="words"))
 
 
 def cost_notes(found: Overview) -> Markup:
