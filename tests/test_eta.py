@@ -56,6 +56,16 @@ def test_a_standby_makes_the_database_the_long_pole_of_prod() -> None:
     assert (one.pole.address, one.pole.seconds) == ("database/database", 800)
 
 
+def test_a_replacement_begins_when_all_that_does_not_need_it_is_done(dev: Plan) -> None:
+    actions = [
+        dataclasses.replace(a, verb="replace") if a.address.startswith("compute/log_group/") else a for a in dev.actions
+    ]
+    legs = forecast(Plan(tuple(actions)), documented()).legs
+    begins = {leg.starts for address, leg in legs.items() if address.startswith("compute/log_group/")}
+    assert min(begins) >= legs["database/redis"].ends
+    assert min(leg.starts for a, leg in legs.items() if a.startswith("compute/service/")) > max(begins)
+
+
 def test_a_path_is_a_chain_in_time(dev: Plan) -> None:
     for one in (forecast(dev, documented()), removal(documented(), all_of(dev))):
         for before, after in zip(one.path, one.path[1:], strict=False):

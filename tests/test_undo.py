@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from reptiops.engine.calls import Work
 from reptiops.engine.events import silent
 from reptiops.engine.graph import Graph, Result, Step, step
 from reptiops.engine.plan import Matcher, make, wanted
-from reptiops.engine.resource import Change, Live, Resource, Undoing
+from reptiops.engine.resource import Change, Live, Resource, Undoing, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Journal, Records
 from reptiops.resources import acm, ec2_gateways, ecr, elasticache, iam, logs, rds, s3, secretsmanager
@@ -60,15 +61,15 @@ def aws() -> Iterator[Aws]:
         yield Aws(boto3.Session("a", "b", region_name="us-east-1"), "us-east-1")
 
 
-def _apply(aws: Aws, root: Path, env: dict[str, str]) -> None:
+def _apply(aws: Aws, root: Path, env: dict[str, str], graph: Graph = GRAPH, strict: bool = False) -> None:
     given = {"env": env, "facts": None}
     records = Records(LocalBackend(root))
     records.backend.prepare()
     state = records.load(BELONGS)
-    scope = Scope(aws, NAMES, wanted(GRAPH, given, state))
-    plan = make(GRAPH, given, scope, state)
+    scope = Scope(aws, NAMES, wanted(graph, given, state))
+    plan = make(graph, given, scope, state)
     work = Work(aws, scope, state, Journal(records, f"{time.time_ns()}"), silent)
-    Apply(GRAPH, given, plan, Matcher(scope, GRAPH.kinds(), state), work).run()
+    Apply(graph, given, plan, Matcher(scope, graph.kinds(), state), work, strict).run()
 
 
 def test_what_cannot_be_undone_comes_last(aws: Aws, tmp_path: Path) -> None:
@@ -92,6 +93,116 @@ def test_a_failure_before_it_leaves_it_undone(aws: Aws, tmp_path: Path) -> None:
     with pytest.raises(ApplyError):
         _apply(Aws(aws.session, "us-east-1"), tmp_path, {"seal": "2", "letters": "2"})
     assert live_notes()["/notes/seal"] == "1"
+
+
+@dataclass(frozen=True)
+class Stone(Note):
+    """A parameter whose value cannot change in place."""
+
+    value: str = fixed()
+
+
+def stone(env: dict[str, str]) -> dict[str, Stone]:
+    return {k: Stone(f"/notes/{k}", env["stone"]) for k in ("s", "t")}
+
+
+def upon(env: dict[str, str], stone: dict[str, Result]) -> Note:
+    return Note("/notes/upon", env["letters"])
+
+
+def apart(env: dict[str, str]) -> Note:
+    return Note("/notes/apart", env["letters"])
+
+
+def pebble(env: dict[str, str], apart: Result) -> Stone:
+    return Stone("/notes/pebble", env["stone"])
+
+
+STONES = Graph(
+    [
+        Step("pebble", "monitoring", pebble, ("env", "apart"), kinds=(Stone,)),
+        Step("stone", "network", step()(stone), ("env",), kinds=(Stone,)),
+        Step("upon", "network", upon, ("env", "stone"), kinds=(Note,)),
+        Step("apart", "monitoring", apart, ("env",), kinds=(Note,)),
+    ]
+)
+
+
+def _sent(aws: Aws) -> list[str]:
+    """The names of the parameters that are written or deleted from now on, in order."""
+    sent: list[str] = []
+    for name in ("PutParameter", "DeleteParameter"):
+        aws.session.events.register(
+            f"provide-client-params.ssm.{name}",
+            lambda params, model, **_: sent.append(f"{model.name[:3]} {params['Name'].rsplit('/', 1)[1]}"),
+        )
+    return sent
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_replacement_comes_when_only_what_needs_the_new_one_is_left(strict: bool, aws: Aws, tmp_path: Path) -> None:
+    _apply(aws, tmp_path, {"stone": "1", "letters": "1"}, STONES, strict)
+    sent = _sent(aws)
+    _apply(Aws(aws.session, "us-east-1"), tmp_path, {"stone": "2", "letters": "2"}, STONES, strict)
+    assert set(live_notes().values()) == {"2"}
+    assert {"Del s", "Put s", "Del t", "Put t"} == set(sent[1:5] if not strict else sent[:4])
+    if strict:  # the phases come one after the other, whatever it costs
+        assert sent[4:] == ["Put upon", "Put apart", "Del pebble", "Put pebble"]
+    else:
+        assert (sent[0], sent[5:]) == ("Put apart", ["Put upon", "Del pebble", "Put pebble"])
+
+
+@pytest.mark.parametrize(("refused", "gone"), [("apart", set()), ("upon", {"Del s", "Del t"})])
+def test_a_failure_before_a_replacement_leaves_the_old_one(
+    refused: str, gone: set[str], aws: Aws, tmp_path: Path
+) -> None:
+    _apply(aws, tmp_path, {"stone": "1", "letters": "1"}, STONES)
+    sent = _sent(aws)
+
+    def refuse(params: Any, **_: Any) -> None:
+        if f"/notes/{refused}" in str(params["body"]):
+            raise ClientError({"Error": {"Code": "ValidationException", "Message": "no"}}, "PutParameter")
+
+    aws.session.events.register("before-call.ssm.PutParameter", refuse)
+    with pytest.raises(ApplyError):
+        _apply(Aws(aws.session, "us-east-1"), tmp_path, {"stone": "2", "letters": "2"}, STONES)
+    assert {one for one in sent if one.startswith("Del")} == gone
+    assert live_notes()["/notes/pebble"] == "1"
+
+
+def test_a_subnet_is_not_replaced_before_something_else_fails(tmp_path: Path) -> None:
+    """The subnet would come first by the order of the phases; the log groups have nothing to do with it."""
+    text = environment_file("dev").read_text()
+    changes = (("private: 10.1.10.0/24", "private: 10.1.30.0/24"), ("log_retention_days: 30", "log_retention_days: 60"))
+    for name, edits in (("before", ()), ("after", changes)):
+        for old, new in edits:
+            assert old in text
+            text = text.replace(old, new)
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "dev.yaml").write_text(text)
+    with mocked_aws() as session:
+        only = ("network/vpc", "network/private_subnet", "compute/log_group")
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path, "only": only, "allow_replace": True}
+        app.provision("dev", config_dir=tmp_path / "before", **where)
+        ec2 = session.client("ec2")
+
+        def subnets() -> set[tuple[str, str]]:
+            return {(one["SubnetId"], one["CidrBlock"]) for one in ec2.describe_subnets()["Subnets"]}
+
+        before, met = subnets(), list[set[tuple[str, str]]]()
+
+        def refuse(**_: Any) -> None:
+            met.append(subnets())
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "PutRetentionPolicy")
+
+        session.events.register("before-call.logs.PutRetentionPolicy", refuse)
+        with pytest.raises(app.ProvisionFailed) as failed:
+            app.provision("dev", config_dir=tmp_path / "after", **where)
+        assert met
+        assert all(one == before for one in met)
+        assert subnets() == before, "not even made anew by the rollback"
+        assert failed.value.undone is not None
+        assert failed.value.undone.complete
 
 
 CHANGES = [

@@ -61,6 +61,11 @@ class Action:
         return ""
 
     @property
+    def in_place(self) -> bool:
+        """Whether it is deleted and then made anew: it comes when only what needs the new one is left to do."""
+        return self.verb == "replace" and not self.kind.made_beside
+
+    @property
     def waits(self) -> bool:
         """Whether it is a one-way update that can come last; see `mixed` for when it may not."""
         ways = [u for u in self._each() if u.undo == "one-way"]

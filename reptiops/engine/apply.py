@@ -9,7 +9,6 @@ from concurrent.futures import Future
 from typing import Any
 
 from reptiops.aws import code, message
-from reptiops.engine.action import Action
 from reptiops.engine.calls import Work
 from reptiops.engine.canonical import plain
 from reptiops.engine.crew import Crew, Looks, interval
@@ -17,6 +16,7 @@ from reptiops.engine.diff import diff, retagged
 from reptiops.engine.eta import LATE, WORTH
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step, results
+from reptiops.engine.last import Last
 from reptiops.engine.passing import BLIND, passes
 from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, decide, nobody
 from reptiops.engine.recheck import Moved, recheck
@@ -60,12 +60,10 @@ class Apply:
         self._selection = selection
         self._matcher = matcher
         self._planned = {a.address: a for a in plan.actions}
-        changing = [graph.step_of(a.address) for a in plan.changes if a.verb != "delete"]
-        self._changing = {s.name for s in changing if s is not None}
+        self._last = Last(graph, plan, strict)
         self._progress: dict[str, Progress] = {}
         self._waiting = {s.name: s for s in graph.order}
         self._tried: dict[str, int] = {}
-        self._held: list[Task] = []
         self._pending: dict[type[Resource], dict[str, Task]] = {}
         self._looks = Looks(work.clock)
         self._moved = True
@@ -100,30 +98,19 @@ class Apply:
         if self._errors:
             raise ApplyError(self._errors)
 
-    def _all_settled(self) -> bool:
-        return not self._waiting and not any(p.unready for p in self._progress.values())
-
     def _finished(self) -> bool:
-        return not self._held and self._all_settled()
+        return not self._last.held and not self._waiting and not any(p.unready for p in self._progress.values())
 
     def _release(self, crew: Crew) -> None:
-        """Begin the one-way updates once everything else is done: a failure before them leaves nothing that cannot be undone."""
-        if not self._held or not self._all_settled():
+        if self._errors:
             return
-        for task in self._held:
-            task.held, task.started = False, self._work.clock.now()
-            self._progress[task.step.name].count(1)
+        for task in self._last.release(self._progress, self._waiting, self._work.clock.now()):
             self._submit(crew, task)
-        self._held = []
 
     def _submit(self, crew: Crew, task: Task) -> None:
         self._work.tell(Event("start", task.address, task.action.verb))
         needs = tuple(self._graph.steps[n].path for n in task.step.needs)
         crew.submit(task, type(task.want), self._do, task, needs)
-
-    def _holds(self, action: Action, s: Step) -> bool:
-        """Whether an update is one-way and can come last: nobody who changes in this run needs the rest of it."""
-        return action.waits and not (action.mixed and any(n in self._changing for n in self._graph.dependants(s.name)))
 
     def wanted(self, address: str) -> Resource | None:
         """What this run wanted at an address, ids filled in."""
@@ -203,21 +190,20 @@ class Apply:
             self._await(task)
             self._seen(task, found)
             return
-        if found is not None and self._holds(action, progress.step):
-            task.held = True
-            self._held.append(task)
-            progress.count(-1)
-            self.live[address] = found
+        if found is not None and self._last.holds(action, progress.step):
+            self._last.hold(task, progress)
+            if not action.in_place:
+                self.live[address] = found
             return
         self._submit(crew, task)
 
     def _do(self, task: Task, needs: tuple[str, ...]) -> None:
         work, live = self._work, task.live
         task.started = work.clock.now()
-        if task.action.verb == "replace" and live is not None and type(task.want).made_beside:
+        if task.action.verb == "replace" and live is not None and not task.action.in_place:
             task.want, task.replaced = task.want.succeeding(live), live
             self.superseded.append((task.address, live))
-        elif task.action.verb == "replace" and live is not None:
+        elif task.action.in_place and live is not None:
             work.delete(task.address, task.want, live)
             self._until_gone(task, live)
         if task.action.verb == "update" and live is not None:

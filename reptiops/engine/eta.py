@@ -110,7 +110,8 @@ class Known:
 def forecast(
     plan: Plan, graph: Graph, timings: Timings | None = None, known: Mapping[str, Known] | None = None, now: float = 0.0
 ) -> Forecast:
-    """The forecast of a plan: steps start when what they need is there, what is removed or one-way comes last.
+    """The forecast of a plan: steps start when what they need is there, what is removed or one-way comes last, a
+    replacement that deletes the old one when only what needs the new one is left.
 
     With `known` and `now` it is that of the rest of a run that is under way.
     """
@@ -123,18 +124,24 @@ def forecast(
             last.append(action)
         else:
             by_step.setdefault(s.name, []).append(action)
+    replacing = {name for name, some in by_step.items() if any(a.in_place for a in some)}
+    behind = replacing.union(*(graph.dependants(name) for name in replacing))
     legs: dict[str, Leg] = {}
     ready: dict[str, tuple[float, str | None]] = {}
     seen: dict[str, tuple[float, str | None]] = {}
-    for s in graph.order:
-        begins = max((seen[n] if n in s.early else ready[n] for n in s.needs), key=lambda e: e[0], default=(0.0, None))
+    rest = START
+    """When all that has nothing to do with replacements is done."""
+    for s in sorted(graph.order, key=lambda s: s.name in behind):
+        begins = max((seen[n] if n in s.early else ready[n] for n in s.needs), key=lambda e: e[0], default=START)
         ready[s.name] = seen[s.name] = begins
         for action in by_step.get(s.name, []):
-            leg = legs[action.address] = _leg(action, begins, times, facts.get(action.address), now)
+            start = max(begins, rest, key=lambda e: e[0]) if action.in_place else begins
+            leg = legs[action.address] = _leg(action, start, times, facts.get(action.address), now)
             ready[s.name] = max(ready[s.name], (leg.ends, leg.address), key=lambda e: e[0])
             made = (min(leg.ends, leg.starts + CALL), leg.address)
             seen[s.name] = max(seen[s.name], made, key=lambda e: e[0])
-    begins = max(ready.values(), key=lambda e: e[0], default=(0.0, None))
+        rest = rest if s.name in behind else max(rest, ready[s.name], key=lambda e: e[0])
+    begins = max(ready.values(), key=lambda e: e[0], default=START)
     for action in last:
         legs[action.address] = _leg(action, begins, times, facts.get(action.address), now)
     return _forecast(legs)

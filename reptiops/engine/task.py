@@ -35,7 +35,9 @@ class Task:
     seen: bool = False
     ready: bool = False
     held: bool = False
-    """A one-way update that waits until everything else is done; who needs the resource takes it as it is."""
+    """What cannot be undone and waits until everything else is done. Who needs an updated resource takes it as it is;
+    who needs a replaced one waits too.
+    """
     next_look: float = 0.0
     told: str = ""
     answered: float = 0.0
@@ -56,6 +58,8 @@ class Progress:
     tasks: list[Task] = field(default_factory=list)
     unseen: int = 0
     unready: int = 0
+    held: int = 0
+    """How many of those that are not ready are replacements that have not begun."""
     version: int = 0
     """Grows with whatever becomes known."""
 
