@@ -26,6 +26,7 @@ from botocore.exceptions import (
     HTTPClientError,
     ProxyConnectionError,
     ReadTimeoutError,
+    SSLError,
 )
 from botocore.parsers import ResponseParserError
 
@@ -40,7 +41,9 @@ READS = ("describe", "get_", "list_", "head_", "lookup_", "batch_get", "simulate
 LOST = (ConnectionClosedError, ReadTimeoutError, HTTPClientError, ResponseParserError)
 """After these the call may or may not have taken effect."""
 UNSENT = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)
-"""After these nothing was sent: there was no connection. SSLError is not among them: a certificate does not mend itself."""
+"""After these nothing was sent: there was no connection."""
+DISTRUSTED = ("certificate verify failed", "doesn't match", "WRONG_VERSION_NUMBER")
+"""TLS that does not mend itself. What else ends a connection there, such as EOF, is a network that went away."""
 AT_ONCE = 10
 """Reads of one kind at once, where each thing has to be read by itself."""
 KEPT_TIMEOUT, KEPT_ATTEMPTS = 5.0, 4
@@ -143,6 +146,8 @@ def lost(error: BaseException) -> bool:
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return int(status) >= 500 and code(error) not in THROTTLED
+    if isinstance(error, SSLError):
+        return not any(words in str(error) for words in DISTRUSTED)
     return isinstance(error, LOST)
 
 
@@ -300,6 +305,10 @@ class Aws:
         self._noted.ids = ids
         return ids
 
+    def carried_out(self) -> int:
+        """How many writes of this thread AWS has answered well: who has made some calls of several has begun."""
+        return getattr(self._noted, "carried_out", 0)
+
     def arn(self, service: str, resource: str, *, regional: bool = True) -> str:
         """The ARN of something in this account whose create does not answer one."""
         return f"arn:aws:{service}:{self.region if regional else ''}:{self.account()}:{resource}"
@@ -392,7 +401,10 @@ class Aws:
             self._limits.throttled(service, operation, is_read(boto3.session.botocore.xform_name(operation)))
 
     def _answered(self, parsed: Any, model: Any, **_: Any) -> None:
-        ids = getattr(self._noted, "ids", None)
-        request = parsed.get("ResponseMetadata", {}).get("RequestId", "")
-        if ids is not None and request and not is_read(boto3.session.botocore.xform_name(model.name)):
-            ids.append(f"{model.name} {request}")
+        if is_read(boto3.session.botocore.xform_name(model.name)):
+            return
+        ids, answer = getattr(self._noted, "ids", None), parsed.get("ResponseMetadata", {})
+        if ids is not None and answer.get("RequestId"):
+            ids.append(f"{model.name} {answer['RequestId']}")
+        if answer.get("HTTPStatusCode", 0) < 300:
+            self._noted.carried_out = self.carried_out() + 1

@@ -11,16 +11,17 @@ from typing import Any, Self
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
+import tenacity
+from botocore.exceptions import ClientError, ConnectionClosedError, ConnectTimeoutError, ReadTimeoutError, SSLError
 from moto import mock_aws
 
-from reptiops.aws import Aws, UnknownInCall, WriteRefused
+from reptiops.aws import Aws, UnknownInCall, WriteRefused, lost
 from reptiops.engine.apply import Apply, ApplyError
 from reptiops.engine.backend import LocalBackend, StateError
 from reptiops.engine.calls import Work
 from reptiops.engine.events import silent
 from reptiops.engine.graph import Graph, GraphError, Result, Step, step
-from reptiops.engine.passing import CallFailed, hopeless
+from reptiops.engine.passing import CallFailed, GivenUp, hopeless
 from reptiops.engine.plan import Matcher, Plan, PlanError, make, wanted
 from reptiops.engine.recover import Unfinished
 from reptiops.engine.remove import Doomed, Remove
@@ -309,3 +310,26 @@ def test_steps_in_a_circle_are_refused() -> None:
         Graph([a, b])
     with pytest.raises(GraphError, match="no step"):
         Graph([a])
+
+
+def test_what_passes_is_given_up_by_its_own_time() -> None:
+    """A lost answer after minutes of waiting for something else is as good as one at the beginning."""
+    given_up, again = GivenUp(Note), tenacity.Retrying()
+    held = ClientError({"Error": {"Code": "DependencyViolation"}}, "DeleteSecurityGroup")
+    gone = ConnectionClosedError(endpoint_url="https://ec2")
+    answers = []
+    for seconds, error in ((0, held), (600, gone), (660, gone), (700, held), (900, gone), (1019, gone), (1021, gone)):
+        retry = tenacity.RetryCallState(again, None, (), {})
+        retry.start_time = 0
+        retry.set_exception((type(error), error, None))
+        retry.outcome_timestamp = seconds
+        answers.append(given_up(retry))
+    assert answers == [False] * 6 + [True]
+
+
+def test_a_connection_that_broke_in_tls_is_a_lost_answer() -> None:
+    def tls(words: str) -> SSLError:
+        return SSLError(endpoint_url="https://ec2", error=words)
+
+    assert lost(tls("EOF occurred in violation of protocol (_ssl.c:2427)"))
+    assert not lost(tls("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate"))

@@ -114,6 +114,23 @@ def test_a_lost_answer_to_a_cache_that_tells_no_tags_yet(tmp_path: Path) -> None
         assert not app.plan("dev", session=quiet, state_dir=tmp_path, phases=[*phases, "database"]).changes
 
 
+def test_a_create_of_several_calls_of_which_one_could_not_leave(tmp_path: Path) -> None:
+    """That nothing was sent is true of the one call alone: what the calls before it have made is looked for."""
+    phases = ["network", "security"]
+    with mocked_aws() as quiet:
+        before = named()
+        app.provision("dev", session=quiet, state_dir=tmp_path / "quiet", phases=phases)
+        made = named() - before
+    with mocked_aws() as quiet:
+        before, broken = named(), session()
+        network = Network(broken, "unreachable", random.Random(SEED), 1.0, 0.0)
+        app.provision("dev", session=broken, state_dir=tmp_path, phases=phases)
+        assert network.hit["ec2:CreateVpc"] == 1
+        assert network.hit["ec2:ModifyVpcAttribute"] > 0
+        assert named() - before == made
+        assert not app.plan("dev", session=quiet, state_dir=tmp_path, phases=phases).changes
+
+
 @pytest.mark.proof
 def test_trouble_over_the_whole_of_dev(tmp_path: Path, usual: Counter[tuple[str, str]]) -> None:
     """Comes before `root` is made, whose world would be in the way."""

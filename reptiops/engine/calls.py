@@ -107,10 +107,11 @@ class Work:
                 type(target).tag(self.aws, doing.live, identity)
             if not doing.changed and (renamed or was):
                 return doing.live.id
+            written = self.aws.carried_out()
             try:
                 return doing.target.update(self.aws, doing.live, doing.changed) or live.id
-            except Exception as error:
-                doing.doubtful = was or lost(error)
+            except Exception as error:  # of several calls some may have been made: not one of them is made twice
+                doing.doubtful = was or lost(error) or self.aws.carried_out() > written
                 # AWS may have by now what its reads did not show: "there already" or "not there" then is as wanted.
                 if was and not passes(type(target), error) and doing.shown():
                     return doing.live.id

@@ -52,12 +52,13 @@ class Making:
                 self._complete(found)
                 return found.id
         before, self.doubtful = self.doubtful, True
+        written = self.aws.carried_out()
         try:
             answer = self.want.create(self.aws, self.identity)
             self.made = answer if isinstance(answer, Made) else None
             return self.made.id if self.made else str(answer)
-        except UNSENT:
-            self.doubtful = before
+        except UNSENT:  # that call was not made; of a create of several calls one before it may have been
+            self.doubtful = before or self.aws.carried_out() > written
             raise
         except ClientError as error:
             kind = type(self.want)

@@ -46,10 +46,14 @@ def held(instance: Resource, aws: Aws, live: Live[Any], error: Exception) -> Exc
 
 
 class GivenUp(tenacity.stop.stop_base):
-    """Stops what will not pass any more: AWS's own failures after minutes, and what a propagation would explain."""
+    """Stops what will not pass any more: AWS's own failures after minutes, and what a propagation would explain.
+
+    Each is counted from the first of an unbroken series: before it something else may have been waited for, for long.
+    """
 
     def __init__(self, kind: type[Resource]):
         self._kind = kind
+        self._since: dict[str, float] = {}
 
     def __call__(self, retry: tenacity.RetryCallState) -> bool:
         """Asked after each attempt."""
@@ -57,8 +61,15 @@ class GivenUp(tenacity.stop.stop_base):
         if error is None:
             return False
         seconds = retry.seconds_since_start or 0
+        unanswered = self._lasted("unanswered", lost(error) or unsent(error), seconds)
         spreading = any(code(error) == c and part in message(error) for c, part in self._kind.propagating)
-        return ((lost(error) or unsent(error)) and seconds > LOST_FOR) or (spreading and seconds > PROPAGATION)
+        return unanswered > LOST_FOR or self._lasted("spreading", spreading, seconds) > PROPAGATION
+
+    def _lasted(self, series: str, goes_on: bool, seconds: float) -> float:
+        if not goes_on:
+            self._since.pop(series, None)
+            return 0.0
+        return seconds - self._since.setdefault(series, seconds)
 
 
 def passes(kind: type[Resource], error: BaseException) -> bool:
