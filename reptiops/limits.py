@@ -32,6 +32,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "cloudfront:write": (10, 2),
     "cloudwatch:PutMetricAlarm": (10, 3),
     "budgets": (5, 1),
+    "cloudtrail:LookupEvents": (1, 2),
     "resourcegroupstaggingapi": (15, 15),
 }
 """What → (calls at once, calls a second after that): a service, its reads or writes, or one operation."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,8 +13,6 @@ from botocore.exceptions import ClientError
 from reptiops.aws import Aws, code
 from reptiops.rights import read
 
-PACE = 0.5
-"""Seconds between lookups: CloudTrail takes two a second for an account."""
 PAGES = 10
 """Pages of 50 that are read of one name, newest first; then it is told that there is more."""
 RIGHTS = (read("cloudtrail:LookupEvents"),)
@@ -114,7 +111,6 @@ def _latest(aws: Aws, name: str, sought: Sought) -> tuple[tuple[Any, Deed] | Non
         answer = aws.cloudtrail.lookup_events(
             LookupAttributes=[{"AttributeKey": "ResourceName", "AttributeValue": name}], MaxResults=50, **more
         )
-        time.sleep(PACE)
         for one in answer["Events"]:
             event = json.loads(one.get("CloudTrailEvent") or "{}")
             if one.get("ReadOnly") != "true" and OURS not in event.get("userAgent", "") and sought.done_by(event):
