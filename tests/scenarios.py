@@ -31,6 +31,7 @@ from tests.faults import Faults, Killed
 from tests.faults import Point as Write
 from tests.forks import in_fork
 from tests.inventory import inventory
+from tests.skipping import Skipping
 
 NOT_HERE = {
     "acm.SelfSignedCertificate",  # instead of the other certificate
@@ -77,7 +78,8 @@ class Place:
         self.root = root
 
     def where(self, config: str = "config") -> dict[str, Any]:
-        return {"state_dir": self.root / "state", "config_dir": self.root / config, "session": session()}
+        directories = {"state_dir": self.root / "state", "config_dir": self.root / config}
+        return {**directories, "session": session(), "clock": Skipping()}
 
     def provision(self, config: str = "config", **more: Any) -> None:
         app.provision("dev", allow_replace=True, **self.where(config) | more)

@@ -29,6 +29,7 @@ from reptiops.engine.resource import Identity, Live, Resource, fixed
 from reptiops.engine.rollback import inventory, undo
 from reptiops.engine.scope import Names, Scope
 from reptiops.engine.state import Belongs, Journal, Records
+from tests.skipping import Skipping
 
 NAMES = Names("reptidex", "dev", "123456789012", "us-east-1")
 BELONGS = Belongs("dev", "123456789012", "us-east-1", "here")
@@ -106,7 +107,8 @@ class Run:
         self.scope = Scope(self.aws, NAMES, wanted(GRAPH, self.given, self.state))
         self.plan: Plan = make(GRAPH, self.given, self.scope, self.state)
         run = f"{time.time_ns()}"
-        self.work = Work(self.aws, self.scope, self.state, Journal(self.directory, run), silent)
+        self.work = Work(self.aws, self.scope, self.state, Journal(self.directory, run), silent, clock=Skipping())
+        self.work.began = self.work.clock.now()
         matcher = Matcher(self.scope, GRAPH.kinds(), self.state)
         self.work.journal.write("before", inventory=sorted(inventory(self.scope, GRAPH.kinds())))
         self.apply = Apply(GRAPH, self.given, self.plan, matcher, self.work, strict=False)

@@ -20,6 +20,7 @@ from reptiops.testing import mocked_aws, provision
 from tests.enumeration import enumerate_points, spread
 from tests.network import BACKWARDS, KINDS, Network
 from tests.scenarios import SCENARIOS, begun, compared, named, prepared, session, unconverged, undisturbed
+from tests.skipping import Skipping
 from tests.test_failures import SEED
 
 SAMPLED = 0.15
@@ -54,7 +55,8 @@ def _through(kind: str, writes: float, reads: float, directory: Path, expected: 
     with mocked_aws() as session:
         before = named()
         network = Network(session, kind, random.Random(SEED), writes, reads)
-        where = {"session": session, "state_dir": directory, "config_dir": _config(directory / "config")}
+        where: dict[str, Any] = {"session": session, "state_dir": directory, "clock": Skipping()}
+        where["config_dir"] = _config(directory / "config")
         app.provision("dev", **where)
         quiet = network.hit.total()
         assert quiet >= (2 if kind == "slow states" else 6)
@@ -66,7 +68,8 @@ def _through(kind: str, writes: float, reads: float, directory: Path, expected: 
         return network.hit.total()
 
 
-def test_some_trouble(tmp_path: Path, usual: Counter[tuple[str, str]]) -> None:
+def test_some_trouble(tmp_path: Path, usual: Counter[tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)  # botocore's own waits before it asks again
     kind = random.Random(SEED).choice(KINDS)
     print(f"REPTIOPS_SEED={SEED}, {kind}")
     _through(kind, SAMPLED, SAMPLED, tmp_path, usual)
@@ -108,7 +111,7 @@ def test_a_lost_answer_to_a_cache_that_tells_no_tags_yet(tmp_path: Path) -> None
 
         broken._session.register("after-call.elasticache.DescribeReplicationGroups", creating)
         network = Network(broken, "lost", random.Random(SEED), 1.0, 0.0)
-        app.provision("dev", session=broken, state_dir=tmp_path, phases=[*phases, "database"])
+        app.provision("dev", session=broken, state_dir=tmp_path, phases=[*phases, "database"], clock=Skipping())
         assert network.hit["elasticache:CreateReplicationGroup"] == 1
         assert len(looks) == 6
         assert not app.plan("dev", session=quiet, state_dir=tmp_path, phases=[*phases, "database"]).changes

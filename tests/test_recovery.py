@@ -18,6 +18,7 @@ from reptiops.engine.resource import ADDRESS_TAG
 from reptiops.testing import REGION, mocked_aws, provision
 from tests.faults import Faults, Killed
 from tests.inventory import inventory
+from tests.skipping import Skipping
 
 ONLY = ("network/vpc", "network/public_subnet", "network/internet_gateway")
 
@@ -171,7 +172,7 @@ def test_a_rollback_looks_for_what_a_killed_run_made_while_lists_lag(tmp_path: P
                 parsed["Vpcs"] = []
 
         again._session.register("after-call.ec2.DescribeVpcs", lagging)
-        _, undone = app.roll_back("dev", session=again, **where)
+        _, undone = app.roll_back("dev", session=again, clock=Skipping(), **where)
         assert undone.complete
         assert len(hidden) == 4
         tagged = {"Name": "tag:reptiops:address", "Values": ["network/vpc"]}

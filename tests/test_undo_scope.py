@@ -17,6 +17,7 @@ from reptiops.testing import mocked_aws, provision
 from tests.drifts import Hand
 from tests.faults import Faults, Killed
 from tests.inventory import inventory
+from tests.skipping import Skipping
 from tests.small import SERVICES, small_config
 from tests.test_keeping import V43
 
@@ -37,13 +38,13 @@ def test_a_killed_run_is_not_forgotten_when_a_later_one_is_undone(tmp_path: Path
         assert left > before
         Faults(session, ("ec2:CreateSubnet", 1))
         with pytest.raises(app.ProvisionFailed) as failed:
-            provision(session, tmp_path, only=ONLY)
+            provision(session, tmp_path, only=ONLY, clock=Skipping())
         assert failed.value.undone is not None
         assert failed.value.undone.complete, str(failed.value)
         assert inventory(session) >= left, "what the killed run made is not this one's to undo"
         doubt = app.in_doubt(app.open_site(app.Settings("dev", session=session, state_dir=tmp_path)))
         assert "network/vpc" in doubt.created
-        app.roll_back("dev", session=session, state_dir=tmp_path)
+        app.roll_back("dev", session=session, state_dir=tmp_path, clock=Skipping())
         assert inventory(session) == before
         after = app.in_doubt(app.open_site(app.Settings("dev", session=session, state_dir=tmp_path)))
         assert after.empty

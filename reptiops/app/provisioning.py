@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -159,7 +160,7 @@ def _look_for_doubtful(site: Site, scope: Scope) -> None:
     if not missing or (datetime.now(UTC) - datetime.fromisoformat(what.last)).total_seconds() > LAGGING:
         return
     for pause in LOOKS:
-        time.sleep(pause)
+        site.clock.sleep(pause, threading.Event())
         for kind in set(missing.values()):
             scope.forget(kind)
         found = {one.address for kind in set(missing.values()) for one in scope.live(kind)}

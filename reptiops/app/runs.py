@@ -87,7 +87,8 @@ def writing(
         journal.write("run", operation=operation, **actor(site))
         stop = stop or Stop()
         stop.armed = True
-        work = Work(site.aws, scope, site.state, journal, unhindered(tell), stop)
+        work = Work(site.aws, scope, site.state, journal, unhindered(tell), stop, clock=site.clock)
+        work.began = work.clock.now()
         if playbook is not None:
             work.timeout, work.parallel = playbook.timeout_seconds, playbook.max_parallel
         work.timings, scope.clock = site.timings(), work.clock

@@ -18,6 +18,7 @@ from reptiops.aws import Aws
 from reptiops.config import Environment, load_environment
 from reptiops.endpoints import is_aws, world
 from reptiops.engine.backend import Backend, LocalBackend
+from reptiops.engine.clock import Clock, Monotonic
 from reptiops.engine.codec import restore
 from reptiops.engine.eta import TIMINGS, Timings, forecast
 from reptiops.engine.events import Sink, silent
@@ -66,6 +67,7 @@ class Settings:
     """A boto3 session of the caller's own; it outranks profile and sandbox."""
     tell: Sink = silent
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    clock: Clock = field(default_factory=Monotonic)
 
 
 @dataclass
@@ -82,6 +84,7 @@ class Site:
     state: State
     mark: str
     """What the records looked like when the state was read."""
+    clock: Clock
 
     @property
     def given(self) -> dict[str, Any]:
@@ -157,7 +160,7 @@ def open_site(settings: Settings, *, blank: bool = False, leaving: bool = False)
     facts = with_carried(facts, env, settings.config_dir, settings.playbook_dir)
     if redirected:
         facts = replace(facts, notes=(*facts.notes, f"{redirected}: what is made is made there, not in AWS"))
-    return Site(env, aws, names, facts, documented(), records, belongs, state, mark)
+    return Site(env, aws, names, facts, documented(), records, belongs, state, mark, settings.clock)
 
 
 def _revisions(state: State) -> dict[str, list[str]]:

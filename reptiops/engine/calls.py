@@ -78,7 +78,8 @@ class Work:
 
         `replaced`: the one of the same address beside which it is made.
         """
-        making = Making(address, want, self.identity(address), self.aws, self.scope, self.stop, self.looks, replaced)
+        carries = self.identity(address)
+        making = Making(address, want, carries, self.aws, self.scope, self.stop, self.clock, self.looks, replaced)
         beside = replaced.id if replaced else ""
         entry = self._journalled(address, want, "create", None, needs, making.attempt, beside=beside)
         return entry.id, making.made
@@ -97,7 +98,8 @@ class Work:
         target = carry(want, live.has)
         identity, renamed = self.identity(address), bool(retagged(address, live))
         changed = frozenset(c.field for c in diff(want, live.has))
-        doing = Doing(want, replace(live, identity=identity), target, changed, self.scope, self.stop, self.looks)
+        same = replace(live, identity=identity)
+        doing = Doing(want, same, target, changed, self.scope, self.stop, self.clock, self.looks)
 
         def attempt() -> str:
             if doing.doubtful:

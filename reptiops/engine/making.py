@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from reptiops.aws import UNSENT, Aws, code
+from reptiops.engine.clock import Clock
 from reptiops.engine.diff import carry, diff
 from reptiops.engine.passing import passes
 from reptiops.engine.resource import Identity, Live, Made, NotYet, Resource
@@ -34,6 +35,7 @@ class Making:
     aws: Aws
     scope: Scope
     stop: threading.Event
+    clock: Clock
     looks: tuple[float, ...]
     """Seconds before each look: lists lag behind writes."""
     replaced: Live[Any] | None = None
@@ -77,7 +79,7 @@ class Making:
         kind, key = type(self.want), self.want.key()
         usual = self.looks if key is not None else (*self.looks, *(3 * one for one in self.looks))
         for pause in pauses or usual:
-            self.stop.wait(pause)
+            self.clock.sleep(pause, self.stop)
             self.scope.forget(kind)
             for one in self.scope.live(kind):
                 if self.replaced is not None and one.id == self.replaced.id:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from reptiops.engine.clock import Clock
 from reptiops.engine.diff import carry, diff
 from reptiops.engine.resource import Live, NotYet, Resource
 from reptiops.engine.scope import Scope
@@ -22,6 +23,7 @@ class Doing:
     changed: frozenset[str]
     scope: Scope
     stop: threading.Event
+    clock: Clock
     looks: Sequence[float]
     """Seconds before each look: lists lag behind writes."""
     doubtful: bool = False
@@ -43,7 +45,7 @@ class Doing:
         """Of what a change makes anew: whether the new one is there, for another one would be its twin."""
         kind = type(self.want)
         for pause in self.looks:
-            self.stop.wait(pause)
+            self.clock.sleep(pause, self.stop)
             self.scope.forget(kind)
             for one in self.scope.live(kind):
                 new = one.id != self.live.id and one.has.key() == self.want.key() and one.address is not None
@@ -56,7 +58,7 @@ class Doing:
     def shown(self) -> bool:
         """Whether AWS shows, if not at once, that nothing of the change is left to do."""
         for pause in self.looks:
-            self.stop.wait(pause)
+            self.clock.sleep(pause, self.stop)
             self.again()
             if not self.changed:
                 return True
