@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 
 from reptiops.cli import cli
 from tests.shells import Shell
+from tests.test_failures import SEED
 
 ADDRESSES = ("network/vpc", "monitoring/subscription/ops@reptidex.com", "monitoring/subscription/other@reptidex.com")
 FPATH = "unsetopt prompt_cr prompt_sp; bindkey -e; fpath=({script.parent}/functions $fpath); autoload -U compinit; compinit -u -D\n"
@@ -34,6 +36,14 @@ LINES = {
     "reptiops cost dev --what-if nothing-begins-so": "reptiops cost dev --what-if nothing-begins-so",
 }
 """What is typed before TAB → what then stands there."""
+SAMPLED = 5
+"""How many of them `make test` types in a shell, for each starts a process; `make proof` types all."""
+
+
+def sampled(shell: str) -> dict[str, str]:
+    """Other ones in each shell and with each seed."""
+    print(f"REPTIOPS_SEED={SEED}")
+    return {line: LINES[line] for line in random.Random(f"{SEED} {shell}").sample(list(LINES), SAMPLED)}
 
 
 def installed(shell: str) -> None:
@@ -63,7 +73,13 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shell]:
     started.close()
 
 
-def test_tab_completes_the_line(shell: Shell) -> None:
+def test_tab_completes_the_line(shell: Shell, request: pytest.FixtureRequest) -> None:
+    lines = sampled(request.node.name)
+    assert {line: " ".join(shell.completed(line)) for line in lines} == lines
+
+
+@pytest.mark.proof
+def test_tab_completes_every_line(shell: Shell) -> None:
     assert {line: " ".join(shell.completed(line)) for line in LINES} == LINES
 
 
@@ -79,10 +95,12 @@ def test_tab_shows_what_there_is_to_choose_from(name: str, tmp_path: Path) -> No
         shell.close()
 
 
-def test_fish_completes_and_says_what_it_offers(tmp_path: Path) -> None:
+@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.proof)], ids=["some", "every"])
+def test_fish_completes_and_says_what_it_offers(every: bool, tmp_path: Path) -> None:
     installed("fish")
+    lines = LINES if every else sampled("fish") | {"reptiops prov": LINES["reptiops prov"]}
     script = place(tmp_path, "fish")
-    asked = "; ".join(f"echo '== {line}'; complete -C '{line}'" for line in [*LINES, "reptiops plan "])
+    asked = "; ".join(f"echo '== {line}'; complete -C '{line}'" for line in [*lines, "reptiops plan "])
     said = subprocess.run(
         ["fish", "--no-config", "-c", f"source {script}; {asked}"],
         capture_output=True,
@@ -97,7 +115,7 @@ def test_fish_completes_and_says_what_it_offers(tmp_path: Path) -> None:
         },
     ).stdout
     offered = {part.splitlines()[0]: part.splitlines()[1:] for part in said.split("== ")[1:]}
-    for line, whole in LINES.items():
+    for line, whole in lines.items():
         words = [one.split("\t")[0] for one in offered[line]]
         assert words == ([whole.split()[-1]] if whole != line else []), line
     assert {one.split("\t")[0] for one in offered["reptiops plan "]} == {"dev", "prod"}
