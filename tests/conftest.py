@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore.loaders import Loader, create_loader
 from hypothesis import settings
 
 # boto3's models and moto's worlds are a million objects that live as long as a test. Python's collector, left to
@@ -16,6 +20,25 @@ gc.set_threshold(500_000, 20, 20)
 
 settings.register_profile("suite", deadline=None)  # a loaded machine is no mistake in the code
 settings.load_profile("suite")
+
+
+class _Paths(list[str]):
+    """Each boto3 session adds the directory of its own data, which is always the same."""
+
+    def append(self, path: str) -> None:
+        if path not in self:
+            super().append(path)
+
+
+@cache
+def _loader(path: str | None = None) -> Loader:
+    """One for all sessions: each would else read and parse anew, half a second for what a look at everything asks."""
+    loader = create_loader(path)
+    loader._search_paths = _Paths(loader.search_paths)
+    return loader
+
+
+botocore.session.create_loader = _loader
 
 LONGEST = (
     "test_lifecycle.py",
@@ -61,11 +84,21 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
         local = LocalBackend(tmp_path / "dev")
         local.prepare()
         yield local
+        _beats_ended()
         return
     with mocked_aws() as session:
         aws = Aws(session, "us-east-1")
         make_bucket(aws, "reptidex-states", "states/dev")
         yield s3_backend(aws, "reptidex-states", "states", "dev")
+        _beats_ended()
+
+
+def _beats_ended() -> None:
+    """A lock that a test never gives free, as a killed run's, beats on: against real AWS, once the emulated one has gone."""
+    for thread in threading.enumerate():
+        if thread.name == "lock":
+            thread._target.__self__._stopped.set()  # type: ignore[attr-defined]
+            thread.join()
 
 
 @pytest.fixture(scope="module", params=["dev", "prod"])

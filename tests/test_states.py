@@ -175,3 +175,4 @@ def test_unlock_takes_the_lock_from_one_holder_only(where: dict[str, Any]) -> No
     with pytest.raises(locks.LeaseLost):
         lock.check()
     assert states.holder("dev", **where) is None
+    lock.release()
