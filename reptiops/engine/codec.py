@@ -30,6 +30,11 @@ def restore(cls: type[R], value: Plain) -> R:
     return typing.cast("R", _dataclass(cls, value))
 
 
+def field_of(cls: type[Resource], name: str, value: Plain) -> Any:
+    """The value of one field from its canonical form."""
+    return _value(_hints(typing.cast("Any", cls))[name], value)
+
+
 def override(want: R, fields: Mapping[str, Any]) -> R:
     """`want` with some fields set from plain values; inside a mapping only the keys given, null takes one away.
 

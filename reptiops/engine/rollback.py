@@ -251,7 +251,7 @@ class _Undo:
 
     def _ours_of(self, address: str, was: Was, before: Resource, current: Live[Any]) -> Fields:
         """What of it goes back: the fields that the runs have written, but not those that another has moved on since."""
-        fields, theirs = still_ours(was, before, current)
+        fields, theirs = still_ours(was, before, current, self.ids)
         if theirs and type(before).renewed:  # neither more nor less than there was
             self.staying |= {was.id, current.id}
         for one in theirs:

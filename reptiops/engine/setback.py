@@ -10,18 +10,23 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from reptiops.engine.canonical import Plain, plain
+from reptiops.engine.codec import field_of
 from reptiops.engine.diff import diff
+from reptiops.engine.partly import taken_back
 from reptiops.engine.recover import Was
 from reptiops.engine.resource import Live, Resource
 from reptiops.engine.state import Entry
 
-Fields = frozenset[str] | None
-"""The fields that go back; None: all of them."""
+Fields = Mapping[str, tuple[Any, ...]] | None
+"""The fields that go back, with what was written to each; None: all of them, wholly."""
 R = TypeVar("R", bound=Resource)
 
 
-def still_ours(was: Was, before: Resource, current: Live[Any]) -> tuple[Fields, list[str]]:
-    """The fields that go back, and what others have moved on since: a deployment of a pipeline is not taken back."""
+def still_ours(was: Was, before: Resource, current: Live[Any], ids: Mapping[str, str]) -> tuple[Fields, list[str]]:
+    """The fields that go back, and what others have moved on since: a deployment of a pipeline is not taken back.
+
+    `ids` is what was made anew, by the id of what it replaces.
+    """
     if was.wrote is None:
         return None, []
     has: Mapping[str, Any] = vars(current.has)
@@ -31,20 +36,25 @@ def still_ours(was: Was, before: Resource, current: Live[Any]) -> tuple[Fields, 
         f"{n} stays {has[n]!r}, which another has set since; it was {getattr(before, n)!r}" for n in sorted(moved)
     ]
     if type(before).renewed and current.address is None and current.id != was.id and was.wrote:
-        return frozenset(), ["it stays, for another has put it in the place of what the run made"]
-    return frozenset(was.wrote.keys() - moved), theirs
+        return {}, ["it stays, for another has put it in the place of what the run made"]
+    kind = type(before)
+    ours = {n: tuple(field_of(kind, n, renamed(one, ids)) for one in was.wrote[n]) for n in was.wrote.keys() - moved}
+    return ours, theirs
 
 
 def of_others(before: R, has: R, fields: Fields) -> R:
-    """How it was, with the live value of every field that does not go back."""
+    """How it was, with the live value of all that does not go back: what others have set in a mapping stays there."""
     if fields is None:
         return before
-    return replace(before, **{name: value for name, value in vars(has).items() if name not in fields})
+    return replace(
+        before,
+        **{n: taken_back(getattr(before, n), fields[n], now) if n in fields else now for n, now in vars(has).items()},
+    )
 
 
 def differences(before: Resource, has: Resource, fields: Fields) -> str:
-    """The paths that differ among the fields that go back."""
-    return ", ".join(c.path for c in diff(before, has) if fields is None or c.field in fields)
+    """The paths that differ among what goes back."""
+    return ", ".join(c.path for c in diff(of_others(before, has, fields), has))
 
 
 def tied_to(ids: Iterable[str], entries: Mapping[str, Entry], but: Container[str]) -> dict[str, Was]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, ClassVar, Self, cast
 
 from botocore.exceptions import ClientError
@@ -193,9 +194,10 @@ class Bucket(Resource):
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Everything but the name."""
-        self._set(aws, changed)
+        same = [key for key, rule in self.lifecycle.items() if live.has.lifecycle.get(key) == rule]
+        self._set(aws, changed, _as_sent(aws, self.name, same) if "lifecycle" in changed and same else {})
 
-    def _set(self, aws: Aws, changed: frozenset[str]) -> None:
+    def _set(self, aws: Aws, changed: frozenset[str], kept: Mapping[str, Any] = MappingProxyType({})) -> None:
         # In this order and never at once: parallel changes of one bucket answer OperationAborted (aws-facts 7.1).
         s3, name = aws.s3, self.name
         if "public_access_blocked" in changed:
@@ -218,7 +220,7 @@ class Bucket(Resource):
                 s3.put_bucket_policy(Bucket=name, Policy=self.policy.json())
         if "lifecycle" in changed:
             if self.lifecycle:
-                rules = {"Rules": [_sent(key, rule) for key, rule in sorted(self.lifecycle.items())]}
+                rules = {"Rules": [kept.get(key) or _sent(key, rule) for key, rule in sorted(self.lifecycle.items())]}
                 s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration=rules)
             else:
                 s3.delete_bucket_lifecycle(Bucket=name)
@@ -293,6 +295,12 @@ def _other(rule: Mapping[str, Any]) -> str:
     }
     rest = {name: value for name, value in found.items() if value}
     return json.dumps(rest, sort_keys=True, default=str) if rest else ""
+
+
+def _as_sent(aws: Aws, name: str, keys: Collection[str]) -> dict[str, Any]:
+    """Rules as AWS has them: one of somebody else's says more than we know of rules, such as for which objects it is."""
+    answer = _or_none(lambda: aws.s3.get_bucket_lifecycle_configuration(Bucket=name), "NoSuchLifecycleConfiguration")
+    return {rule["ID"]: rule for rule in (answer["Rules"] if answer else []) if rule["ID"] in keys}
 
 
 def _sent(key: str, rule: LifecycleRule) -> dict[str, Any]:
