@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -60,31 +61,40 @@ def _rule(name: str, days: int) -> dict[str, Any]:
     return {"ID": name, "Status": "Enabled", "Filter": {"Prefix": "theirs/"}, "Expiration": {"Days": days}}
 
 
-@pytest.mark.parametrize("how", ["rollback", "keep"])
-def test_a_rule_that_another_adds_to_a_bucket_meanwhile_stays(how: Any, tmp_path: Path) -> None:
+def _configured(root: Path) -> None:
+    """Two configurations that differ in a lifecycle rule of the bucket."""
     text = environment_file("dev").read_text()
     for name, days in (("before", "30"), ("after", "60")):
-        (tmp_path / name).mkdir()
+        (root / name).mkdir()
         wanted = text.replace("{days: 30, to: STANDARD_IA}", f"{{days: {days}, to: STANDARD_IA}}")
-        (tmp_path / name / "dev.yaml").write_text(wanted)
+        (root / name / "dev.yaml").write_text(wanted)
+
+
+def _rules(s3: Any) -> dict[str, Any]:
+    return {r["ID"]: r for r in s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]}
+
+
+def _add_rule(s3: Any) -> None:
+    rules = [*_rules(s3).values(), _rule("theirs", 9)]
+    s3.put_bucket_lifecycle_configuration(Bucket=BUCKET, LifecycleConfiguration={"Rules": rules})
+
+
+@pytest.mark.parametrize("how", ["rollback", "keep"])
+def test_a_rule_that_another_adds_to_a_bucket_meanwhile_stays(how: Any, tmp_path: Path) -> None:
+    _configured(tmp_path)
     with mocked_aws() as session:
         s3 = session.client("s3")
         where: dict[str, Any] = {"session": session, "state_dir": tmp_path, "only": ("storage/bucket",)}
 
-        def rules() -> dict[str, Any]:
-            return {r["ID"]: r for r in s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]}
-
         app.provision("dev", config_dir=tmp_path / "before", **where)
-        before, met = rules(), list[dict[str, Any]]()
+        before, met = _rules(s3), list[dict[str, Any]]()
 
         def after(model: Any, **_: Any) -> None:
             """The change has taken effect, and before the run learns that it failed another adds a rule."""
             if met:
                 return
-            met.append(rules())
-            s3.put_bucket_lifecycle_configuration(
-                Bucket=BUCKET, LifecycleConfiguration={"Rules": [*rules().values(), _rule("theirs", 9)]}
-            )
+            met.append(_rules(s3))
+            _add_rule(s3)
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": "injected"}}, model.name)
 
         session.events.register("after-call.s3.PutBucketLifecycleConfiguration", after)
@@ -94,4 +104,44 @@ def test_a_rule_that_another_adds_to_a_bucket_meanwhile_stays(how: Any, tmp_path
         undone = failed.value.undone or app.roll_back("dev", config_dir=tmp_path / "after", **where)[1]
         assert undone.complete, undone
         assert met != [before]
-        assert rules() == {**before, "theirs": _rule("theirs", 9)}
+        assert _rules(s3) == {**before, "theirs": _rule("theirs", 9)}
+
+
+def _of_an_earlier_version(journal: Path, *, killed: bool) -> None:
+    """As versions wrote it that did not record what an update writes; and it did not end."""
+    kept = []
+    for line in journal.read_text().splitlines():
+        record = json.loads(line)
+        record.pop("wrote", None)
+        if record["event"] not in ("end", "settled", *(["done"] if killed else [])):
+            kept.append(json.dumps(record))
+    journal.write_text("\n".join(kept) + "\n")
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_run_of_an_earlier_version_is_undone(killed: bool, tmp_path: Path) -> None:
+    """Where its update has an end, what it wrote follows from what was applied; else all goes back to what was read."""
+    _configured(tmp_path)
+    with mocked_aws() as session:
+        s3 = session.client("s3")
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path / "state"}
+        app.provision("dev", config_dir=tmp_path / "before", only=("storage/bucket",), **where)
+        state, before, first = (
+            tmp_path / "state" / "dev" / "state.json",
+            _rules(s3),
+            set(tmp_path.glob("state/dev/journal/*")),
+        )
+        kept = state.read_bytes()
+        app.provision("dev", config_dir=tmp_path / "after", only=("storage/bucket",), **where)
+        state.write_bytes(kept)
+        (journal,) = set(tmp_path.glob("state/dev/journal/*")) - first
+        assert '"wrote"' in journal.read_text()
+        _of_an_earlier_version(journal, killed=killed)
+        assert _rules(s3) != before
+        _add_rule(s3)
+        undone = app.roll_back("dev", config_dir=tmp_path / "after", **where)[1]
+        assert undone.complete, undone
+        assert _rules(s3) == (before if killed else {**before, "theirs": _rule("theirs", 9)})
+        assert app.plan("dev", config_dir=tmp_path / "before", only=("storage/bucket",), **where).count("update") == (
+            0 if killed else 1
+        )

@@ -64,6 +64,8 @@ class Unfinished:
     """Everything that was there before the first of the runs."""
     last: str = ""
     """When the last of it was written down."""
+    untold: dict[str, Was] = field(default_factory=dict)
+    """Address → how it was before an update of which no `wrote` is recorded: earlier versions wrote none."""
 
     @property
     def empty(self) -> bool:
@@ -91,6 +93,8 @@ class Unfinished:
                 self._undone(record)
             elif event in ("begin", "displaced") and not back:
                 self._done(record)
+            elif event == "done" and not back and record["address"] in self.untold:
+                self._told(record)
 
     def _undone(self, record: Mapping[str, Any]) -> None:
         if record["verb"] == "create":
@@ -108,15 +112,26 @@ class Unfinished:
             return
         self._keep_entry(address, record.get("was"))
         tagged = record.get("tagged") or ""
-        was = self.updated.get(address) or Was(
+        before = self.updated.get(address) or Was(
             kind, record.get("id") or "", record["pre"], tagged if tagged != address else "", {}, verb == "adopt"
         )
-        was = was.and_wrote(record.get("wrote"))
+        was = before.and_wrote(record.get("wrote"))
+        if record["event"] == "begin" and verb == "update" and "wrote" not in record:
+            self.untold[address] = replace(before, pre=record["pre"])
         if verb == "delete":
             self.updated.pop(address, None)
             self.deleted[address] = was
         else:
             self.updated[address] = was
+
+    def _told(self, record: Mapping[str, Any]) -> None:
+        """What an update of an earlier version has written: what was recorded as applied and was not so before."""
+        address, before = record["address"], self.untold.pop(record["address"])
+        applied: Mapping[str, Plain] = (record.get("entry") or {}).get("applied") or {}
+        if address in self.updated and applied and isinstance(before.pre, dict):
+            pre, first = before.pre, self.updated[address]
+            wrote = {name: value for name, value in applied.items() if name not in pre or pre[name] != value}
+            self.updated[address] = replace(first, wrote=before.and_wrote(wrote).wrote)
 
     def _keep_entry(self, address: str, was: Mapping[str, Any] | None) -> None:
         if was and address not in self.entries:
