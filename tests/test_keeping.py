@@ -14,6 +14,7 @@ from reptiops.app.upkeep import FLAPPING
 from reptiops.config import environment_file
 from reptiops.testing import mocked_aws, provision
 from tests.drifts import Hand
+from tests.faults import Faults
 
 V43 = "123456789012.dkr.ecr.us-east-1.amazonaws.com/x:v43"
 
@@ -150,6 +151,40 @@ def test_a_task_that_keeps_dying_does_not_keep_a_port_open(where: dict[str, Any]
         assert len(app.reconcile("dev", **where).mended) == 1
     finally:
         service.running_count = 1
+
+
+def _opened(hand: Hand) -> None:
+    """A port of the database is opened, and something else is changed."""
+    anybody = {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    hand("ec2").authorize_security_group_ingress(GroupId=hand.group("rds"), IpPermissions=[anybody])
+    hand("logs").put_retention_policy(logGroupName="/ecs/dev/repti-media", retentionInDays=1)
+
+
+def test_an_open_port_is_closed_before_anything_slow_begins(where: dict[str, Any], hand: Hand) -> None:
+    _opened(hand)
+    wrote: list[str] = []
+    events, names = where["session"]._session, ("ec2.RevokeSecurityGroupIngress", "cloudwatch-logs.PutRetentionPolicy")
+    for name in names:
+        events.register(f"before-call.{name}", lambda model, **_: wrote.append(model.name))
+    done = app.reconcile("dev", yes=True, **where)
+    assert wrote == [name.split(".")[1] for name in names]
+    assert (len(done.mended), done.left) == (2, ())
+    assert [run.operation for run in app.history("dev", **where)[:2]] == ["reconcile", "reconcile"]
+    assert app.drift("dev", **where).findings == ()
+
+
+def test_a_repair_that_fails_opens_no_port_again(where: dict[str, Any], hand: Hand) -> None:
+    _opened(hand)
+    Faults(where["session"], ("logs:PutRetentionPolicy", 1))
+    with pytest.raises(app.ProvisionFailed, match=r"injected(.|\n)*Removed before that") as failure:
+        app.reconcile("dev", yes=True, **where)
+    assert failure.value.undone is not None
+    assert failure.value.undone.complete, str(failure.value)
+    left = app.drift("dev", **where).findings
+    assert [(f.address, f.what) for f in left] == [("compute/log_group/repti-media", "changed")], (
+        "the port stays closed"
+    )
+    assert len(app.reconcile("dev", yes=True, **where).mended) == 1
 
 
 def test_whatever_carries_our_tags_is_seen(where: dict[str, Any], hand: Hand) -> None:

@@ -10,18 +10,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from reptiops.app.failure import Choose, OnFailure, handle_failure
-from reptiops.app.runs import Stop, interrupted, run_id, writing
+from reptiops.app.failure import Choose, OnFailure
+from reptiops.app.repairing import Repairs
+from reptiops.app.runs import Stop, run_id
 from reptiops.app.site import Refused, Settings, Site, open_site, owner_of
 from reptiops.engine import lock as locks
-from reptiops.engine.action import Action
-from reptiops.engine.apply import Apply
 from reptiops.engine.drift import Drift, Finding, find
 from reptiops.engine.eta import Countdown
 from reptiops.engine.plan import Matcher, NeedsMissing, Plan, Selection, look, make
-from reptiops.engine.remove import Doomed, Remove
-from reptiops.engine.resource import ADDRESS_TAG, Live, Resource
-from reptiops.engine.rollback import inventory
+from reptiops.engine.resource import ADDRESS_TAG, Resource
 from reptiops.engine.scope import Scope
 from reptiops.engine.unknown import unknown_addresses
 from reptiops.operations.strays import strays
@@ -188,44 +185,16 @@ def reconcile(
         return Reconciled((), tuple(left), "", time.monotonic() - started)
     if why := _beyond(made, book):
         return Reconciled((), tuple(left), why)
-    with writing(site, "reconcile", options.tell, scope, stop, book) as work:
-        started = time.monotonic()  # the run's time, as `history` has it: from the lock to the last look
-        for finding in mend:
-            work.journal.write("repair", address=finding.address, key=finding.key)
-        work.journal.write("before", inventory=sorted(inventory(scope, site.graph.kinds())))
-        gone = [_doomed(*before.extra(f)) for f in mend if f.what == "extra"]
-        work.expect = expect
-        expect(Countdown(site.graph, _with(made, gone), work.timings))
-        try:
-            if made.changes:
-                Apply(site.graph, site.given, made, matcher, work, book.strict_phases, selection).run()
-                interrupted(work)
-            if gone:
-                Remove(site.graph, gone, work).run()
-                interrupted(work)
-        except Exception as error:
-            handle_failure(site, work, error, on_failure or book.on_failure, choose)
-        again = work.scope.again()
-        look(again, site.graph.kinds())
-        took = time.monotonic() - started
+    repairs = Repairs(
+        site, scope, matcher, before, book, options.tell, expect, stop, on_failure or book.on_failure, choose
+    )
+    again = repairs.run(mend, made, selection)
     after = drift_site(site, Matcher(again, site.graph.kinds(), site.state))
     keys = {f.key for f in after.findings}
     left += [(f, "still differs") for f in mend if f.key in keys]
     done = tuple(f for f in mend if f.key not in keys)
     followed = tuple(a.address for a in made.changes if a.address not in mended)
-    return Reconciled(done, tuple(left), "", took, followed)
-
-
-def _doomed(has: Resource, one: Live[Any], path: str) -> Doomed:
-    """What nobody declares, under an address of its own."""
-    return Doomed(f"{path}/{one.id}", has, one, path)
-
-
-def _with(made: Plan, gone: Iterable[Doomed]) -> Plan:
-    """A plan and what is removed after it."""
-    return replace(
-        made, actions=(*made.actions, *(Action(d.address, "delete", d.kind, d.instance, d.live) for d in gone))
-    )
+    return Reconciled(done, tuple(left), "", repairs.seconds, followed)
 
 
 def _beyond(made: Plan, book: Playbook) -> str:

@@ -1,0 +1,105 @@
+"""The writing half of a reconcile: what quickly takes a risk away goes first, in a run of its own.
+
+A port that somebody opened must not stay open while a database changes its class; and a slow repair that fails, and is
+undone, must not open it again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from reptiops.app.failure import Choose, OnFailure, handle_failure
+from reptiops.app.runs import Stop, interrupted, writing
+from reptiops.app.site import Site
+from reptiops.engine.action import Action
+from reptiops.engine.apply import Apply
+from reptiops.engine.drift import Drift, Finding
+from reptiops.engine.eta import Countdown
+from reptiops.engine.events import Sink
+from reptiops.engine.plan import Matcher, Plan, Selection, look
+from reptiops.engine.remove import Doomed, Remove
+from reptiops.engine.resource import Live, Resource
+from reptiops.engine.rollback import inventory
+from reptiops.engine.scope import Scope
+from reptiops.errors import ReptiopsError
+from reptiops.playbook import Playbook
+
+
+@dataclass
+class Repairs:
+    """The repairs of one reconcile. `before` is the drift that they mend, `seconds` what they took, from the lock on."""
+
+    site: Site
+    scope: Scope
+    matcher: Matcher
+    before: Drift
+    book: Playbook
+    tell: Sink
+    expect: Callable[[Countdown], None]
+    stop: Stop | None = None
+    on_failure: OnFailure | None = None
+    choose: Choose | None = None
+    seconds: float = 0.0
+    _gone: list[Doomed] = field(default_factory=list)
+    """What an earlier run of these repairs has removed."""
+
+    def run(self, mend: Iterable[Finding], made: Plan, selection: Selection) -> Scope:
+        """Carry out the plan and remove the extras among the findings; answers what AWS shows then."""
+        listed = list(mend)
+        first = [one for one in listed if self._urgent(one)]
+        rest = [one for one in listed if one not in first]
+        if not first or not rest:
+            return self._run(listed, made, selection)
+        self._run(first, Plan(()), selection, last=False)
+        try:
+            return self._run(rest, made, selection)
+        except ReptiopsError as error:
+            removed = ", ".join(d.address for d in self._gone)
+            error.args = (f"{error}\nRemoved before that as a risk, and not brought back: {removed}",)
+            raise
+
+    def _urgent(self, one: Finding) -> bool:
+        """Whether it is a risk that goes at once: what lets something in, and nothing that is mended can need."""
+        return one.what == "extra" and one.risk == "security" and self.before.extra(one)[0].removable
+
+    def _run(self, mend: list[Finding], made: Plan, selection: Selection, last: bool = True) -> Scope:
+        site, graph = self.site, self.site.graph
+        with writing(site, "reconcile", self.tell, self.scope, self.stop, self.book) as work:
+            started = time.monotonic()  # the run's time, as `history` has it: from the lock to the last look
+            for finding in mend:
+                work.journal.write("repair", address=finding.address, key=finding.key)
+            there = inventory(self.scope, graph.kinds()) - {(d.kind.kind(), d.live.id) for d in self._gone}
+            work.journal.write("before", inventory=sorted(there))
+            gone = [_doomed(*self.before.extra(f)) for f in mend if f.what == "extra"]
+            work.expect = self.expect
+            self.expect(Countdown(graph, _with(made, gone), work.timings))
+            try:
+                if made.changes:
+                    Apply(graph, site.given, made, self.matcher, work, self.book.strict_phases, selection).run()
+                    interrupted(work)
+                if gone:
+                    Remove(graph, gone, work).run()
+                    interrupted(work)
+            except Exception as error:
+                handle_failure(site, work, error, self.on_failure or self.book.on_failure, self.choose)
+            again = work.scope.again()
+            if last:
+                look(again, graph.kinds())
+            self._gone += gone
+            self.seconds += time.monotonic() - started
+        return again
+
+
+def _doomed(has: Resource, one: Live[Any], path: str) -> Doomed:
+    """What nobody declares, under an address of its own."""
+    return Doomed(f"{path}/{one.id}", has, one, path)
+
+
+def _with(made: Plan, gone: Iterable[Doomed]) -> Plan:
+    """A plan and what is removed after it."""
+    return replace(
+        made, actions=(*made.actions, *(Action(d.address, "delete", d.kind, d.instance, d.live) for d in gone))
+    )
