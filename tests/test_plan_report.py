@@ -17,13 +17,15 @@ from rich.console import Console
 
 from reptiops import app, plandocument
 from reptiops.app import states
+from reptiops.cli.lines import fitted
 from reptiops.config import environment_file, load_environment
 from reptiops.engine.plan import Plan, PlanError
 from reptiops.engine.resource import Live
 from reptiops.policy import Policy, allow, deny
 from reptiops.pricing import load_prices
+from reptiops.report.durations import duration
 from reptiops.report.fields import differences, words
-from reptiops.report.plans import brief, duration, outlook, say, show_plan
+from reptiops.report.plans import brief, outlook, say, show_plan
 from reptiops.report.terminal import age
 from reptiops.testing import mocked_aws, provision
 
@@ -183,6 +185,20 @@ def test_an_arn_is_no_picture() -> None:
         out = io.StringIO()
         say(Console(file=out, width=200, force_terminal=terminal, color_system=None, emoji=False), arn, hang=4)
         assert out.getvalue().strip() == arn
+
+
+@pytest.mark.parametrize("hang", [0, 4])
+@pytest.mark.parametrize("width", range(34, 90))
+def test_no_line_breaks_inside_a_duration(width: int, hang: int) -> None:
+    text = "Time: about 12 min 30 s; the long pole is database/redis (2 min 30 s); it took 1 h 5 min of ~45 s or 4.2 s."
+    out = io.StringIO()
+    say(Console(file=out, width=width, force_terminal=True, color_system=None), f"[bold]{text}[/]", 2, hang)
+    for printed in (out.getvalue(), fitted(text, width)):
+        lines = [line.strip() for line in printed.splitlines()]
+        assert " ".join(lines) == text, "and nothing is lost or put in"
+        assert max(map(len, lines)) <= width
+        for time in ("12 min 30 s;", "(2 min 30 s);", "1 h 5 min", "~45 s", "4.2 s."):
+            assert any(time in line for line in lines), (time, lines)
 
 
 def test_the_document_has_the_form_that_is_published(made: Any) -> None:

@@ -17,6 +17,7 @@ from reptiops.engine.plan import Plan
 from reptiops.engine.recover import Unfinished
 from reptiops.plandocument import read_plan
 from reptiops.report import describe, findings, plans, summary, terminal
+from reptiops.report.durations import duration
 from reptiops.report.hints import ENVIRONMENT
 
 
@@ -139,7 +140,7 @@ def teardown(env: str | None, yes: bool, allow_protected: bool, playbook: str = 
         console.print(f"Nothing of {env} is there.")
     else:
         console.print(
-            f"\n[bold]{env}[/]: {len(done.doomed)} resources removed in {plans.duration(done.seconds)}, {done.calls} calls",
+            f"\n[bold]{env}[/]: {len(done.doomed)} resources removed in {duration(done.seconds)}, {done.calls} calls",
             highlight=False,
         )
         summary.show_left(console, done)

@@ -9,8 +9,10 @@ import sys
 
 import click
 
+from reptiops.report.durations import unbroken
 from reptiops.report.hints import completed
 
+NO_BREAK = "\u00a0"
 HANG = 2
 """Columns by which what does not fit is indented further than its beginning."""
 
@@ -43,12 +45,13 @@ def _folded(line: str, width: int, hang: int) -> list[str]:
 
     indent = line[: len(line) - len(line.lstrip())]
     parts = textwrap.wrap(
-        line.lstrip(),
+        unbroken(line.lstrip(), NO_BREAK),
         max(width, 20),
         initial_indent=indent,
         subsequent_indent=indent + " " * hang,
         break_long_words=False,
         break_on_hyphens=False,
     )
+    parts = [part.replace(NO_BREAK, " ") for part in parts]
     # A word that is too long for its place, such as an ARN, stays whole and moves to the left.
     return [part if len(part) <= width else part.strip().rjust(width) for part in parts]

@@ -15,6 +15,7 @@ from reptiops.app.diagnosis import ServiceDown
 from reptiops.engine.passing import CallFailed
 from reptiops.errors import ReptiopsError
 from reptiops.operations.deployments import Symptoms
+from reptiops.report.durations import unbroken
 from reptiops.report.hints import completed
 
 WIDTH = 76
@@ -100,7 +101,7 @@ def _called(one: Account, env: str) -> Iterator[str]:
 def _row(head: str, text: str) -> list[str]:
     """A line under its head. A command is not parted from its options: it would be completed once more."""
     lead = f"  {head:9}"
-    whole = completed(" ".join(text.split()), glue=NO_BREAK)
+    whole = unbroken(completed(" ".join(text.split()), glue=NO_BREAK), NO_BREAK)
     lines = textwrap.wrap(
         whole, WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead), break_long_words=False, break_on_hyphens=False
     )  # fmt: skip

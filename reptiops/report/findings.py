@@ -14,8 +14,9 @@ from rich.markup import escape
 from reptiops.app.upkeep import Reconciled
 from reptiops.engine.drift import Drift, Finding
 from reptiops.operations.who import Deed
+from reptiops.report.durations import duration
 from reptiops.report.fields import Difference, differences, words
-from reptiops.report.plans import brief, duration, inside, say
+from reptiops.report.plans import brief, inside, say
 
 SCHEMA = 1
 SHOWN = 3

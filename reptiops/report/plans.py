@@ -23,6 +23,7 @@ from reptiops.engine.graph import PHASES
 from reptiops.engine.plan import Plan
 from reptiops.engine.resource import Change
 from reptiops.report import fields
+from reptiops.report.durations import duration, unbroken
 from reptiops.report.fields import differences, known, short, words
 from reptiops.report.hints import completed
 
@@ -37,19 +38,9 @@ MARKS = {
 VERBS: tuple[Verb, ...] = ("create", "update", "replace", "delete", "foreign")
 SLOW = 20.0
 """Seconds from which the expected time of one resource is worth a word."""
+GLUE = "\ue000"
+"""Stands for a space at which no line is broken while lines are made: rich breaks at every kind of space."""
 _SIGNS = {"added": "[green]+[/]", "removed": "[red]-[/]"}
-
-
-def duration(seconds: float) -> str:
-    """`4.2 s`, `45 s`, `3 min 10 s`, `1 h 5 min`."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def say(console: Console, markup: str, indent: int = 0, hang: int = 0) -> None:
@@ -57,21 +48,24 @@ def say(console: Console, markup: str, indent: int = 0, hang: int = 0) -> None:
     line, to be searched.
     """
     text = Text.from_markup(completed(markup, escape), emoji=False)  # `:secret:` is part of an ARN
-    if console.is_terminal and hang and text.cell_len > console.width - indent:
-        first, rest = _parted(text, console.width - indent, console)
-        console.print(Padding(first, (0, 0, 0, indent)), highlight=False, soft_wrap=True)
-        say(console, rest.markup, indent + hang)
-    elif console.is_terminal:
-        console.print(Padding(text, (0, 0, 0, indent)), highlight=False)
-    else:
+    if not console.is_terminal:
         console.print(Text(" " * indent).append(text), highlight=False, soft_wrap=True)
+        return
+    text.plain = unbroken(text.plain, GLUE)
+    for number, line in enumerate(_lines(text, console, indent, hang)):
+        line.plain = line.plain.replace(GLUE, " ")
+        console.print(Padding(line, (0, 0, 0, indent + hang * bool(number))), highlight=False, soft_wrap=True)
 
 
-def _parted(text: Text, width: int, console: Console) -> tuple[Text, Text]:
-    """What fits on a line, and the rest; a word that is too long for any line goes on the next."""
-    first = text.wrap(console, width)[0]
+def _lines(text: Text, console: Console, indent: int, hang: int) -> list[Text]:
+    """As it fits, the first line wider than the others by `hang`; a word that is too long for any line goes on the next."""
+    room = console.width - indent
+    if not hang or text.cell_len <= room:
+        return list(text.wrap(console, room))
+    first = text.wrap(console, room)[0]
     at = len(first.plain.rstrip())
-    return text[:at], text[at:][len(text.plain[at:]) - len(text.plain[at:].lstrip()) :]
+    rest = text[at:][len(text.plain[at:]) - len(text.plain[at:].lstrip()) :]
+    return [text[:at], *rest.wrap(console, room - hang)]
 
 
 def show_plan(console: Console, plan: Plan, verbose: bool = False, cost: Difference | None = None) -> None:

@@ -25,7 +25,8 @@ from reptiops.engine.eta import ENDS, LATE, Countdown
 from reptiops.engine.events import Event
 from reptiops.engine.forecast import Leg
 from reptiops.engine.graph import PHASES
-from reptiops.report.plans import MARKS, SLOW, duration, say
+from reptiops.report.durations import duration
+from reptiops.report.plans import MARKS, SLOW, say
 
 DONE = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted", "restore": "restored"}
 DOING = {

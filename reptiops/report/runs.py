@@ -11,9 +11,10 @@ from rich.markup import escape
 from reptiops.app import Explained, Run
 from reptiops.app.diagnosis import Down
 from reptiops.app.history import Deed
+from reptiops.report.durations import duration
 from reptiops.report.failures import remedy, symptom_lines
 from reptiops.report.hints import ENVIRONMENT
-from reptiops.report.plans import MARKS, duration, inside, say
+from reptiops.report.plans import MARKS, inside, say
 from reptiops.report.progress import DONE
 
 COLOURS = {"ended": "green", "undone": "yellow", "failed": "red", "did not end": "red"}

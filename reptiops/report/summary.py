@@ -10,8 +10,9 @@ from rich.markup import escape
 from reptiops.app import Outcome, Teardown
 from reptiops.config import Environment
 from reptiops.report.describe import Todo, outputs
+from reptiops.report.durations import duration
 from reptiops.report.findings import counted
-from reptiops.report.plans import duration, say, show_notes
+from reptiops.report.plans import say, show_notes
 from reptiops.report.plans import summary as planned
 
 ITEMS = 12

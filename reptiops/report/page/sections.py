@@ -17,6 +17,7 @@ from reptiops.engine.graph import PHASES
 from reptiops.engine.resource import Change
 from reptiops.report import fields
 from reptiops.report.costs import reasons as cost_reasons
+from reptiops.report.durations import unbroken
 from reptiops.report.failures import remedy, symptom_lines
 from reptiops.report.findings import counted, in_words
 from reptiops.report.page.charts import folded, money, seconds, table
@@ -167,7 +168,7 @@ def differences(found: Overview) -> Markup:
     if found.plan.changes:
         rows = [_action(one, found.difference.by_address.get(one.address)) for one in found.plan.changes]
         parts.append(folded("Planned changes", ("Action", "Address", "Fields", "A month"), rows, "list"))
-        told = [Text.from_markup(line).plain for line in outlook(found.plan, found.difference)]
+        told = [unbroken(Text.from_markup(line).plain, "\u00a0") for line in outlook(found.plan, found.difference)]
         parts.append(element("ul", *(element("li", line) for line in told), class_="notes outlook"))
     else:
         parts.append(nothing("Nothing to do."))
