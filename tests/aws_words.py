@@ -48,6 +48,16 @@ PROPAGATING: dict[str, list[Said]] = {
     "s3:PutBucketPolicy": [("MalformedPolicy", "Invalid principal in policy", 400)],
     "ec2:CreateFlowLogs": [("InvalidParameter", "Unable to assume given IAM role", 400)],
     "ecs:RegisterTaskDefinition": [("ClientException", "Role is not valid", 400)],
+    "rds:CreateDBSubnetGroup": [
+        (
+            "InvalidParameterValue",
+            "Missing necessary credentials. Please check https://docs.aws.amazon.com/x/UsingWithRDS.IAM.ServiceLinkedRoles.html",
+            400,
+        )
+    ],
+    "elasticache:CreateCacheSubnetGroup": [
+        ("ServiceLinkedRoleNotFoundFault", "This action cannot be completed due to insufficient permissions.", 400)
+    ],
     "application-autoscaling:RegisterScalableTarget": [
         ("ValidationException", "Unable to assume IAM role: arn:aws:iam::1:role/x", 400)
     ],
@@ -72,7 +82,10 @@ BUSY: dict[str, list[Said]] = {
     "ec2:DeleteVpc": [("DependencyViolation", "The vpc has dependencies and cannot be deleted.", 400)],
     "ec2:DetachInternetGateway": [("DependencyViolation", "Network has some mapped public address(es).", 400)],
     "ec2:DeleteSecurityGroup": [("DependencyViolation", "resource sg-1 has a dependent object", 400)],
-    "ec2:ReleaseAddress": [("InvalidIPAddress.InUse", "Address is in use", 400)],
+    "ec2:ReleaseAddress": [
+        ("InvalidIPAddress.InUse", "Address is in use", 400),
+        ("AuthFailure", "You do not have permission to access the specified resource.", 400),
+    ],
     "elbv2:DeleteTargetGroup": [("ResourceInUse", "Target group is currently in use by a listener or a rule", 400)],
     "acm:DeleteCertificate": [("ResourceInUseException", "Certificate is in use.", 400)],
     "iam:DeleteRole": [("DeleteConflict", "Cannot delete entity, must delete policies first.", 409)],

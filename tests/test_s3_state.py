@@ -33,8 +33,8 @@ from tests.test_failures import SEED
 
 BUCKET = "reptidex-states"
 ONLY = ("network/vpc", "network/internet_gateway", "network/public_subnet")
-TROUBLES = ("lost", "500 after", "500", "denied", "out of reach", "another writer")
-"""lost, 500 after: it took effect. denied, out of reach: from that write on, for good. another writer: what is there is
+TROUBLES = ("lost", "500 after", "500", "racing", "denied", "out of reach", "another writer")
+"""lost, 500 after: it took effect. racing: S3 says that another write is under way, and that it was ours. denied, out of reach: from that write on, for good. another writer: what is there is
 somebody else's by then.
 """
 WAYS = ("again", "rollback")
@@ -78,13 +78,15 @@ class Bucket:
             key = request.url.split(f"{BUCKET}", 1)[1].split("/", 1)[1].split("?")[0]
             session().client("s3").put_object(Bucket=BUCKET, Key=key.removeprefix("/"), Body=_theirs(key))
             return None
-        if self._trouble in ("lost", "500 after"):
+        if self._trouble in ("lost", "500 after", "racing"):
             botocore_stubber(model.name, request)
         if self._trouble == "lost":
             raise ConnectionClosedError(endpoint_url=request.url)
         status, word = (403, "AccessDenied") if self._trouble == "denied" else (503, "ServiceUnavailable")
         if self._trouble in ("500", "500 after"):
             status, word = 500, "InternalError"
+        if self._trouble == "racing":
+            status, word = 409, "ConditionalRequestConflict"
         url, request.url = request.url, NOWHERE
         return AWSResponse(
             url, status, {}, Body(f"<Error><Code>{word}</Code><Message>injected</Message></Error>".encode())
@@ -144,7 +146,7 @@ def tried(point: Point, where: dict[str, Any]) -> list[str]:
         wrong.append(f"it is not told what failed: {told}")
     if not bucket.hit:  # how many parts a journal has differs: threads share one
         print(f"{point}: it did not come to that write", flush=True)
-    if told and point.how in ("lost", "500 after", "500"):
+    if told and point.how in ("lost", "500 after", "500", "racing"):
         wrong.append(f"it stopped for what passes by itself: {told}")
     made = len(named() - before) > 0
     _forsaken()

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from reptiops.aws import UNSENT, Aws, code
+from reptiops.aws import UNSENT, Aws, code, lost
 from reptiops.engine.clock import Clock
 from reptiops.engine.diff import carry, diff
 from reptiops.engine.passing import passes
@@ -59,11 +59,12 @@ class Making:
             answer = self.want.create(self.aws, self.identity)
             self.made = answer if isinstance(answer, Made) else None
             return self.made.id if self.made else str(answer)
-        except UNSENT:  # that call was not made; of a create of several calls one before it may have been
+        except (*UNSENT, NotYet):  # that call was not made; of a create of several calls one before it may have been
             self.doubtful = before or self.aws.carried_out() > written
             raise
         except ClientError as error:
             kind = type(self.want)
+            self.doubtful = before or lost(error) or self.aws.carried_out() > written
             self.pauses = UNSEEN_LOOKS if code(error) in kind.unseen else ()
             if passes(kind, error):
                 raise

@@ -7,11 +7,12 @@ S3 cannot append, so a log is a folder of parts until it is closed, and one obje
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+import tenacity
 from botocore.exceptions import ClientError
 
 from reptiops.aws import DENIED, Aws, code
@@ -19,7 +20,11 @@ from reptiops.engine.backend import ANY, Conflict, StateError, Stored
 from reptiops.rights import create, read
 
 ABSENT = frozenset({"NoSuchKey", "404", "NoSuchVersion"})
-CONFLICTS = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
+CONFLICTS = frozenset({"PreconditionFailed", "412"})
+RACES = frozenset({"ConditionalRequestConflict", "409"})
+"""Another conditional write of the same object is on its way, be it botocore's own first attempt: S3 says to try again."""
+RACING = 6
+"""Attempts: about ten seconds."""
 READERS = 16
 BUCKET = ("arn:{partition}:s3:::{bucket}",)
 RIGHTS = (
@@ -61,7 +66,7 @@ class S3Backend:
         """Replace an object."""
         condition = {} if expected == ANY else {"IfNoneMatch": "*"} if expected is None else {"IfMatch": expected}
         try:
-            self._client.put_object(Bucket=self.bucket, Key=self._key(name), Body=data, **condition)
+            self._unraced(self._client.put_object, Key=self._key(name), Body=data, **condition)
         except ClientError as error:
             if code(error) in CONFLICTS or (expected not in (None, ANY) and code(error) in ABSENT):
                 raise Conflict(f"{self.where}/{name} was written by somebody else") from error
@@ -71,13 +76,22 @@ class S3Backend:
         """Delete an object."""
         condition = {} if expected == ANY else {"IfMatch": expected}
         try:
-            self._client.delete_object(Bucket=self.bucket, Key=self._key(name), **condition)
+            self._unraced(self._client.delete_object, Key=self._key(name), **condition)
         except ClientError as error:
             if code(error) in ABSENT:
                 return
             if code(error) in CONFLICTS:
                 raise Conflict(f"{self.where}/{name} was written by somebody else") from error
             raise self._explained(error) from error
+
+    def _unraced(self, call: Callable[..., Any], **parameters: Any) -> None:
+        """A conditional write, made again while S3 says that another one of the same object is under way."""
+        tenacity.Retrying(
+            retry=tenacity.retry_if_exception(lambda error: code(error) in RACES),
+            wait=tenacity.wait_exponential_jitter(multiplier=0.3, max=4, jitter=0.3),
+            stop=tenacity.stop_after_attempt(RACING),
+            reraise=True,
+        )(call, Bucket=self.bucket, **parameters)
 
     def names(self, folder: str) -> list[str]:
         """The objects of a folder."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
@@ -167,8 +166,10 @@ class Distribution(Resource):
         aws.cloudfront.tag_resource(Resource=live.out["arn"], Tags={"Items": identity.tag_list()})
 
     def create(self, aws: Aws, identity: Identity) -> Made:
-        """CloudFront remembers a caller reference for ever, also of a deleted distribution: each create has its own."""
-        config = {"CallerReference": f"{identity.token}-{uuid.uuid4().hex[:8]}", **over({}, self._ours())}
+        """CloudFront remembers a caller reference for ever, also of a deleted distribution: each create has its own, and
+        all its attempts the same, so that a repeated one is answered by DistributionAlreadyExists.
+        """
+        config = {"CallerReference": identity.token, **over({}, self._ours())}
         tags = {"Items": identity.tag_list()}
         answer = aws.cloudfront.create_distribution_with_tags(
             DistributionConfigWithTags={"DistributionConfig": config, "Tags": tags}

@@ -113,6 +113,10 @@ class ElasticIp(TaggedResource):
     risk: ClassVar[Risk] = "cost"
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidAllocationID.NotFound", "InvalidAddress.NotFound"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidIPAddress.InUse"})
+    # AWS's words while the mapping of a NAT gateway lingers that it calls deleted already: no right is missing.
+    propagating: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("AuthFailure", "permission to access the specified resource"),
+    )
     rights: ClassVar[tuple[Right, ...]] = (
         read("ec2:DescribeAddresses"),
         *made("ec2:AllocateAddress", "elastic-ip"),

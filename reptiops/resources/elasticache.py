@@ -26,7 +26,15 @@ from reptiops.engine.resource import (
 )
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
-from reptiops.resources.elasticache_groups import GROUPS, LOOKING, PLUGGING, PLUGS, CacheResource, listed_tags
+from reptiops.resources.elasticache_groups import (
+    GROUPS,
+    LOOKING,
+    PLUGGING,
+    PLUGS,
+    ROLE_SPREADS,
+    CacheResource,
+    listed_tags,
+)
 from reptiops.resources.rds_states import newer_minor
 from reptiops.rights import BY_AWS, SECRETS, TAGGED, Right, arn_of, create, delete, read, update, write
 
@@ -99,7 +107,7 @@ class ReplicationGroup(CacheResource):
     }
     absent: ClassVar[frozenset[str]] = frozenset({"ReplicationGroupNotFoundFault"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidReplicationGroupState", "InvalidCacheClusterState"})
-    propagating: ClassVar[tuple[tuple[str, str], ...]] = (("InvalidParameterValue", "service linked role"),)
+    propagating: ClassVar[tuple[tuple[str, str], ...]] = ROLE_SPREADS
     within: ClassVar[bool] = True
     holds_data: ClassVar[bool] = True
     typical: ClassVar[float] = 450

@@ -39,6 +39,13 @@ class CacheResource(Resource):
         aws.elasticache.add_tags_to_resource(ResourceName=live.out["arn"], Tags=identity.tag_list())
 
 
+ROLE_SPREADS = (
+    ("ServiceLinkedRoleNotFoundFault", ""),
+    ("InvalidParameterValue", "service linked role"),
+)
+"""What ElastiCache says in a new account while its service-linked role, made a moment ago, is not known everywhere."""
+
+
 @dataclass(frozen=True)
 class SubnetGroup(CacheResource):
     """Where the nodes may live."""
@@ -50,6 +57,7 @@ class SubnetGroup(CacheResource):
     free: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"CacheSubnetGroupNotFoundFault"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"CacheSubnetGroupInUse", "InvalidSubnet"})
+    propagating: ClassVar[tuple[tuple[str, str], ...]] = ROLE_SPREADS
     limit: ClassVar[float] = 900
     rights: ClassVar[tuple[Right, ...]] = (
         BULK,

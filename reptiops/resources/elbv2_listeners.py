@@ -260,12 +260,22 @@ class HostRule(BalancingResource):
                 raise
             with _ORDERING:
                 rules = self._rules(aws)
+                ours = self._made(aws, rules.get(self.priority))
+                if ours:
+                    return Made(ours, {"arn": ours})
                 if self.priority in rules:
                     moved = {"RuleArn": rules[self.priority], "Priority": max(rules) + 1}
                     aws.elbv2.set_rule_priorities(RulePriorities=[moved])
                 answer = aws.elbv2.create_rule(**settings, Tags=identity.tag_list())
         arn = str(answer["Rules"][0]["RuleArn"])
         return Made(arn, {"arn": arn})
+
+    def _made(self, aws: Aws, occupant: str | None) -> str | None:
+        """The rule at its priority where that is this one: an attempt whose answer was lost has made it."""
+        if occupant is None:
+            return None
+        there = self._has(self.listener, aws.elbv2.describe_rules(RuleArns=[occupant])["Rules"][0])
+        return occupant if there == self else None
 
     def _rules(self, aws: Aws) -> dict[int, str]:
         """The ARNs of the listener's rules by priority."""

@@ -30,7 +30,7 @@ from reptiops.engine.resource import (
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.errors import ReptiopsError
-from reptiops.resources.rds_groups import PARAMETERS, SUBNETS, RdsResource, tags_in
+from reptiops.resources.rds_groups import PARAMETERS, ROLE_SPREADS, SUBNETS, RdsResource, tags_in
 from reptiops.resources.rds_states import AT_ONCE, READY, SPEED, UNABLE, WAITING, at_least, newer_minor, numbers, status
 from reptiops.rights import ROLES, SECRETS, TAGGED, Right, arn_of, create, delete, passed_to, read, update, write
 
@@ -102,7 +102,7 @@ class Instance(RdsResource):
     propagating: ClassVar[tuple[tuple[str, str], ...]] = (
         ("InvalidParameterValue", "ENHANCED_MONITORING"),
         ("InvalidParameterValue", "IAM role ARN value is invalid"),
-        ("InvalidParameterValue", "service linked role"),
+        *ROLE_SPREADS,
     )
     typical: ClassVar[float] = 250
     nine_in_ten: ClassVar[float | None] = 370
@@ -357,7 +357,9 @@ class Instance(RdsResource):
         return replace(self, final_snapshot=False)
 
     def leaves(self, live: Live[Any]) -> str:
-        """The final snapshot stays, and is billed."""
+        """The final snapshot stays, and is billed; where AWS could take none, the automated backups do."""
+        if self.final_snapshot and live.status.word in UNABLE:
+            return f"no final snapshot could be taken ({live.status.word}): its automated backups stay"
         return f"a final snapshot {self.name}-final-… stays" if self.final_snapshot else ""
 
     def traces(self, live: Live[Any]) -> str:

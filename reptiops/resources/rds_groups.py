@@ -43,6 +43,13 @@ class RdsResource(Resource):
         aws.rds.add_tags_to_resource(ResourceName=live.out["arn"], Tags=identity.tag_list())
 
 
+ROLE_SPREADS = (
+    ("InvalidParameterValue", "ServiceLinkedRoles"),
+    ("InvalidParameterValue", "service linked role"),
+)
+"""What RDS says in a new account while its service-linked role, made a moment ago, is not known everywhere."""
+
+
 @dataclass(frozen=True)
 class SubnetGroup(RdsResource):
     """Where the instance may live: subnets of at least two zones, even for one instance."""
@@ -54,6 +61,7 @@ class SubnetGroup(RdsResource):
     free: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"DBSubnetGroupNotFoundFault"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidDBSubnetGroupStateFault", "InvalidSubnet"})
+    propagating: ClassVar[tuple[tuple[str, str], ...]] = ROLE_SPREADS
     limit: ClassVar[float] = 900
     rights: ClassVar[tuple[Right, ...]] = (
         BULK,

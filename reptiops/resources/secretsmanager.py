@@ -150,8 +150,12 @@ class Secret(Resource):
         return f"can be restored for {self.recovery_days} days, which provision does" if self.recovery_days else ""
 
     def delete(self, aws: Aws, live: Live[Any]) -> None:
-        """With a recovery window, or at once."""
+        """With a recovery window, or at once. One that is in its window already, as after a lost answer, is deleted."""
         how: dict[str, Any] = (
             {"RecoveryWindowInDays": self.recovery_days} if self.recovery_days else {"ForceDeleteWithoutRecovery": True}
         )
-        aws.secretsmanager.delete_secret(SecretId=live.id, **how)
+        try:
+            aws.secretsmanager.delete_secret(SecretId=live.id, **how)
+        except ClientError as error:
+            if code(error) != "InvalidRequestException" or "delet" not in message(error):
+                raise

@@ -39,7 +39,7 @@ def redis_secret(env: Environment) -> Secret | None:
     )
 
 
-@step()
+@step(after=("service_linked_role",))
 def database_subnet_group(env: Environment, private_subnet: Mapping[str, Result]) -> rds_groups.SubnetGroup:
     """The database lives in the private subnets."""
     subnets = frozenset(subnet.id for subnet in private_subnet.values())
@@ -109,7 +109,7 @@ def database(
     )
 
 
-@step()
+@step(after=("service_linked_role",))
 def redis_subnet_group(env: Environment, private_subnet: Mapping[str, Result]) -> elasticache_groups.SubnetGroup:
     """The cache lives in the private subnets."""
     subnets = frozenset(subnet.id for subnet in private_subnet.values())
