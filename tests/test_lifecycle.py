@@ -7,11 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore import xform_name
+from botocore.exceptions import ClientError
 from rich.console import Console
 
 from reptiops import app
+from reptiops.app import states
 from reptiops.aws import is_read
 from reptiops.config import environment_file, load_environment
 from reptiops.report.summary import show_left
@@ -80,6 +83,38 @@ def test_two_environments_in_one_account_do_not_touch_each_other(tmp_path: Path)
         assert any("the certificate" in line for line in gone.kept)
         app.teardown("prod", session=session, state_dir=tmp_path, allow_protected=True)
         assert inventory(session) == before
+
+
+@pytest.mark.parametrize("denied", ["ec2.DescribeRegions", "acm.ListCertificates"])
+def test_a_record_that_nobody_could_be_asked_about_stays_known(denied: str, tmp_path: Path) -> None:
+    """The next teardown, with the right to ask, removes it; a provision between the two takes it as its own."""
+    only = ("security/certificate", "security/validation_record")
+    with mocked_aws() as session:
+        before = inventory(session)
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path}
+        for between in (False, True):
+            provision(session, tmp_path, "dev", only=only)
+            away = boto3.Session("testing", "testing", "testing", region_name="us-east-1")
+
+            def refuse(model: Any, request_signer: Any, **_: Any) -> None:
+                if denied.endswith(".DescribeRegions") or request_signer.region_name != "us-east-1":
+                    raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, model.name)
+
+            away.events.register(f"before-call.{denied}", refuse)
+            gone = app.teardown("dev", session=away, state_dir=tmp_path)
+            (kept,) = gone.kept
+            assert "AccessDenied" in kept
+            assert gone.left == ()
+            assert {row[0] for row in inventory(session) - before} == {"record"}
+            (entry,) = states.entries("dev", **where)
+            assert entry.address.startswith("security/validation_record")
+            if between:
+                provision(session, tmp_path, "dev", only=only)
+                assert app.plan("dev", only=only, **where).changes == ()
+            gone = app.teardown("dev", **where)
+            assert (gone.kept, gone.left) == ((), ())
+            assert inventory(session) == before
+            assert states.entries("dev", **where) == ()
 
 
 def test_a_lost_state_is_found_again_by_tags_and_names(tmp_path: Path) -> None:

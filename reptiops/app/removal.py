@@ -54,6 +54,7 @@ def teardown(
         raise Refused(f"{site.env.name} is protected. If it really shall go, add --allow-protected.")
     book = load_playbook(playbook, options.playbook_dir)
     scope = site.scope()
+    scope.leaving = True
     look(scope, site.graph.kinds())
     actions, doomed = _chosen(site, book, *_all_of_it(site, scope))
     if not doomed:
@@ -76,7 +77,7 @@ def teardown(
         _returned(site, book, work, fresh, removal)
         still = [a for a in _all_of_it(site, fresh)[0] if _phase(site.graph, a.address) in book.phases]
         left = [a for a in still if not any(one.startswith(f"{a.address} (") for one in removal.kept)]
-        known = [a.address for a in left]
+        known = {a.address for a in left} | removal.unasked
         for address in list(site.state.entries):
             if address not in known and _phase(site.graph, address) in book.phases:
                 work.gone(address)

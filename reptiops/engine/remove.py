@@ -65,6 +65,8 @@ class Remove:
         self.errors: list[BaseException] = []
         self.kept: list[str] = []
         """What stays on purpose, and why."""
+        self.unasked: set[str] = set()
+        """Addresses of what stays because nobody could tell whether somebody needs it."""
         self.assumed: set[tuple[str, str]] = set()
         """(kind, id) of what counts as gone because AWS said yes; its lists may show it for some seconds more."""
 
@@ -150,7 +152,10 @@ class Remove:
     def _asked(self, d: Doomed, wrong: Exception | None) -> None:
         if isinstance(wrong, Kept):
             self.kept.append(f"{d.address} ({d.live.id}): {wrong}")
-            self._work.gone(d.address)
+            if wrong.unasked:
+                self.unasked.add(d.address)
+            else:
+                self._work.gone(d.address)
             self._work.tell(Event("kept", d.address, "delete", str(wrong)))
             self._count(d)
         elif wrong is not None:

@@ -189,7 +189,9 @@ class NotYet(Exception):
 
 
 class Kept(Exception):
-    """Raised by a kind whose deletion would harm somebody else: it stays, and the text says why."""
+    """Raised by a kind whose deletion would harm somebody else, or, `unasked`, nobody could tell: it stays, the text says why."""
+
+    unasked: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)

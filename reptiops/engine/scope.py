@@ -99,6 +99,8 @@ class Scope:
         self._shared: dict[str, Any] = {}
         self._writes = 0
         self.clock: Clock = Monotonic()
+        self.leaving = False
+        """Whether all shall go: what the state records counts, though nothing that is there leads to it any more."""
         self._fresh: tuple[float, Scope] | None = None
         self._since: dict[type[Resource], tuple[float, Mapping[str, Live[Any]]]] = {}
         self._seen: dict[type[Resource], list[Live[Any]]] = {}
@@ -233,7 +235,7 @@ class Scope:
 
     def _like(self, claims: Mapping[tuple[type[Resource], str], str]) -> Scope:
         fresh = Scope(self.aws, self.names, (), self._known, claims, self._places)
-        fresh._wanted, fresh.clock = self._wanted, self.clock
+        fresh._wanted, fresh.clock, fresh.leaving = self._wanted, self.clock, self.leaving
         return fresh
 
     # -- what every observation needs --

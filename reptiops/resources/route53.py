@@ -152,13 +152,15 @@ class ValidationRecord(Resource):
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
-        """The CNAMEs that our certificates ask for."""
+        """The CNAMEs that our certificates ask for, or that stayed when they went."""
         ours = {
             value: one.id
             for one in scope.live(Certificate)
             for name, value in one.out.items()
             if name.startswith("record_name:")
         }
+        if not ours and scope.leaving:
+            ours = {identifier.partition("/")[2]: "" for identifier in scope.recorded(cls).ids()}
         if not ours:
             return
         for zone in sorted(_zones(scope.wanted(cls), scope)):
@@ -197,18 +199,24 @@ class ValidationRecord(Resource):
                 change(aws, live.has.zone, [("DELETE", one)])
 
 
+class Unasked(Kept):
+    """Whether another certificate needs it is not to be learnt."""
+
+    unasked = True
+
+
 def _regions(aws: Aws) -> list[str]:
-    """The regions that the account has switched on, its own first. Raises Kept where AWS does not tell them."""
+    """The regions that the account has switched on, its own first. Raises Unasked where AWS does not tell them."""
     try:
         regions = aws.ec2.describe_regions()["Regions"]
     except ClientError as error:
-        raise Kept(f"certificates of other regions may need it, and DescribeRegions says {code(error)}") from error
+        raise Unasked(f"certificates of other regions may need it, and DescribeRegions says {code(error)}") from error
     others = {one["RegionName"] for one in regions if one.get("OptInStatus") != "not-opted-in"} - {aws.region}
     return [aws.region, *sorted(others)]
 
 
 def _needing(aws: Aws, region: str, record: ValidationRecord) -> list[str]:
-    """The certificates of one region, but for our own, that name a record. Raises Kept where they cannot be read."""
+    """The certificates of one region, but for our own, that name a record. Raises Unasked where they cannot be read."""
     there, domain = aws.elsewhere(region), record.name.partition(".")[2]
     try:
         found = listed(aws) if there is aws else there.once("certificates", lambda: listed(there))
@@ -221,7 +229,7 @@ def _needing(aws: Aws, region: str, record: ValidationRecord) -> list[str]:
             and record.name in _records_of(there, one["CertificateArn"])
         ]
     except (ClientError, EndpointConnectionError) as error:
-        raise Kept(
+        raise Unasked(
             f"whether a certificate in {region} needs it cannot be asked: {operation(error)} says {code(error)}"
         ) from error
 
