@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -46,6 +46,14 @@ DISTRUSTED = ("certificate verify failed", "doesn't match", "WRONG_VERSION_NUMBE
 """TLS that does not mend itself. What else ends a connection there, such as EOF, is a network that went away."""
 AT_ONCE = 10
 """Reads of one kind at once, where each thing has to be read by itself."""
+PAGE_SIZES = {
+    "describe_alarms": 100,
+    "describe_repositories": 1000,
+    "get_account_authorization_details": 1000,
+    "list_roles": 1000,
+    "list_services": 100,
+}
+"""Items a page, where AWS gives fewer unless asked: an account holds much that is not ours."""
 KEPT_TIMEOUT, KEPT_ATTEMPTS = 5.0, 4
 """Where state and lock are kept: a connection that is stuck is given up long before the lease is over."""
 GLOBAL = {"iam", "route53", "cloudfront", "budgets"}
@@ -193,9 +201,14 @@ class Service:
         if not self._reader.can_paginate(method):
             return list(getattr(self._reader, method)(**parameters)[member])
         found: list[Any] = []
-        for page in self._reader.get_paginator(method).paginate(**parameters):
+        for page in self.each_page(method, **parameters):
             found.extend(page.get(member) or [])
         return found
+
+    def each_page(self, method: str, **parameters: Any) -> Iterator[Mapping[str, Any]]:
+        """A paginated read page by page, for what may be too much to hold, or ends with the first that fits."""
+        size = {"PageSize": PAGE_SIZES[method]} if method in PAGE_SIZES else {}
+        yield from self._reader.get_paginator(method).paginate(**parameters, PaginationConfig=size)
 
 
 class Aws:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, ClassVar, Self
 
 from botocore.exceptions import ClientError
@@ -35,6 +36,19 @@ def insights_group(cluster: str) -> str:
 def export_group(instance: str, log: str) -> str:
     """Where RDS exports one of an instance's logs to."""
     return f"/aws/rds/instance/{instance.lower()}/{log}"
+
+
+def _groups(scope: Scope, paths: Iterable[str]) -> list[dict[str, Any]]:
+    """All of a small account by one call, else those below the paths: an account with functions has thousands."""
+    logs = scope.aws.logs
+    answer = scope.once("log groups", lambda: logs.describe_log_groups())
+    if "nextToken" not in answer:
+        return list(answer["logGroups"])
+
+    def below(path: str) -> list[dict[str, Any]]:
+        return logs.pages("describe_log_groups", "logGroups", logGroupNamePrefix=f"{path}/")
+
+    return [one for path in sorted(paths) for one in scope.once(f"log groups of {path}", partial(below, path))]
 
 
 @dataclass(frozen=True)
@@ -87,7 +101,7 @@ class LogsResource(Resource):
         paths = {name.rpartition("/")[0] for name in names}
         groups = {
             one["arn"].removesuffix(":*"): one
-            for one in scope.once("log groups", lambda: aws.logs.pages("describe_log_groups", "logGroups"))
+            for one in _groups(scope, paths)
             if one["logGroupName"].rpartition("/")[0] in paths
         }
         read = singly(lambda arn: aws.logs.list_tags_for_resource(resourceArn=arn)["tags"])

@@ -39,12 +39,15 @@ def _observed(scope: Scope, zone: str) -> list[dict[str, Any]]:
 
 
 def change(aws: Aws, zone: str, changes: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-    """Send one batch; Route 53 takes all of it or nothing."""
-    batch = [{"Action": action, "ResourceRecordSet": dict(record)} for action, record in changes]
-    if batch:
+    """Send one batch; Route 53 takes all of it or nothing. More than it takes at once go in several."""
+    every = [{"Action": action, "ResourceRecordSet": dict(record)} for action, record in changes]
+    for start in range(0, len(every), BATCH):
+        batch = every[start : start + BATCH]
         aws.route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": batch})
 
 
+BATCH = 500
+"""Route 53 takes 1,000 values at once, and counts those of an UPSERT twice."""
 ALL_ZONES = ("arn:{partition}:route53:::hostedzone/*",)
 ZONES = ("arn:{partition}:route53:::hostedzone/{zone}",)
 

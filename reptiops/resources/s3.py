@@ -227,10 +227,9 @@ class Bucket(Resource):
 
     def in_service(self, aws: Aws, live: Live[Any]) -> str:
         """Somebody has put objects there; logs that AWS itself delivers do not count."""
-        for one in aws.s3.pages("list_object_versions", "Versions", Bucket=live.id):
-            if "AWSLogs/" not in one["Key"]:
-                return "it holds objects"
-        return ""
+        pages = aws.s3.each_page("list_object_versions", Bucket=live.id)
+        mine = any("AWSLogs/" not in one["Key"] for page in pages for one in page.get("Versions", []))
+        return "it holds objects" if mine else ""
 
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """Every version, delete marker and unfinished upload first. Late log deliveries answer BucketNotEmpty: again."""
@@ -319,14 +318,17 @@ def _sent(key: str, rule: LifecycleRule) -> dict[str, Any]:
 
 
 def _empty(aws: Aws, name: str) -> None:
-    doomed = [
-        {"Key": one["Key"], "VersionId": one["VersionId"]}
-        for member in ("Versions", "DeleteMarkers")
-        for one in aws.s3.pages("list_object_versions", member, Bucket=name)
-    ]
-    for start in range(0, len(doomed), BATCH):
-        some = {"Objects": doomed[start : start + BATCH], "Quiet": True}
+    """Page by page: years of logs are too many to hold. What is deleted is not listed again: S3 is consistent there."""
+    while doomed := _first(aws, name):
+        some = {"Objects": doomed, "Quiet": True}
         for error in aws.s3.delete_objects(Bucket=name, Delete=some).get("Errors", []):
             raise ClientError({"Error": {"Code": error["Code"], "Message": error["Message"]}}, "DeleteObjects")
     for one in aws.s3.pages("list_multipart_uploads", "Uploads", Bucket=name):
         aws.s3.abort_multipart_upload(Bucket=name, Key=one["Key"], UploadId=one["UploadId"])
+
+
+def _first(aws: Aws, name: str) -> list[dict[str, str]]:
+    """As many versions and delete markers as one DeleteObjects takes."""
+    page = aws.s3.list_object_versions(Bucket=name, MaxKeys=BATCH)
+    there = (one for member in ("Versions", "DeleteMarkers") for one in page.get(member, []))
+    return [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in there]
