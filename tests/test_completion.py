@@ -99,8 +99,12 @@ def test_tab_shows_what_there_is_to_choose_from(name: str, tmp_path: Path) -> No
 def test_fish_completes_and_says_what_it_offers(every: bool, tmp_path: Path) -> None:
     installed("fish")
     lines = LINES if every else sampled("fish") | {"reptiops prov": LINES["reptiops prov"]}
+    paths = {
+        "reptiops plan dev --config-dir=sta": "--config-dir=states/",
+        "reptiops report dev --to=sta": "--to=states/",
+    }
     script = place(tmp_path, "fish")
-    asked = "; ".join(f"echo '== {line}'; complete -C '{line}'" for line in [*lines, "reptiops plan "])
+    asked = "; ".join(f"echo '== {line}'; complete -C '{line}'" for line in [*lines, *paths, "reptiops plan "])
     said = subprocess.run(
         ["fish", "--no-config", "-c", f"source {script}; {asked}"],
         capture_output=True,
@@ -118,8 +122,9 @@ def test_fish_completes_and_says_what_it_offers(every: bool, tmp_path: Path) -> 
     for line, whole in lines.items():
         words = [one.split("\t")[0] for one in offered[line]]
         assert words == ([whole.split()[-1]] if whole != line else []), line
+    assert {line: offered[line] for line in paths} == {line: [path] for line, path in paths.items()}
     assert {one.split("\t")[0] for one in offered["reptiops plan "]} == {"dev", "prod"}
-    assert offered["reptiops prov"] == ["provision\tMake ENV exist"]
+    assert offered["reptiops prov"] == ["provision\tMake ENV exist, or bring it back to its..."], "not cut at a comma"
 
 
 def test_where_a_shell_is_not_installed_the_test_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

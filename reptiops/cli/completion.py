@@ -94,10 +94,25 @@ class Zsh(Whole, ZshComplete):
     )
 
 
-class Fish(Whole, FishComplete):
-    """As click has it."""
+FISH = """\
+for path in (__fish_complete_{} $value);
+                echo "$option$path";
+            end"""
 
-    source_template = f"# Save as {PLACES['fish']}\n{FishComplete.source_template}"
+
+class Fish(Whole, FishComplete):
+    """As click has it; fish looks for files by what stands behind `--option=` only if it is told so."""
+
+    source_template = (
+        f"# Save as {PLACES['fish']}\n{FishComplete.source_template}".replace(
+            'set -l metadata (string split "," $completion);',
+            'set -l metadata (string split -m 1 "," $completion);\n'
+            "        set -l option (string match -r -- '^--[^=]*=' $metadata[2]);\n"
+            "        set -l value (string replace -r -- '^--[^=]*=' '' $metadata[2]);",
+        )
+        .replace("__fish_complete_directories $metadata[2]", FISH.format("directories"))
+        .replace("__fish_complete_path $metadata[2]", FISH.format("path"))
+    )
 
 
 def register() -> None:
