@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import threading
 from typing import Any
 
+import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from reptiops.engine.deleting import Deleting
 from reptiops.engine.resource import Live
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Entry
@@ -18,6 +20,7 @@ from reptiops.resources import (
 )
 from reptiops.sandbox import gaps, rules
 from tests.samples import World
+from tests.skipping import Skipping
 from tests.strict import ident, refused, work_on
 
 # --- 14-16 network -----------------------------------------------------------------------------------------------
@@ -43,18 +46,26 @@ def test_15_what_holds_a_subnet_is_named(slow: Any) -> None:
     live.has.delete(slow.aws, live)
 
 
-def test_15_a_refused_deletion_says_what_holds_it(slow: Any, tmp_path: Path) -> None:
+def test_15_a_refused_deletion_says_what_holds_it(slow: Any) -> None:
     slow.pass_time(1)
     group = slow.group
     slow.pass_time(10)
     client = slow.session.client("ec2")
     client.create_network_interface(SubnetId=slow.subnets[0], Groups=[group], Description="by hand")
-    from reptiops.engine.passing import held
-
     live = Live(group, ec2_access.SecurityGroup(slow.vpc, "sample", "sample"))
-    error = ClientError({"Error": {"Code": "DependencyViolation", "Message": "has a dependent object"}}, "X")
-    said = str(held(live.has, slow.aws, live, error))
-    assert all(words in said for words in ("by hand", "eni-", "delete it"))
+    clock = Skipping()
+    deleting, never = Deleting(live.has, live, slow.aws, clock, clock.now()), threading.Event()
+    told = []
+    for seconds in (30, 20, 90, 0):
+        with pytest.raises(ClientError, match="DependencyViolation") as refused:
+            deleting.attempt()
+        told.append(str(refused.value))
+        clock.sleep(seconds, never)
+    assert "by hand" not in told[0], "nobody is told at once: most of what holds something goes by itself"
+    assert all(words in one for one in told[1:] for words in ("by hand", "eni-", "delete it"))
+    assert slow.aws.calls["ec2:DeleteSecurityGroup"] == 1
+    assert slow.aws.polls["ec2:DeleteSecurityGroup"] == 3, "asking again is waiting"
+    assert slow.aws.polls["ec2:DescribeNetworkInterfaces"] == 2, "what holds it is read once a minute"
 
 
 def test_16_a_nat_gateway_that_fails_later_is_seen_as_failed(slow: Any) -> None:

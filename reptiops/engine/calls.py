@@ -17,18 +17,16 @@ import tenacity
 from reptiops.aws import Aws, code, lost, message, request_id
 from reptiops.engine.canonical import Plain, plain
 from reptiops.engine.clock import Clock, Monotonic
+from reptiops.engine.deleting import Deleting
 from reptiops.engine.diff import carry, diff, retagged
 from reptiops.engine.eta import Countdown, Timings
 from reptiops.engine.events import Event, Sink
 from reptiops.engine.making import LOOKS, Making
-from reptiops.engine.passing import CallFailed, GivenUp, held, passes
+from reptiops.engine.passing import CallFailed, GivenUp, passes
 from reptiops.engine.resource import ADDRESS_TAG, Identity, Kept, Live, Made, NotYet, Resource
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Entry, Journal, State, now
 from reptiops.engine.updating import Doing
-
-HELD = 20.0
-"""Seconds of refused deletion after which a person is told what holds the thing."""
 
 
 @dataclass
@@ -142,20 +140,8 @@ class Work:
 
         What AWS refuses for long is said with what holds it.
         """
-        began = self.clock.now()
-
-        def attempt() -> str:
-            try:
-                instance.delete(self.aws, live)
-            except Exception as error:
-                if code(error) in instance.absent:
-                    return live.id
-                if self.clock.now() - began > HELD or not passes(type(instance), error):
-                    raise held(instance, self.aws, live, error) from error
-                raise
-            return live.id
-
-        self._journalled(address, instance, "delete", live, (), attempt, gone=False)
+        deleting = Deleting(instance, live, self.aws, self.clock, self.clock.now())
+        self._journalled(address, instance, "delete", live, (), deleting.attempt, gone=False)
 
     def _begin_all(self, some: Sequence[tuple[str, Live[Any]]]) -> None:
         for address, live in some:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tenacity
-from botocore.exceptions import ClientError
 
-from reptiops.aws import DENIED, EXPIRED, THROTTLED, Aws, code, lost, message, operation, request_id, unsent
+from reptiops.aws import DENIED, EXPIRED, THROTTLED, code, lost, message, operation, request_id, unsent
 from reptiops.engine.lock import LeaseLost
-from reptiops.engine.resource import Live, NotYet, Resource
+from reptiops.engine.resource import NotYet, Resource
 from reptiops.errors import ReptiopsError
 
 LOST_FOR = 120.0
@@ -30,19 +27,6 @@ class CallFailed(ReptiopsError):
         ended = "was interrupted while it waited for this to pass" if interrupted else "failed"
         super().__init__(f"{verb} of {address} ({kind}) {ended}:{called} {self.code}: {message(error)}{reference}")
         self.denied = self.code in DENIED
-
-
-def held(instance: Resource, aws: Aws, live: Live[Any], error: Exception) -> Exception:
-    """The same error with what holds the resource in its words, where that can be found out."""
-    try:
-        by = instance.blockers(aws, live)
-    except Exception as unread:
-        by = f"what holds it cannot be read: {code(unread)}"
-    if not by or not isinstance(error, ClientError):
-        return error
-    said = {**error.response, "Error": {**error.response.get("Error", {}), "Message": f"{message(error)} {by}"}}
-    known: Exception = ClientError(said, error.operation_name)
-    return known
 
 
 class GivenUp(tenacity.stop.stop_base):
