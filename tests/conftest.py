@@ -100,7 +100,7 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     with mocked_aws() as session:
         aws = Aws(session, "us-east-1")
         make_bucket(aws, "reptidex-states", "states/dev")
-        yield s3_backend(aws, "reptidex-states", "states", "dev")
+        yield s3_backend(aws, "reptidex-states", "states", "dev", aws.account())
         _beats_ended()
 
 

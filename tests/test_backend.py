@@ -12,12 +12,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reptiops import app
 from reptiops.aws import Aws
+from reptiops.config import environment_file
 from reptiops.engine import lock as locks
 from reptiops.engine.backend import Backend, Conflict, LocalBackend, LocalLog, StateError
 from reptiops.engine.state import Belongs, Entry, Journal, Records, State
@@ -319,3 +322,42 @@ def test_a_bucket_that_is_not_there() -> None:
         for act in (backend.prepare, lambda: backend.read("state.json"), lambda: backend.names("journal")):
             with pytest.raises(StateError, match="state init"):
                 act()
+
+
+def _owned_by(session: Any, owner: str) -> list[str]:
+    """The bucket belongs to that account, and S3 keeps to the owner that is expected, as moto does not: it lets all in.
+
+    Answers the operations on it as they are asked for, and whom they expect.
+    """
+    asked: list[str] = []
+
+    def check(model: Any, params: Any, **_: Any) -> None:
+        expected = params["headers"].get("x-amz-expected-bucket-owner", "")
+        if f"/{BUCKET}" in params["url_path"] or BUCKET in params["url"]:
+            asked.append(f"{model.name} {expected}")
+            if expected not in ("", owner):
+                raise ClientError({"Error": {"Code": "AccessDenied", "Message": "Access Denied"}}, model.name)
+
+    session.events.register("before-call.s3", check)
+    return asked
+
+
+def test_a_bucket_that_is_another_accounts_by_now_is_refused(tmp_path: Path) -> None:
+    """Every call says whose the bucket has to be: a stranger who has taken its name gets no state to read or to write."""
+    text = environment_file("dev").read_text()
+    (tmp_path / "dev.yaml").write_text(text.replace("  backend: local", f"  backend: s3://{BUCKET}/states"))
+    with mocked_aws() as session:
+        where: dict[str, Any] = {"session": session, "config_dir": tmp_path, "only": ("network/vpc",)}
+        make_bucket(Aws(session, "us-east-1"), BUCKET, "states/dev")
+        asked = _owned_by(session, "123456789012")
+        app.provision("dev", **where)
+        assert {one.split()[0] for one in asked} >= {"GetObject", "PutObject", "DeleteObject", "ListObjectsV2"}
+        assert {one.split()[1:] == ["123456789012"] for one in asked} == {True}, asked
+        held = {one["Key"] for one in session.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]}
+        stolen = boto3.Session("testing", "testing", "testing", region_name="us-east-1")
+        _owned_by(stolen, "999999999999")
+        with pytest.raises(StateError, match="does not belong to the account 123456789012"):
+            app.provision("dev", **where | {"session": stolen})
+        with pytest.raises(StateError, match="does not belong to the account 123456789012"):
+            app.plan("dev", **where | {"session": stolen})
+        assert {one["Key"] for one in session.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]} == held

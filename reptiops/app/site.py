@@ -153,7 +153,7 @@ def open_site(settings: Settings, *, blank: bool = False, leaving: bool = False)
         raise Refused(f"{env.name} belongs to account {env.account}, but these credentials are of account {account}.")
     names = Names(env.project, env.name, account, aws.region)
     belongs = Belongs(env.name, account, aws.region, endpoint or world(aws.endpoint))
-    records = Records(_backend(env, aws, root), world)
+    records = Records(_backend(env, aws, root, account), world)
     mark = records.mark()
     state = records.blank(belongs) if blank else records.load(belongs)
     facts = with_estimate(gather(aws, env, account, leaving=leaving, revisions=_revisions(state)), env)
@@ -191,17 +191,19 @@ def _connect(settings: Settings, region: str) -> tuple[Aws, str | None, Path]:
     return aws, endpoint, root
 
 
-def _backend(env: Environment, aws: Aws, root: Path) -> Backend:
+def _backend(env: Environment, aws: Aws, root: Path, account: str) -> Backend:
+    """`account`: whose the bucket has to be; empty where that is not known."""
     if env.state.bucket is None:
         return LocalBackend(root / env.name)
-    return s3_backend(aws, env.state.bucket, env.state.prefix, env.name)
+    return s3_backend(aws, env.state.bucket, env.state.prefix, env.name, account)
 
 
 def records_of(settings: Settings) -> Records:
     """What is kept of an environment, without asking whose account it is: for those who only tell of the past."""
     env = load_environment(settings.environment, settings.config_dir)
     session, _, root = session_of(settings)
-    return Records(_backend(env, Aws(session, settings.region or env.region, read_only=True), root))
+    aws = Aws(session, settings.region or env.region, read_only=True)
+    return Records(_backend(env, aws, root, "" if settings.sandbox else env.account or ""))
 
 
 def _overridden(env: Environment, overrides: Mapping[str, Any]) -> Environment:

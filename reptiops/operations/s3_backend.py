@@ -35,10 +35,14 @@ RIGHTS = (
 
 
 class S3Backend:
-    """Documents of one environment under a prefix of a bucket."""
+    """Documents of one environment under a prefix of a bucket, which has to be of the account `owner` where that is known.
 
-    def __init__(self, client: Any, bucket: str, prefix: str):
-        self._client, self.bucket, self._prefix = client, bucket, prefix
+    The name of a bucket that was deleted is anybody's: a stranger who takes it and lets us in would get our states.
+    """
+
+    def __init__(self, client: Any, bucket: str, prefix: str, owner: str = ""):
+        self._client, self.bucket, self._prefix, self._owner = client, bucket, prefix, owner
+        self._of: dict[str, Any] = {"Bucket": bucket, **({"ExpectedBucketOwner": owner} if owner else {})}
 
     @property
     def where(self) -> str:
@@ -48,14 +52,14 @@ class S3Backend:
     def prepare(self) -> None:
         """The bucket has to be there: `reptiops state init` makes it. Asked for by listing, as a HEAD has no reason."""
         try:
-            self._client.list_objects_v2(Bucket=self.bucket, Prefix=f"{self._prefix}/", MaxKeys=1)
+            self._client.list_objects_v2(**self._of, Prefix=f"{self._prefix}/", MaxKeys=1)
         except ClientError as error:
             raise self._explained(error) from error
 
     def read(self, name: str) -> Stored | None:
         """An object; its version is its ETag."""
         try:
-            answer = self._client.get_object(Bucket=self.bucket, Key=self._key(name))
+            answer = self._client.get_object(**self._of, Key=self._key(name))
             return Stored(answer["Body"].read(), answer["ETag"], _age(answer))
         except ClientError as error:
             if code(error) in ABSENT:
@@ -91,7 +95,7 @@ class S3Backend:
             wait=tenacity.wait_exponential_jitter(multiplier=0.3, max=4, jitter=0.3),
             stop=tenacity.stop_after_attempt(RACING),
             reraise=True,
-        )(call, Bucket=self.bucket, **parameters)
+        )(call, **self._of, **parameters)
 
     def names(self, folder: str) -> list[str]:
         """The objects of a folder."""
@@ -121,7 +125,7 @@ class S3Backend:
     def _below(self, folder: str) -> Iterator[tuple[str, int]]:
         start = self._key(f"{folder}/")
         try:
-            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=start):
+            for page in self._client.get_paginator("list_objects_v2").paginate(**self._of, Prefix=start):
                 for one in page.get("Contents", []):
                     yield one["Key"].removeprefix(start), one["Size"]
         except ClientError as error:
@@ -135,7 +139,8 @@ class S3Backend:
         if name in ("NoSuchBucket", "404"):
             return StateError(f"the state bucket {self.bucket} does not exist: make it with `reptiops state init ENV`")
         if name in DENIED or name == "403":
-            return StateError(f"the state bucket {self.bucket} refuses these credentials ({name}): {error}")
+            other = f", or does not belong to the account {self._owner}" if self._owner else ""
+            return StateError(f"the state bucket {self.bucket} refuses these credentials{other} ({name}): {error}")
         return StateError(f"the state in {self.where} is out of reach: {error}")
 
 
@@ -177,6 +182,6 @@ def folder_of(prefix: str, environment: str) -> str:
     return "/".join(part for part in (prefix, environment) if part)
 
 
-def s3_backend(aws: Aws, bucket: str, prefix: str, environment: str) -> S3Backend:
+def s3_backend(aws: Aws, bucket: str, prefix: str, environment: str, owner: str = "") -> S3Backend:
     """The backend of an environment. Its client is not behind the read-only gate: the lock is written before that opens."""
-    return S3Backend(aws.ungated("s3"), bucket, folder_of(prefix, environment))
+    return S3Backend(aws.ungated("s3"), bucket, folder_of(prefix, environment), owner)
