@@ -300,6 +300,7 @@ class Aws:
             other.calls, other.polls, other._counting, other._purpose = (
                 self.calls, self.polls, self._counting, self._purpose,
             )  # fmt: skip
+            other._guard = self._guard  # of the same session, of which only one client may be made at a time
             return other
 
         return self.once(f"in {region}", made)
