@@ -7,6 +7,7 @@ import resource
 import signal
 import stat
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -107,6 +108,20 @@ def test_two_runs_never_write_one_journal(backend: Backend) -> None:
     first.write("run")
     with pytest.raises(Conflict):
         Journal(Records(backend), "20260101T000000").write("run")
+
+
+def test_a_change_in_a_long_journal_costs_no_copy_of_it(backend: Backend) -> None:
+    log, long = backend.log("journal/long"), 20_000_000
+    log.append(b"x" * long)
+    tracemalloc.start()
+    try:
+        log.append(b"y")
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < long / 4
+    log.close()
+    assert backend.read_log("journal/long") == b"x" * long + b"y"
 
 
 def test_earlier_versions_are_kept(backend: Backend) -> None:

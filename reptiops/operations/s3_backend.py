@@ -155,7 +155,9 @@ class S3Log:
     """A log as numbered parts; closing makes one object of them."""
 
     def __init__(self, backend: S3Backend, name: str):
-        self._backend, self._name, self._data, self._number = backend, name, b"", 0
+        self._backend, self._name = backend, name
+        self._appended: list[bytes] = []
+        self._number = 0
 
     def append(self, data: bytes) -> None:
         """One more part."""
@@ -167,11 +169,11 @@ class S3Log:
             stored = self._backend.read(part)
             if stored is None or stored.data != data:  # else the answer to the first attempt was lost
                 raise
-        self._data += data
+        self._appended.append(data)  # joined once: a journal has thousands of parts
 
     def close(self) -> None:
         """First the whole, then away with the parts: a crash in between leaves both, and the whole counts."""
-        self._backend.write(self._name, self._data)
+        self._backend.write(self._name, b"".join(self._appended))
         parts = [f"{self._name}.parts/{part}" for part in self._backend.names(f"{self._name}.parts")]
         with ThreadPoolExecutor(READERS, thread_name_prefix="journal") as pool:
             list(pool.map(self._backend.remove, parts))
