@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from reptiops.engine.deleting import Deleting
+from reptiops.engine.passing import passes
 from reptiops.engine.resource import Live
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Entry
@@ -17,6 +18,8 @@ from reptiops.resources import (
     ec2,
     ec2_access,
     ec2_gateways,
+    elasticache_groups,
+    rds_groups,
 )
 from reptiops.sandbox import gaps, rules
 from tests.samples import World
@@ -117,3 +120,21 @@ def test_18_a_recorded_vpc_whose_tags_lag_is_still_there(world: World) -> None:
     known = {"network/vpc": Entry("network/vpc", want.kind(), vpc, {}, (), "2026-01-01T00:00:00+00:00")}
     assert [one.id for one in Scope(world.aws, world.names, [want], known).live(ec2.Vpc)] == [vpc]
     assert list(Scope(world.aws, world.names, [want]).live(ec2.Vpc)) == []
+
+
+@pytest.mark.parametrize("kind", [rds_groups.SubnetGroup, elasticache_groups.SubnetGroup])
+def test_a_subnet_group_is_made_when_its_subnets_are_seen(slow: Any, kind: Any) -> None:
+    """Other services see as late as EC2 itself what has just been made, in words that pass."""
+    client = slow.session.client("ec2")
+    subnets = frozenset(
+        client.create_subnet(VpcId=slow.vpc, CidrBlock=f"10.1.{number}.0/24", AvailabilityZone=zone)["Subnet"][
+            "SubnetId"
+        ]
+        for number, zone in ((101, "us-east-1a"), (102, "us-east-1b"))
+    )
+    want = kind("sample", "sample", subnets)
+    with pytest.raises(ClientError) as refused:
+        want.create(slow.aws, slow.identity("database/group"))
+    assert passes(kind, refused.value)
+    slow.pass_time(20)
+    want.create(slow.aws, slow.identity("database/group"))

@@ -96,6 +96,16 @@ def _leaves(place: Any) -> dict[str, tuple[Any, Any]]:
     return found
 
 
+def shown(call: Call) -> dict[str, Any]:
+    """The subnets that a call of another service names, by id. What EC2 shows late, others see late, too."""
+    known = {name: one for zone in call.backend("ec2").subnets.values() for name, one in zone.items()}
+    named = call.get("SubnetIds", [])
+    unknown = [name for name in named if name not in known]
+    if unknown:
+        raise Refused("InvalidSubnet", f"Subnet IDs [{', '.join(unknown)}] are not valid.")
+    return {name: known[name] for name in named}
+
+
 def _late() -> None:
     @rule("1.4, 2.1 lag", "ec2", *PLACES)
     def new_things_are_seen_late(call: Call) -> Iterator[None]:

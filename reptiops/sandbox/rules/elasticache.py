@@ -8,6 +8,7 @@ from typing import Any
 
 from reptiops.sandbox.rules import Call, Refused, rule
 from reptiops.sandbox.rules.clock import becomes
+from reptiops.sandbox.rules.ec2 import shown
 from reptiops.sandbox.rules.iam import linked
 from reptiops.sandbox.rules.interfaces import put, take
 
@@ -71,6 +72,11 @@ def _values() -> None:
         name = str(call.get("CacheSubnetGroupName"))
         if not re.fullmatch(r"[a-zA-Z0-9-]{1,255}", name):
             raise Refused("InvalidParameterValue", f"The parameter CacheSubnetGroupName is not valid: {name}")
+
+    @rule("5.3", "elasticache", "CreateCacheSubnetGroup", "ModifyCacheSubnetGroup")
+    def subnets_that_are_seen(call: Call) -> None:
+        """Subnets that are there."""
+        shown(call)
 
     @rule("5.3 chg", "elasticache", "ModifyReplicationGroup")
     def something_to_modify(call: Call) -> None:

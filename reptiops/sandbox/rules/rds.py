@@ -8,6 +8,7 @@ from typing import Any
 
 from reptiops.sandbox.rules import Call, Refused, rule
 from reptiops.sandbox.rules.clock import becomes
+from reptiops.sandbox.rules.ec2 import shown
 from reptiops.sandbox.rules.iam import linked
 from reptiops.sandbox.rules.interfaces import put, take
 from reptiops.sandbox.rules.logs import written
@@ -134,7 +135,7 @@ def _groups() -> None:
     @rule("5.1", "rds", "CreateDBSubnetGroup", "ModifyDBSubnetGroup")
     def subnets_of_two_zones(call: Call) -> None:
         """Subnets of two zones at least, also for an instance in one."""
-        if len({call.backend("ec2").get_subnet(name).availability_zone for name in call.get("SubnetIds", [])}) < 2:
+        if len({one.availability_zone for one in shown(call).values()}) < 2:
             message = "The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement."
             raise Refused("DBSubnetGroupDoesNotCoverEnoughAZs", message)
 
