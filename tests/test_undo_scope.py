@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -146,3 +147,36 @@ def test_an_adoption_that_failed_half_way_is_taken_back(tmp_path: Path) -> None:
         app.roll_back("dev", **where)
         assert len(app.candidates("dev", **where).candidates) == found
         assert [b["Name"] for b in s3.list_buckets()["Buckets"]] == names
+
+
+def test_a_validation_record_that_was_there_stays_when_the_run_is_undone(tmp_path: Path) -> None:
+    """ACM tells an account the same record for a domain each time, so it may be there before the certificate is."""
+    only = ("security/certificate", "security/validation_record")
+    with mocked_aws() as session:
+        r53, acm = session.client("route53"), session.client("acm")
+        zone = r53.list_hosted_zones()["HostedZones"][0]["Id"]
+        arn = acm.request_certificate(
+            DomainName="reptidex.com", SubjectAlternativeNames=["*.reptidex.com"], ValidationMethod="DNS"
+        )["CertificateArn"]
+        named = acm.describe_certificate(CertificateArn=arn)["Certificate"]["DomainValidationOptions"][0]
+        acm.delete_certificate(CertificateArn=arn)
+        record = {
+            "Name": named["ResourceRecord"]["Name"],
+            "Type": "CNAME",
+            "TTL": 300,
+            "ResourceRecords": [{"Value": named["ResourceRecord"]["Value"]}],
+        }
+        batch = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
+        r53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+        before = inventory(session)
+        provision(session, tmp_path, only=only)
+        (tmp_path / "dev" / "state.json").unlink()
+        (journal,) = (tmp_path / "dev" / "journal").iterdir()  # as of a run that was killed at its end
+        lines = [x for x in journal.read_text().splitlines() if json.loads(x)["event"] not in ("end", "settled")]
+        journal.write_text("\n".join(lines) + "\n")
+        (made,) = (x["address"] for x in map(json.loads, lines) if x["event"] == "begin" and x["verb"] == "adopt")
+        assert made.startswith("security/validation_record")
+        undone = app.roll_back("dev", session=session, state_dir=tmp_path)[1]
+        assert undone.complete, undone
+        assert inventory(session) == before
+        assert states.entries("dev", session=session, state_dir=tmp_path) == ()

@@ -77,6 +77,9 @@ class Work:
         `replaced`: the one of the same address beside which it is made.
         """
         carries = self.identity(address)
+        if replaced is None and (found := want.standing(self.scope)) is not None:
+            self.take(address, found, needs)
+            return found.id, Made(found.id, found.out)
         making = Making(address, want, carries, self.aws, self.scope, self.stop, self.clock, self.looks, replaced)
         beside = replaced.id if replaced else ""
         entry = self._journalled(address, want, "create", None, needs, making.attempt, beside=beside)

@@ -317,6 +317,10 @@ class Resource:
         """Whether an untaggable one, found by its natural key and in no state, is somebody else's."""
         return False
 
+    def standing(self, scope: Scope) -> Live[Self] | None:
+        """The same one, where it is there already without being observed as ours: then it is adopted, not made."""
+        return None
+
     def leaves(self, live: Live[Any]) -> str:
         """What its deletion leaves behind on purpose, in a sentence; empty for nothing."""
         return ""

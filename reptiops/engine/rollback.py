@@ -221,6 +221,10 @@ class _Undo:
         if kind.renewed and was.id:
             work.withdraw(address, kind, was.id)
         current = self._find(address, kind, before.key(), was.id)
+        if current is None and was.adopted and not was.wrote:  # nothing leads to it any more
+            if address not in self.what.entries:
+                work.gone(address)
+            return ""
         if current is None:
             self.errors.append(f"{address} ({was.id}) has gone and cannot be set back")
             return ""
@@ -391,6 +395,8 @@ class _Undo:
             if kind is None or was.pre is None:
                 continue
             current = self._find(address, kind, restore(kind, was.pre).key(), was.id)
+            if current is None and was.adopted and not was.wrote:
+                continue
             before = restore(kind, self._now(was.pre))
             fields = self._ours_of(address, was, before, current) if current else None
             differing = differences(before, current.has, fields) if current else "gone"

@@ -181,6 +181,15 @@ class ValidationRecord(Resource):
             "ResourceRecords": [{"Value": f"{self.value}."}],
         }
 
+    def standing(self, scope: Scope) -> Live[Self] | None:
+        """Somebody's record of the same content: a rollback must not take it away."""
+        for one in _observed(scope, self.zone):
+            same = one["Type"] == "CNAME" and canonical(one["Name"]) == self.name
+            if same and [canonical(r["Value"]) for r in one.get("ResourceRecords", [])] == [self.value]:
+                ours = one.get("TTL") == self.ttl_seconds
+                return Live(f"{self.zone}/{self.name}", self) if ours else None
+        return None
+
     def create(self, aws: Aws, identity: Identity) -> Made:
         """UPSERT: two environments may write the same content at the same time."""
         change(aws, self.zone, [("UPSERT", self._record())])
