@@ -30,6 +30,8 @@ RIGHTS = (
     read("ecr:DescribeRepositories"),
     read("ecr:DescribeImages", on=(arn_of("ecr", "repository/{ecr.Repository.name}"),)),
 )
+NAMED = 20
+"""So many services without an image are named."""
 
 
 def gather(
@@ -64,7 +66,8 @@ def gather(
         )
     waiting = [s.name for s in env.services if s.name not in images]
     if waiting:
-        notes = (*notes, f"no image yet for {', '.join(waiting)}: desired count 0 until there is one")
+        more = f" and {len(waiting) - NAMED} more" if len(waiting) > NAMED else ""
+        notes = (*notes, f"no image yet for {', '.join(waiting[:NAMED])}{more}: desired count 0 until there is one")
     cached = [b for b in (env.storage.cdn.default,) if env.storage.cdn.enabled and b.all_headers and b.default_ttl]
     if cached:
         notes = (

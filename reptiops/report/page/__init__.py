@@ -28,6 +28,7 @@ def page(found: Overview) -> str:
         element("link", rel="icon", href="data:,"),
         element("title", f"{found.environment} · reptiops"),
         element("style", style),
+        element("script", Markup("document.documentElement.className = 'loading'")),
     )  # fmt: skip
     body = element(
         "body",

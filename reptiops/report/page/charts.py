@@ -14,6 +14,8 @@ from reptiops.report.runs import ended
 
 FOLD = 100
 """So many rows of a table are seen at once."""
+AT_FIRST = 300
+"""So many rows of the longest table are seen at once; `page.js` has the same number."""
 SHOWN = 40
 """So many changes of a run are drawn; of more the critical path and the longest."""
 
@@ -26,9 +28,12 @@ def money(amount: float) -> str:
 def table(caption: str, heads: Iterable[str], rows: Iterable[Markup], class_: str) -> Markup:
     """A table with a caption for screen readers."""
     head = element("tr", *(element("th", h, scope="col") if h else element("td", "") for h in heads))
-    body = element("tbody", *rows)
+    listed = list(rows)
+    bodies = [element("tbody", *listed[:AT_FIRST])]
+    if listed[AT_FIRST:]:  # what a browser with a script need not lay out before the script has looked
+        bodies.append(element("tbody", *listed[AT_FIRST:], class_="rest"))
     hidden = element("caption", caption, class_="unseen")
-    return element("div", element("table", hidden, element("thead", head), body, class_=class_), class_="scroll")
+    return element("div", element("table", hidden, element("thead", head), *bodies, class_=class_), class_="scroll")
 
 
 def folded(caption: str, heads: tuple[str, ...], rows: list[Markup], class_: str) -> Markup:

@@ -1,11 +1,11 @@
 "use strict";
 // Everything works without this but the search: it only hides rows, marks where one is, and switches light and dark.
 (() => {
-  const LIMIT = 300;
+  const LIMIT = 300, MORE = 1000;
   const by = (id) => document.getElementById(id);
   const rows = [...document.querySelectorAll(".resources tbody tr")];
   const texts = rows.map((row) => `${row.textContent} ${row.querySelector("code").title}`.toLowerCase());
-  let all = rows.length <= LIMIT;
+  let limit = LIMIT;
 
   function filter() {
     const words = by("search").value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -15,13 +15,14 @@
       const fits = (!phase || row.dataset.phase === phase) && (!state || row.dataset.state === state) &&
         words.every((word) => texts[i].includes(word));
       found += fits ? 1 : 0;
-      row.hidden = !fits || (!all && found > LIMIT);
+      const hide = !fits || found > limit;
+      if (row.hidden !== hide) row.hidden = hide;
     });
-    const shown = all ? found : Math.min(found, LIMIT);
+    const shown = Math.min(found, limit);
     by("count").textContent = shown === found ? `${found} of ${rows.length} resources` :
       `the first ${shown} of ${found} that fit`;
     by("more").hidden = shown === found;
-    by("more").textContent = `Show all ${found}`;
+    by("more").textContent = `Show ${Math.min(MORE, found - shown)} more`;
   }
 
   function reveal() {
@@ -39,7 +40,7 @@
 
   document.querySelector(".search").hidden = false;
   ["search", "phase", "state"].forEach((id) => by(id).addEventListener("input", filter));
-  by("more").addEventListener("click", () => { all = true; filter(); });
+  by("more").addEventListener("click", () => { limit += MORE; filter(); });
   addEventListener("hashchange", reveal);
   const why = document.querySelector(".why");
   let open = false;
@@ -56,9 +57,23 @@
     if (event.key === "/" && !typing) { event.preventDefault(); by("search").focus(); }
   });
   filter();
+  const root = document.documentElement, theme = by("theme");
+  root.className = "";
   reveal();
 
-  const root = document.documentElement, theme = by("theme");
+  const wide = [...document.querySelectorAll(".scroll")];
+  const cue = () => wide.forEach((one) => {
+    const over = one.scrollWidth > one.clientWidth + 1;
+    one.classList.toggle("over", over);
+    if (!over) { one.removeAttribute("tabindex"); one.removeAttribute("role"); return; }
+    one.tabIndex = 0;
+    one.setAttribute("role", "region");
+    one.setAttribute("aria-label", (one.querySelector("caption, title")?.textContent || "Picture") + ", scrolls sideways");
+  });
+  cue();
+  addEventListener("resize", cue);
+  document.addEventListener("toggle", cue, true);
+
   theme.hidden = false;
   theme.addEventListener("click", () => {
     const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;

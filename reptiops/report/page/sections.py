@@ -161,13 +161,13 @@ def differences(found: Overview) -> Markup:
     parts: list[Child] = [element("h3", "Drift: what differs from what was last applied")]
     if found.drift.findings:
         rows = [_finding(one) for one in found.drift.findings]
-        parts.append(folded("Findings of drift", ("Risk", "Address", "What", "Applied", "Live"), rows, "list"))
+        parts.append(folded("Findings of drift", ("Risk", "Address", "What", "Applied", "Live"), rows, "list found"))
     else:
         parts.append(nothing("No drift."))
     parts.append(element("h3", "Plan: what provision would do"))
     if found.plan.changes:
         rows = [_action(one, found.difference.by_address.get(one.address)) for one in found.plan.changes]
-        parts.append(folded("Planned changes", ("Action", "Address", "Fields", "A month"), rows, "list"))
+        parts.append(folded("Planned changes", ("Action", "Address", "Fields", "A month"), rows, "list planned"))
         told = [unbroken(Text.from_markup(line).plain, "\u00a0") for line in outlook(found.plan, found.difference)]
         parts.append(element("ul", *(element("li", line) for line in told), class_="notes outlook"))
     else:
@@ -296,7 +296,7 @@ def resources(found: Overview) -> Markup:
     seen: set[str] = set()
     rows = [_resource(one, seen) for one in found.resources]
     heads = ("State", "Address", "Kind", "Status in AWS", "Id", "A month")
-    more = element("button", "Show all", type="button", id="more", hidden=True)
+    more = element("button", "Show more", type="button", id="more", hidden=True)
     return joined(search, table("All resources", heads, rows, "list resources"), more)
 
 
