@@ -231,10 +231,11 @@ def difference(plan: Plan, prices: Prices, traffic: Traffic) -> Difference:
     live = {a.address: a.live for a in plan.actions if a.live is not None}
     ids = ids_of(live)
     has = {address: one.has for address, one in live.items()}
-    will = {
+    left = {a.address: has[a.address] for a in plan.actions if a.verb == "none" and a.address in has}
+    will = left | {
         a.address: _settled(a.want, has.get(a.address))
         for a in plan.actions
-        if a.verb != "delete" and a.want is not None
+        if a.verb not in ("delete", "none") and a.want is not None
     }
     before, after = monthly(has, prices, traffic, ids), monthly(will, prices, traffic, ids)
     old, new = before.by_address(fixed=True), after.by_address(fixed=True)

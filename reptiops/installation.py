@@ -102,6 +102,8 @@ def _files(config_dir: Path | None, playbook_dir: Path | None) -> Iterator[Check
 
 
 def _loaded(what: str, names: tuple[str, ...], load: Callable[[str], object], good_one: str) -> Check:
+    if not names:
+        return Check(what, "note", "none is there", f"`{good_one}` gives one")
     mistakes: list[str] = []
     for name in names:
         try:

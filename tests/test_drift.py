@@ -255,7 +255,7 @@ def test_what_was_found_says_what_it_means_and_what_to_do_next() -> None:
     assert "the port of Redis are open to the whole internet" in said("::/0", protocol="-1", from_port=-1, to_port=-1)
     assert "internet" not in said("10.0.0.0/8") + said("0.0.0.0/0", direction="outbound")
     edited = Finding("compute/log_group/a", "/a", "retention_days", "changed", "cost", 7, 1)
-    assert "`reptiops reconcile dev` puts it back; what shall stay" in said("0.0.0.0/0")
+    assert "`reptiops reconcile dev` puts back what its playbook repairs; what shall stay" in said("0.0.0.0/0")
     assert "`reptiops accept dev compute/log_group/a` keeps what was changed" in said("0.0.0.0/0", edited)
 
 

@@ -9,6 +9,7 @@ import click
 
 from reptiops import app
 from reptiops.cli.options import console_of, paged, shared, show_json, site_settings
+from reptiops.cli.values import Output
 from reptiops.report import costs
 
 
@@ -24,9 +25,7 @@ from reptiops.report import costs
 )
 @click.option("--free-tier", is_flag=True, help="Take off what AWS gives away in an account each month.")
 @click.option("--actual", is_flag=True, help="Ask Cost Explorer what was spent; AWS bills 0.01 dollars for it.")
-@click.option(
-    "--refresh-prices", type=click.Path(path_type=Path), metavar="FILE", help="Ask the AWS Price List, write to FILE."
-)
+@click.option("--refresh-prices", type=Output(), metavar="FILE", help="Ask the AWS Price List, write to FILE.")
 @shared
 def cost(
     env: str,

@@ -11,6 +11,7 @@ import click
 from reptiops import app
 from reptiops.cli.lines import tell
 from reptiops.cli.options import console_of, printable, shared, show_json, site_settings
+from reptiops.cli.values import Output
 
 
 @click.group()
@@ -20,7 +21,7 @@ def export() -> None:
 
 @export.command("cloudformation")
 @click.argument("env")
-@click.option("-o", "--to", "folder", type=click.Path(path_type=Path), help="The folder; default: cloudformation.")
+@click.option("-o", "--to", "folder", type=Output(folder=True), help="The folder; default: cloudformation.")
 @click.option(
     "--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR", help="Where <env>.yaml is."
 )
@@ -46,7 +47,7 @@ def cloudformation(env: str, folder: Path | None, config_dir: Path | None, zone:
 
 @export.command("terraform-import")
 @click.argument("env")
-@click.option("-o", "--to", "file", type=click.Path(path_type=Path), help="The file; default: standard output.")
+@click.option("-o", "--to", "file", type=Output(), help="The file; default: standard output.")
 @shared
 def terraform_import(env: str, file: Path | None, **given: Any) -> None:
     """Write Terraform import blocks with the live ids of ENV. Reads only."""

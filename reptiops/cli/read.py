@@ -13,6 +13,7 @@ from rich.markup import escape
 from reptiops import app, plandocument
 from reptiops.cli.lines import tell
 from reptiops.cli.options import paged, selectable, shared, show_json, site_settings
+from reptiops.cli.values import Output
 from reptiops.config import load_environment
 from reptiops.report import describe, plans, runs, terminal
 from reptiops.report.hints import ENVIRONMENT
@@ -21,7 +22,7 @@ from reptiops.report.hints import ENVIRONMENT
 @click.command()
 @click.argument("env")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 3 when there are changes.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Keep the plan, for provision --plan.")
+@click.option("--out", type=Output(), help="Keep the plan, for provision --plan.")
 @selectable
 @shared
 def plan(
@@ -67,12 +68,14 @@ def status(env: str, **given: Any) -> None:
     """
     site = app.open_site(app.Settings(env, **site_settings(given)))
     recorded = {one.address: one.created for one in site.state.entries.values()}
-    rows = describe.status(app.plan_site(site), time.time(), recorded)
+    seen = app.plan_site(site)
+    rows = describe.status(seen, time.time(), recorded)
     if given["as_json"]:
         show_json(rows)
         return
     doubt = app.in_doubt(site)
-    if doubt.empty and not any(row["id"] for row in rows):
+    made = any(one.live is not None and not one.kind.existing for one in seen.actions)
+    if doubt.empty and not made and not site.state.entries:
         tell(f"Nothing of {env} is there; reptiops plan {env} shows what would be made.")
         return
     with paged() as console:

@@ -9,11 +9,12 @@ import click
 
 from reptiops import app
 from reptiops.cli.options import console_of, shared, show_json, site_settings
+from reptiops.cli.values import Output
 
 
 @click.command()
 @click.argument("env")
-@click.option("-o", "--to", "file", type=click.Path(path_type=Path), help="The file; default: ENV.html.")
+@click.option("-o", "--to", "file", type=Output(), help="The file; default: ENV.html.")
 @shared
 def report(env: str, file: Path | None, **given: Any) -> None:
     """Write all there is to see of ENV into one HTML file.

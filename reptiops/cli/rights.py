@@ -13,6 +13,7 @@ from rich.markup import escape
 from reptiops import app
 from reptiops.cli.lines import tell
 from reptiops.cli.options import page, printable, selectable, shared, show_json, site_settings
+from reptiops.cli.values import Output
 from reptiops.report.findings import counted
 from reptiops.report.plans import say
 
@@ -36,7 +37,7 @@ from reptiops.report.plans import say
     "-o",
     "--to",
     "folder",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=Output(folder=True),
     help="Write one file per policy there, ready for IAM.",
 )
 @click.option(

@@ -9,6 +9,7 @@ import click
 
 from reptiops.cli.lines import tell
 from reptiops.cli.options import printable, show_json
+from reptiops.cli.values import ACCOUNT, ENVIRONMENT, HOST, Network
 
 if TYPE_CHECKING:
     from reptiops.starter import Answers
@@ -17,13 +18,15 @@ DEBUG = click.option("--debug", is_flag=True, hidden=True)
 
 
 @click.command()
-@click.argument("name", metavar="ENV")
+@click.argument("name", metavar="ENV", type=ENVIRONMENT)
 @click.option("--like", type=click.Choice(["dev", "prod"]), help="Whose sizes and safeguards to begin with.")
-@click.option("--domain", help="The domain its hosts are under; default: the template's.")
+@click.option("--domain", type=HOST, help="The domain its hosts are under; default: the template's.")
 @click.option("--region", help="AWS region; default: the template's.")
-@click.option("--account", help="The 12 digits of the account it belongs to; any other is then refused.")
+@click.option("--account", type=ACCOUNT, help="The 12 digits of the account it belongs to; any other is then refused.")
 @click.option(
-    "--cidr", help="The network's /16; default: that of a known ENV, else the first 10.N.0.0/16 that none uses."
+    "--cidr",
+    type=Network(),
+    help="The network's /16; default: that of a known ENV, else the first 10.N.0.0/16 that none uses.",
 )
 @click.option("--nat-gateways", type=click.Choice(["per_az", "1", "0"]), help="One a zone, one, or endpoints instead.")
 @click.option("--create-zone", is_flag=True, help="Make the hosted zone, rather than find it.")
@@ -47,8 +50,11 @@ def init(name: str, yes: bool, force: bool, config_dir: Path | None, debug: bool
     if not yes:
         answers = _asked(answers, given)
     text = starter(answers)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    except OSError as error:
+        raise click.UsageError(f"{file} cannot be written: {error.strerror}") from error
     option = f" --config-dir {config_dir}" if config_dir and config_dir != Path("config") else ""
     tell(f"{file}: written, no mistakes. Read it, then:")
     tell(f"  reptiops plan {name} --sandbox{option}\n      try it without an account")
@@ -61,8 +67,9 @@ def _asked(answers: Answers, given: dict[str, Any]) -> Answers:
 
     from reptiops.starter import TEMPLATES
 
-    def ask(text: str, key: str, default: str) -> str:
-        return str(given[key] or click.prompt(text, default=default, show_default=bool(default), err=True))
+    def ask(text: str, key: str, default: str, form: Any = click.STRING) -> str:
+        shown = bool(default)
+        return str(given[key] or click.prompt(text, default=default, type=form, show_default=shown, err=True))
 
     like = given["like"] or click.prompt(
         "Small like dev, or with spares and protected like prod",
@@ -70,9 +77,9 @@ def _asked(answers: Answers, given: dict[str, Any]) -> Answers:
         default="dev",
         err=True,
     )
-    domain = ask("Domain that its hosts are under", "domain", "reptidex.com")
+    domain = ask("Domain that its hosts are under", "domain", "reptidex.com", HOST)
     region = ask("AWS region", "region", "us-east-1")
-    account = ask("AWS account, 12 digits (empty: any that you are signed in to)", "account", "")
+    account = ask("AWS account, 12 digits (empty: any that you are signed in to)", "account", "", ACCOUNT)
     nat = ask("NAT gateways: per_az, 1 (cheaper), or 0 (endpoints instead)", "nat_gateways", "per_az")
     zone = given["create_zone"] or click.confirm(f"Make the hosted zone of {domain} (no: it is there)?", err=True)
     emails = given["emails"] or tuple(

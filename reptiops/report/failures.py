@@ -4,6 +4,7 @@ and what was kept or undone.
 
 from __future__ import annotations
 
+import errno
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -98,6 +99,9 @@ def _called(one: Account, env: str) -> Iterator[str]:
     yield from _row("do", found.do.replace("{env}", env).replace("{address}", address))
 
 
+FULL = frozenset({errno.ENOSPC, errno.EIO, errno.EDQUOT})
+
+
 def _row(head: str, text: str) -> list[str]:
     """A line under its head. A command is not parted from its options: it would be completed once more."""
     lead = f"  {head:9}"
@@ -109,10 +113,18 @@ def _row(head: str, text: str) -> list[str]:
 
 
 def _plain(error: BaseException, env: str) -> Iterator[str]:
+    if isinstance(error, OSError) and error.filename is not None:
+        yield f"error: {error.filename}: {error.strerror}"
+        yield from _row("that is", "a file of this machine that can't be read or written, no fault of AWS's.")
+        yield from _row("do", f"mend it; `reptiops status {env}` says what was begun, if anything")
+        return
+    if isinstance(error, OSError) and error.errno in FULL:
+        yield f"error: what was printed could not be written: {error.strerror}"
+        return
     if not isinstance(error, ReptiopsError):
         yield f"error: {type(error).__name__}: {error}"
         yield from _row("that is", "a fault of reptiops itself, and not of yours.")
-        yield from _row("do", "the same command with --debug shows where; `reptiops status ENV` what was begun")
+        yield from _row("do", f"the same command with --debug shows where; `reptiops status {env}` what was begun")
         return
     yield str(error) if isinstance(error, Declined) else f"error: {error}"
     if isinstance(error, ServiceDown):

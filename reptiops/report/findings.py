@@ -152,10 +152,16 @@ def show_drift(console: Console, found: Drift, deeds: Mapping[str, Deed | str] |
             say(console, f"[dim]{escape(_told(deed))}[/]", 4)
     _counted(console, found.findings)
     if found.findings:
-        say(console, f"[dim]`reptiops reconcile {env}` puts it back; {_keeping(found.findings, env)}[/]", hang=2)
+        say(
+            console,
+            f"[dim]`reptiops reconcile {env}` puts back what its playbook repairs; {_keeping(found.findings, env)}[/]",
+            hang=2,
+        )
     if found.pending:
-        fields = counted(len(found.pending), "field")
-        say(console, f"[dim]pending, not drift: {fields} of the configuration that nobody has provisioned yet[/]")
+        absent = sum(one.what == "missing" for one in found.pending)
+        numbers = ((absent, "resource"), (len(found.pending) - absent, "field"))
+        parts = " and ".join(counted(number, noun) for number, noun in numbers if number)
+        say(console, f"[dim]pending, not drift: {parts} of the configuration that nobody has provisioned yet[/]")
     for busy in found.busy:
         say(console, f"[yellow]in the middle of a change:[/] {escape(busy)}")
 
@@ -164,7 +170,7 @@ def _keeping(found: Iterable[Finding], env: str) -> str:
     """How to keep it: only a changed value can be accepted."""
     changed = sorted({escape(f.address) for f in found if f.what == "changed"})
     if not changed:
-        return "what shall stay belongs into the configuration"
+        return "what shall stay belongs in the configuration"
     address = changed[0] if len(changed) == 1 else "ADDRESS"
     return f"`reptiops accept {env} {address}` keeps what was changed"
 

@@ -1,0 +1,86 @@
+"""What people type, judged where they typed it: places to write to, and the answers of `init`."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+NAME = re.compile(r"(?!.*--)[a-z][a-z0-9-]{0,15}(?<!-)")
+LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+DOMAIN = re.compile(rf"(?:{LABEL}\.)+[a-z]{{2,63}}")
+
+
+def _refusal(place: Path, folder: bool) -> str:
+    """Why a file or folder cannot be written there; empty where it can."""
+    if place.exists() and place.is_dir() != folder:
+        return f"{place} is {'a file' if folder else 'a directory'}"
+    above = place if place.exists() else place.parent
+    if folder:  # it is made with what is above it
+        above = next(one for one in (place, *place.absolute().parents) if one.exists())
+    if not above.exists():
+        return f"there is no directory {above}"
+    if above.is_file() and above != place:
+        return f"{above} is a file"
+    if not os.access(above, os.W_OK):
+        return f"{above} cannot be written"
+    return ""
+
+
+class Output(click.ParamType):  # type: ignore[type-arg]
+    """A file or folder that is going to be written: what cannot be is refused before anything else is done."""
+
+    def __init__(self, *, folder: bool = False):
+        self.name, self._folder = "directory" if folder else "file", folder
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path."""
+        place = Path(value)
+        refusal = _refusal(place, self._folder)
+        if refusal:
+            self.fail(refusal, param, ctx)
+        return place
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """By the shell itself."""
+        return [CompletionItem(incomplete, type="dir" if self._folder else "file")]
+
+
+class Worded(click.ParamType):  # type: ignore[type-arg]
+    """A text of a certain form."""
+
+    def __init__(self, name: str, form: re.Pattern[str], valid: str):
+        self.name, self._form, self._valid = name, form, valid
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text as it is."""
+        if not self._form.fullmatch(str(value)):
+            self.fail(f"{value!r} is not: {self._valid}", param, ctx)
+        return str(value)
+
+
+class Network(click.ParamType):  # type: ignore[type-arg]
+    """The network of an environment."""
+
+    name = "cidr"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """A /16, for the subnets of a new environment fill one."""
+        from ipaddress import IPv4Network
+
+        try:
+            network = IPv4Network(str(value))
+        except ValueError as error:
+            self.fail(f"{error}; such as 10.9.0.0/16", param, ctx)
+        if network.prefixlen != 16 or not network.is_private:
+            self.fail(f"{value} is no private /16, such as 10.9.0.0/16; smaller ones are set in the file", param, ctx)
+        return str(network)
+
+
+ENVIRONMENT = Worded("ENV", NAME, "1 to 16 lower-case letters, digits and single hyphens")
+HOST = Worded("domain", DOMAIN, "a lower-case domain such as example.com")
+ACCOUNT = Worded("account", re.compile(r"\d{12}|"), "12 digits")
