@@ -22,9 +22,10 @@ from reptiops.engine.calls import Work
 from reptiops.engine.events import silent
 from reptiops.engine.graph import Graph, Result, Step
 from reptiops.engine.plan import Matcher, Plan, make, wanted
+from reptiops.engine.proof import inventory
 from reptiops.engine.recover import unfinished
 from reptiops.engine.resource import Identity, Live, Resource, either_name, fixed, other_name, satisfied
-from reptiops.engine.rollback import inventory, undo
+from reptiops.engine.rollback import undo
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Journal, Records
 from reptiops.report.plans import show_plan

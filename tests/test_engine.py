@@ -23,10 +23,11 @@ from reptiops.engine.events import silent
 from reptiops.engine.graph import Graph, GraphError, Result, Step, step
 from reptiops.engine.passing import CallFailed, GivenUp, hopeless
 from reptiops.engine.plan import Matcher, Plan, PlanError, make, wanted
+from reptiops.engine.proof import inventory
 from reptiops.engine.recover import Unfinished
 from reptiops.engine.remove import Doomed, Remove
 from reptiops.engine.resource import Identity, Live, Resource, fixed
-from reptiops.engine.rollback import inventory, undo
+from reptiops.engine.rollback import undo
 from reptiops.engine.scope import Names, Scope
 from reptiops.engine.state import Belongs, Journal, Records
 from tests.skipping import Skipping

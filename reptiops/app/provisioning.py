@@ -31,9 +31,9 @@ from reptiops.engine.events import Event, Sink
 from reptiops.engine.graph import PHASES, Graph
 from reptiops.engine.making import LOOKS
 from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, make
+from reptiops.engine.proof import inventory
 from reptiops.engine.remove import LAGS, Doomed, Remove, patience
 from reptiops.engine.resource import Live
-from reptiops.engine.rollback import inventory
 from reptiops.engine.scope import Scope
 from reptiops.facts import Facts
 from reptiops.plandocument import PlanDocument

@@ -20,9 +20,9 @@ from reptiops.engine.drift import Drift, Finding
 from reptiops.engine.eta import Countdown
 from reptiops.engine.events import Sink
 from reptiops.engine.plan import Matcher, Plan, Selection, look
+from reptiops.engine.proof import inventory, named
 from reptiops.engine.remove import Doomed, Remove
 from reptiops.engine.resource import Live, Resource
-from reptiops.engine.rollback import inventory
 from reptiops.engine.scope import Scope
 from reptiops.errors import ReptiopsError
 from reptiops.playbook import Playbook
@@ -71,7 +71,7 @@ class Repairs:
             started = time.monotonic()  # the run's time, as `history` has it: from the lock to the last look
             for finding in mend:
                 work.journal.write("repair", address=finding.address, key=finding.key)
-            there = inventory(self.scope, graph.kinds()) - {(d.kind.kind(), d.live.id) for d in self._gone}
+            there = inventory(self.scope, graph.kinds()) - {named(d.live) for d in self._gone}
             work.journal.write("before", inventory=sorted(there))
             gone = [_doomed(*self.before.extra(f)) for f in mend if f.what == "extra"]
             work.expect = self.expect

@@ -19,8 +19,8 @@ def remove_replaced(graph: Graph, made: Plan, run: Apply, work: Work) -> Mapping
     of the next run, and nothing is undone for it.
     """
     old = [(leftover(address), live) for address, live in run.superseded]
-    known = {live.id for _, live in old}
-    old += [(a.address, a.live) for a in made.actions if a.superseded and a.live and a.live.id not in known]
+    known = {(type(live.has), live.id) for _, live in old}
+    old += [(a.address, a.live) for a in made.actions if a.superseded and a.live and (a.kind, a.live.id) not in known]
     if not old:
         return {}
     work.journal.write("settled")

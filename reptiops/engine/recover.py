@@ -14,8 +14,10 @@ from typing import Any
 from reptiops.engine.canonical import Plain
 from reptiops.engine.state import Entry, Records
 
-Inventory = frozenset[tuple[str, str]]
-"""Everything live as (kind, id)."""
+Named = tuple[str, str]
+"""A kind and an id: names are alike across kinds, a database and a dashboard may have the same."""
+Inventory = frozenset[Named]
+"""Everything live."""
 SETTLING = frozenset({"provision", "teardown"})
 """Operations whose end leaves nothing in doubt; the others look at something else.
 

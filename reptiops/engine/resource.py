@@ -232,6 +232,9 @@ class Resource:
     """True: shared with others and found rather than made; a found one is never written and never deleted."""
     renewed: ClassVar[bool] = False
     """True: an update gives it a new id, so who uses the id changes too."""
+    key_stays: ClassVar[bool] = False
+    """True: others may give it a new id while it stays what it is, so its key tells it from what was there before: what a
+    pipeline deploys anew, whom an addressee confirms."""
     free: ClassVar[bool] = False
     """True: AWS bills nothing for it. A kind says this or what it is billed for; one that says neither is told as unpriced."""
     drawn: ClassVar[Drawn] = ""

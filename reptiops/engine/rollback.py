@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -21,10 +21,10 @@ from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step
 from reptiops.engine.making import LOOKS
 from reptiops.engine.plan import look
-from reptiops.engine.recover import Inventory, Unfinished, Was
+from reptiops.engine.proof import compared, inventory, named, named_before
+from reptiops.engine.recover import Named, Unfinished, Was
 from reptiops.engine.remove import Doomed, Remove, look_after
 from reptiops.engine.resource import ADDRESS_TAG, Doing, Live, Resource
-from reptiops.engine.scope import Scope
 from reptiops.engine.setback import Fields, differences, names, of_others, renamed, still_ours, tied_to, whole
 from reptiops.engine.state import Entry
 
@@ -52,11 +52,6 @@ class Undone:
         return not (self.left or self.missing or self.errors)
 
 
-def inventory(scope: Scope, kinds: Iterable[type[Resource]]) -> Inventory:
-    """Everything live as (kind, id)."""
-    return frozenset((kind.kind(), one.id) for kind in kinds if not kind.existing for one in scope.live(kind))
-
-
 def undo(graph: Graph, work: Work, what: Unfinished, later: bool = False) -> Undone:
     """Undo all of it, then verify. `later`: another process than the one that did it, so data may have come meanwhile."""
     return _Undo(graph, work, what, later).run()
@@ -72,11 +67,11 @@ class _Undo:
     kept: list[str] = field(default_factory=list)
     anew: list[str] = field(default_factory=list)
     theirs: list[str] = field(default_factory=list)
-    ids: dict[str, str] = field(default_factory=dict)
-    """Id of what was deleted → id of what was made anew in its place."""
+    anew_as: dict[Named, str] = field(default_factory=dict)
+    """What was deleted → id of what was made anew in its place."""
     back: set[str] = field(default_factory=set)
-    """Ids of what was deleted and has been made anew, as far as it can be."""
-    staying: set[str] = field(default_factory=set)
+    """Addresses of what was deleted and has been made anew, as far as it can be."""
+    staying: set[Named] = field(default_factory=set)
     held: dict[str, str] = field(default_factory=dict)
     """Address → id of what this run made and cannot remove before what was deleted is there again."""
 
@@ -106,7 +101,7 @@ class _Undo:
             if work.stop.is_set():
                 break
             self._guarded(address, what.deleted[address], self._bring_back, "create")
-            self.back.add(what.deleted[address].id)
+            self.back.add(address)
             later = self._set_back_if(later, lambda was: not self._needs_anew(was))
         if untied := tied_to(self.ids, work.state.entries, but={*what.updated, *what.deleted, *what.created}):
             self._look()
@@ -212,7 +207,7 @@ class _Undo:
 
     def _needs_anew(self, was: Was) -> bool:
         """Whether it names the id of something that was deleted: it waits until that has been made anew."""
-        return names(was.pre, (one.id for one in self.what.deleted.values() if one.id not in self.back))
+        return names(was.pre, (one.id for a, one in self.what.deleted.items() if a not in self.back))
 
     def _set_back(self, address: str, kind: type[Resource], was: Was) -> str:
         """To the values of before; answers its id where it was not so already."""
@@ -257,7 +252,7 @@ class _Undo:
         """What of it goes back: the fields that the runs have written, but not those that another has moved on since."""
         fields, theirs = still_ours(was, before, current, self.ids)
         if theirs and type(before).renewed:  # neither more nor less than there was
-            self.staying |= {was.id, current.id}
+            self.staying |= {named_before(was, type(before)), named(current)}
         for one in theirs:
             if (text := f"{address} ({current.id}): {one}") not in self.theirs:
                 self.theirs.append(text)
@@ -320,11 +315,10 @@ class _Undo:
             reason = why.get(address) or ("what holds data needs it" if s.name in needed else "")
             if reason:
                 self.kept.append(f"{address} ({live.id}): {reason}")
-                self.staying.add(live.id)
+                self.staying.add(named(live))
                 self.work.tell(Event("kept", address, "delete", reason))
-        return [
-            Doomed(address, live.has.unused(), live, s.path) for address, live, s in made if live.id not in self.staying
-        ]
+        going = ((address, live, s) for address, live, s in made if named(live) not in self.staying)
+        return [Doomed(address, live.has.unused(), live, s.path) for address, live, s in going]
 
     def _in_service(self, one: Live[Any], s: Step) -> str:
         """Why it stays for its data. What is of use without them goes with what filled it, if that run undoes itself."""
@@ -344,7 +338,7 @@ class _Undo:
         for one in self.work.scope.live(kind):
             if one.id == but:
                 continue
-            recorded = entry is not None and one.id == entry.id
+            recorded = entry is not None and (kind.kind(), one.id) == (entry.kind, entry.id)
             same = key is not None and one.has.key() == key and (not kind.taggable or kind.within)
             if one.address == address or recorded or same or one.id == identifier:
                 return one
@@ -368,13 +362,13 @@ class _Undo:
             name, _ = work.create(address, before, known.needs if known else ())
             empty = ", without what it held" if kind.holds_data else ""
             self.anew.append(f"{address} ({name}, was {was.id}{empty})")
-            self.ids[was.id] = name
+            self.anew_as[was.kind, was.id] = name
         else:
             name, differs = live.id, bool(diff(before, live.has))
             if differs:
                 work.update(address, before, live, known.needs if known else ())
             if live.id != was.id:
-                self.ids[was.id] = live.id
+                self.anew_as[was.kind, was.id] = live.id
         self._converge(address, before, name, "create" if live is None else "update" if differs else None)
         if known is not None:
             work.recorded_as(address, replace(known, id=name, applied=self._now(known.applied)))
@@ -384,12 +378,17 @@ class _Undo:
         """The same, with the ids of what was made anew in place of those that are gone."""
         return renamed(value, self.ids)
 
+    @property
+    def ids(self) -> dict[str, str]:
+        """Id of what was deleted → id of what was made anew in its place, as texts name them: without a kind."""
+        return {old: new for (_, old), new in self.anew_as.items()}
+
     # -- the proof --
 
     def _verified(self) -> Undone:
-        work, what = self.work, self.what
+        what = self.what
         self._look()
-        left, missing = self._compared(inventory(work.scope, self.graph.kinds()))
+        left, missing = self._compared()
         for address, was in what.updated.items():
             kind = self.kinds.get(was.kind)
             if kind is None or was.pre is None:
@@ -404,23 +403,24 @@ class _Undo:
                 differing = f"{differing} it carries the address {current.address}".strip()
             if current is not None and was.adopted and current.address == address:
                 differing = f"it keeps our tags: take {ADDRESS_TAG} off {current.id}, or a teardown removes it"
-            if differing and not any(one.startswith(address) for one in self.errors):
+            if differing and not self._told(address):
                 self.errors.append(f"{address} is not as it was: {differing}")
         return Undone(left, missing, *map(tuple, (self.errors, self.kept, self.anew, self.theirs)))
 
-    def _compared(self, after: Inventory) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """What is left and what is missing. Without an inventory from before: what is left of what was created."""
-        made = {one.id: f"{address} {one.id}" for address, one, _ in self._created() if one.id not in self.staying}
-        if self.what.before is None:
-            return tuple(sorted(made.values())), ()
-        before = frozenset((kind, self.ids.get(name, name)) for kind, name in self.what.before)
-        more = [(kind, name) for kind, name in after - before if name not in self.staying]
-        less = [(kind, name) for kind, name in before - after if name not in self.staying]
-        less = [(kind, name) for kind, name in less if not any(f"({name})" in e for e in self.errors)]
-        if self.later:  # others have gone on working meanwhile: only what these runs have touched counts
-            touched = {was.id for was in (*self.what.updated.values(), *self.what.deleted.values())}
-            more = [(kind, name) for kind, name in more if name in made]
-            less = [(kind, name) for kind, name in less if self.ids.get(name, name) in touched]
-        left = [made.get(name, f"{kind} {name}") for kind, name in more]
-        missing = [f"{kind} {name}" for kind, name in less]
-        return tuple(sorted(left)), tuple(sorted(missing))
+    def _told(self, address: str) -> bool:
+        """Whether something that went wrong with it is among the errors."""
+        return any(one.startswith((f"{address} ", f"{address}:")) for one in self.errors)
+
+    def _compared(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What is left and what is missing."""
+        what = self.what
+        made = {named(one): f"{address} {one.id}" for address, one, _ in self._created()}
+        made = {one: text for one, text in made.items() if one not in self.staying}
+        changed = {
+            a: named_before(was, self.kinds.get(was.kind)) for a, was in (*what.updated.items(), *what.deleted.items())
+        }
+        now = {one: (one[0], self.anew_as.get(one, one[1])) for one in (*(what.before or ()), *changed.values())}
+        before = what.before and frozenset(now[one] for one in what.before) - self.staying
+        after = inventory(self.work.scope, self.graph.kinds()) - self.staying
+        told = {now[one] for address, one in changed.items() if self._told(address)}
+        return compared(before, after, made, told, {now[one] for one in changed.values()} if self.later else None)

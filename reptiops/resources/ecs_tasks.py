@@ -121,6 +121,7 @@ class TaskDefinition(Resource):
     not_yet: ClassVar[frozenset[str]] = frozenset({"ClusterNotFoundException"})
     propagating: ClassVar[tuple[tuple[str, str], ...]] = (("ClientException", "Role is not valid"),)
     renewed: ClassVar[bool] = True
+    key_stays: ClassVar[bool] = True
     within: ClassVar[bool] = True
     rights: ClassVar[tuple[Right, ...]] = (
         # These three take no resource in IAM.

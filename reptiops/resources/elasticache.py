@@ -35,7 +35,7 @@ from reptiops.resources.elasticache_groups import (
     CacheResource,
     listed_tags,
 )
-from reptiops.resources.rds_states import newer_minor
+from reptiops.resources.rds_states import long_running, newer_minor
 from reptiops.rights import BY_AWS, SECRETS, TAGGED, Right, arn_of, create, delete, read, update, write
 
 TOKEN_TAG = "reptiops:token-version"
@@ -110,6 +110,7 @@ class ReplicationGroup(CacheResource):
     propagating: ClassVar[tuple[tuple[str, str], ...]] = ROLE_SPREADS
     within: ClassVar[bool] = True
     holds_data: ClassVar[bool] = True
+    opaque: ClassVar[bool] = True
     typical: ClassVar[float] = 450
     nine_in_ten: ClassVar[float | None] = 555
     typical_delete: ClassVar[float] = 400
@@ -251,6 +252,10 @@ class ReplicationGroup(CacheResource):
         )
         made = answer["ReplicationGroup"]
         return Made(self.key(), {"arn": made["ARN"]}, Status("pending", made["Status"], partial=True))
+
+    def in_service(self, aws: Aws, live: Live[Any]) -> str:
+        """Once it has run for an hour: sessions and queues may be in it, and its automatic snapshots go with it."""
+        return long_running(live)
 
     def _token(self, aws: Aws) -> str:
         return str(aws.secretsmanager.get_secret_value(SecretId=self.token_from)["SecretString"])

@@ -31,7 +31,18 @@ from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.errors import ReptiopsError
 from reptiops.resources.rds_groups import PARAMETERS, ROLE_SPREADS, SUBNETS, RdsResource, tags_in
-from reptiops.resources.rds_states import AT_ONCE, READY, SPEED, UNABLE, WAITING, at_least, newer_minor, numbers, status
+from reptiops.resources.rds_states import (
+    AT_ONCE,
+    READY,
+    SPEED,
+    UNABLE,
+    WAITING,
+    at_least,
+    long_running,
+    newer_minor,
+    numbers,
+    status,
+)
 from reptiops.rights import ROLES, SECRETS, TAGGED, Right, arn_of, create, delete, passed_to, read, update, write
 
 PASSWORD_TAG = "reptiops:password-version"
@@ -348,9 +359,8 @@ class Instance(RdsResource):
             aws.rds.add_tags_to_resource(ResourceName=live.out["arn"], Tags=tags)
 
     def in_service(self, aws: Aws, live: Live[Any]) -> str:
-        """AWS does not tell whether a database holds rows: one that has run for an hour counts as in use."""
-        hours = (datetime.now(UTC) - live.created).total_seconds() / 3600 if live.created else 0.0
-        return f"it has been running for {hours:.0f} hours" if hours >= 1 else ""
+        """Once it has run for an hour."""
+        return long_running(live)
 
     def unused(self) -> Self:
         """Never in service: no final snapshot."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
-from reptiops.engine.resource import Status
+from reptiops.engine.resource import Live, Status
 
 SPEED = {"iops": "Iops", "throughput": "StorageThroughput"}
 """What `out` calls how fast the storage is, and what AWS calls it."""
@@ -52,6 +53,12 @@ AT_ONCE = frozenset(
 
 UNABLE = frozenset({"failed", "incompatible-restore", "incompatible-network"})
 """In these states AWS takes no final snapshot."""
+
+
+def long_running(live: Live[Any]) -> str:
+    """AWS does not tell whether a database holds rows or a cache keys: one that has run for an hour counts as in use."""
+    hours = (datetime.now(UTC) - live.created).total_seconds() / 3600 if live.created else 0.0
+    return f"it has been running for {hours:.0f} hours" if hours >= 1 else ""
 
 
 def numbers(version: str) -> list[int]:

@@ -100,6 +100,7 @@ class Subscription(Resource):
     absent: ClassVar[frozenset[str]] = frozenset({"NotFound", "NotFoundException"})
     taggable: ClassVar[bool] = False
     removable: ClassVar[bool] = True
+    key_stays: ClassVar[bool] = True
     limit: ClassVar[float] = 120
     rights: ClassVar[tuple[Right, ...]] = (
         read("sns:ListSubscriptionsByTopic", on=TOPICS),

@@ -1,0 +1,114 @@
+"""Many kinds share one name, and others give some a new id: a rollback tells them apart all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from moto.sns.models import sns_backends
+
+from reptiops import app
+from reptiops.engine.resource import Live
+from reptiops.resources.elasticache import ReplicationGroup
+from reptiops.testing import mocked_aws, provision
+from tests.drifts import Hand
+from tests.samples import World
+from tests.small import SERVICES, small_config
+from tests.test_keeping import V43
+
+NAME = "reptidex-dev"
+TRAIL = ("cloudtrail:\n  enabled: false", "cloudtrail:\n  enabled: true")
+SCALED = (
+    "repti-core: {kind: backend, ",
+    "repti-core: {kind: backend, scaling: {min: 1, max: 4, cpu: 65, memory: 65}, ",
+)
+PERSON = ("emails: []", "emails: [a@example.com]")
+
+
+def _fails(session: Any, operation: str, meanwhile: Callable[[], None] = lambda: None) -> None:
+    """Once that call comes, something else happens first, and then it is denied."""
+    done: list[str] = []
+
+    def deny(model: Any, **_: Any) -> None:
+        if not done:
+            done.append(model.name)
+            meanwhile()
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "injected"}}, model.name)
+
+    session._session.register(f"before-call.{operation}", deny)
+
+
+def _names(hand: Hand) -> dict[str, list[str]]:
+    """What is there of the kinds that all have the environment's own name."""
+    return {
+        "database": [one["DBInstanceIdentifier"] for one in hand("rds").describe_db_instances()["DBInstances"]],
+        "its subnets": [one["DBSubnetGroupName"] for one in hand("rds").describe_db_subnet_groups()["DBSubnetGroups"]],
+        "cache": [
+            one["ReplicationGroupId"] for one in hand("elasticache").describe_replication_groups()["ReplicationGroups"]
+        ],
+        "trail": [one["Name"] for one in hand("cloudtrail").describe_trails()["trailList"]],
+        "dashboard": [one["DashboardName"] for one in hand("cloudwatch").list_dashboards()["DashboardEntries"]],
+    }
+
+
+@pytest.mark.parametrize("how", ["rollback", "keep"])
+def test_what_has_the_name_of_the_database_does_not_stay_with_it(how: Any, tmp_path: Path) -> None:
+    config = small_config(tmp_path / "config", TRAIL, SCALED)
+    with mocked_aws() as session:
+        hand = Hand(session)
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path / "state", "config_dir": config}
+        _fails(session, "application-autoscaling.PutScalingPolicy")
+        with pytest.raises(app.ProvisionFailed) as failed:
+            provision(images=SERVICES, on_failure=how, **where)
+        if how == "keep":
+            assert _names(hand)["trail"] == [NAME]
+        undone = failed.value.undone or app.roll_back("dev", **where)[1]
+        assert undone.complete, undone
+        kept = {"database": [NAME], "its subnets": [NAME], "cache": [NAME], "trail": [], "dashboard": []}
+        assert _names(hand) == kept, (
+            "the services were up: what may hold data by now stays, and nothing else of its name"
+        )
+        told = {one.split(" ")[0] for one in undone.kept if f"({NAME})" in one}
+        assert told == {
+            f"database/{one}" for one in ("database", "database_subnet_group", "redis", "redis_subnet_group")
+        }
+
+
+def test_a_cache_that_has_run_for_hours_is_in_use() -> None:
+    with mocked_aws():
+        aws, cache = World().aws, ReplicationGroup(NAME)
+        hours = [Live(NAME, cache, created=datetime.now(UTC) - timedelta(hours=n)) for n in (0, 49)]
+        assert [cache.in_service(aws, one) for one in hours] == ["", "it has been running for 49 hours"]
+
+
+def _confirmed(session: Any) -> None:
+    """The addressee follows the link in the mail."""
+    (backend,) = (b for regions in sns_backends.values() for b in regions.values() if b.subscriptions)
+    for one in backend.subscriptions.values():
+        one.confirmed_by_hand = True
+
+
+@pytest.mark.parametrize("what", ["deployment", "confirmation"])
+def test_what_others_do_elsewhere_meanwhile_is_not_of_the_run(what: str, tmp_path: Path) -> None:
+    config = small_config(tmp_path / "before", SCALED, PERSON)
+    larger = small_config(tmp_path / "after", (SCALED[0], f"{SCALED[1]}cpu: 1024, memory: 2048, "), PERSON)
+    with mocked_aws() as session:
+        hand = Hand(session)
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path / "state"}
+        provision(images=SERVICES, config_dir=config, **where)
+        deploys = {"deployment": lambda: hand.task("web-public", container={"image": V43})}
+        act = deploys.get(what, lambda: _confirmed(session))
+        _fails(session, "ecs.UpdateService", act)
+        with pytest.raises(app.ProvisionFailed) as failed:
+            app.provision("dev", config_dir=larger, **where)
+        undone = failed.value.undone
+        assert undone is not None
+        assert undone.complete, undone
+        assert not undone.theirs, "what the run has not touched is not worth a word"
+        listed = session.client("sns").list_subscriptions()["Subscriptions"]
+        if what == "confirmation":
+            assert [one["SubscriptionArn"].startswith("arn:") for one in listed] == [True]
