@@ -13,7 +13,9 @@ from moto.sns.models import sns_backends
 
 from reptiops import app
 from reptiops.engine.resource import Live
+from reptiops.errors import ReptiopsError
 from reptiops.resources.elasticache import ReplicationGroup
+from reptiops.resources.secretsmanager import Secret
 from reptiops.testing import mocked_aws, provision
 from tests.drifts import Hand
 from tests.samples import World
@@ -112,3 +114,35 @@ def test_what_others_do_elsewhere_meanwhile_is_not_of_the_run(what: str, tmp_pat
         listed = session.client("sns").list_subscriptions()["Subscriptions"]
         if what == "confirmation":
             assert [one["SubscriptionArn"].startswith("arn:") for one in listed] == [True]
+
+
+@pytest.mark.parametrize("how", ["rollback", "keep"])
+def test_a_secret_that_a_run_took_back_is_not_lost_by_its_rollback(how: Any, tmp_path: Path) -> None:
+    config = small_config(tmp_path / "config", ("recovery_days: 0 ", "recovery_days: 7 "))
+    with mocked_aws() as session:
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path / "state", "config_dir": config}
+        secrets, name, part = session.client("secretsmanager"), "reptidex/dev/database", ("database/database_secret",)
+        provision(only=part, **where)
+        before = secrets.get_secret_value(SecretId=name)["SecretString"]
+        assert any("can be restored for 7 days" in one for one in app.teardown("dev", **where).kept)
+        _fails(session, "rds.CreateDBSubnetGroup")
+        with pytest.raises(app.ProvisionFailed) as failed:
+            app.provision("dev", on_failure=how, **where)
+        undone = failed.value.undone or app.roll_back("dev", **where)[1]
+        assert undone.complete, undone
+        (left,) = secrets.list_secrets(IncludePlannedDeletion=True)["SecretList"]
+        assert left["Name"] == name
+        assert left["DeletedDate"] > datetime.now(UTC) + timedelta(days=6), "in its window again"
+        provision(only=part, **where)
+        assert secrets.get_secret_value(SecretId=name)["SecretString"] == before
+
+
+def test_a_deleted_secret_of_others_is_not_taken_back() -> None:
+    with mocked_aws():
+        world = World()
+        client, want = world.session.client("secretsmanager"), Secret("reptidex/dev/database", recovery_days=7)
+        client.create_secret(Name=want.name, SecretString="theirs", Tags=[{"Key": "Project", "Value": "another"}])
+        client.delete_secret(SecretId=want.name, RecoveryWindowInDays=7)
+        with pytest.raises(ReptiopsError, match="not ours"):
+            want.create(world.aws, world.identity("database/database_secret"))
+        assert "DeletedDate" in client.describe_secret(SecretId=want.name)

@@ -76,7 +76,10 @@ class Work:
 
         `replaced`: the one of the same address beside which it is made.
         """
-        carries = self.identity(address)
+        carries = replace(
+            self.identity(address),
+            restoring=lambda settings: self.journal.write("restores", address=address, settings=settings),
+        )
         if replaced is None and (found := want.standing(self.scope)) is not None:
             self.take(address, found, needs)
             return found.id, Made(found.id, found.out)

@@ -58,6 +58,8 @@ class Unfinished:
     deleted: dict[str, Was] = field(default_factory=dict)
     beside: dict[str, str] = field(default_factory=dict)
     """Address of what was created → id of the one beside which it was, to replace it; that one is still there."""
+    restored: dict[str, Mapping[str, Plain]] = field(default_factory=dict)
+    """Address of what was created by taking it back from its deletion → with which settings it is deleted once more."""
     entries: dict[str, Entry] = field(default_factory=dict)
     """Address → what the state said of it before."""
     asked: dict[str, str] = field(default_factory=dict)
@@ -91,6 +93,8 @@ class Unfinished:
                 back = True
             elif event == "before" and self.before is None and self.empty:
                 self.before = frozenset((kind, name) for kind, name in record["inventory"])
+            elif event == "restores" and not back:
+                self.restored[record["address"]] = record["settings"]
             elif event == "begin" and back:
                 self._undone(record)
             elif event in ("begin", "displaced") and not back:

@@ -118,7 +118,7 @@ class _Undo:
     def _ahead(self, first: list[str], anew: list[str], later: list[str]) -> Reversal:
         """What is going to be done, as far as it can be told before."""
         was, made = self.what.updated, {address: live for address, live, _ in self._created()}
-        gone = (Action(a, "delete", type(o.has), o.has.unused(), o) for a, o in made.items() if a not in anew)
+        gone = (Action(a, "delete", type(o.has), self._parting(a, o), o) for a, o in made.items() if a not in anew)
         back = (self._action(a, self.what.deleted[a], "replace" if a in made else "create") for a in anew)
         late = (self._action(a, was[a], "update") for a in later)
         return Reversal(tuple(self._action(a, was[a], "update") for a in first), tuple(gone), (*back, *late))
@@ -318,7 +318,13 @@ class _Undo:
                 self.staying.add(named(live))
                 self.work.tell(Event("kept", address, "delete", reason))
         going = ((address, live, s) for address, live, s in made if named(live) not in self.staying)
-        return [Doomed(address, live.has.unused(), live, s.path) for address, live, s in going]
+        return [Doomed(address, self._parting(address, live), live, s.path) for address, live, s in going]
+
+    def _parting(self, address: str, live: Live[Any]) -> Resource:
+        """As it is deleted: for good if the run has made it, and as it was before if the run has only taken it back."""
+        restored = self.what.restored.get(address)
+        found: Resource = live.has.unused() if restored is None else replace(live.has, **restored)
+        return found
 
     def _in_service(self, one: Live[Any], s: Step) -> str:
         """Why it stays for its data. What is of use without them goes with what filled it, if that run undoes itself."""

@@ -12,12 +12,15 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code, message
-from reptiops.engine.resource import Identity, Live, Made, NotYet, Resource, Risk, fixed, local
+from reptiops.engine.resource import ADDRESS_TAG, Identity, Live, Made, NotYet, Resource, Risk, fixed, local
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
+from reptiops.errors import ReptiopsError
 from reptiops.policy import Policy
 from reptiops.rights import SECRETS, TAGGED, Right, create, delete, read, update
 
+SHORTEST = 7
+"""Days of the shortest recovery window."""
 ALPHABET = string.ascii_letters + string.digits
 """Letters and digits only: RDS refuses / @ " and space, ElastiCache nearly everything else."""
 
@@ -57,7 +60,7 @@ class Secret(Resource):
         read("secretsmanager:ListSecrets"),
         read("secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy", on=SECRETS),
         create("secretsmanager:CreateSecret", "secretsmanager:TagResource", on=SECRETS, when=TAGGED),
-        create("secretsmanager:RestoreSecret", on=SECRETS),
+        create("secretsmanager:DescribeSecret", "secretsmanager:RestoreSecret", on=SECRETS),
         update(
             "secretsmanager:UpdateSecret",
             "secretsmanager:PutResourcePolicy",
@@ -119,7 +122,18 @@ class Secret(Resource):
         return Made(answer["ARN"], {"arn": answer["ARN"], "version": answer["VersionId"]})
 
     def _restore(self, aws: Aws, identity: Identity) -> Any:
+        """A rollback puts it back into a window, for nobody knows its value. One without our tags is somebody else's."""
         try:
+            tags = {
+                t["Key"]: t["Value"] for t in aws.secretsmanager.describe_secret(SecretId=self.name).get("Tags", [])
+            }
+            if any(tags.get(k) != v for k, v in identity.tags.items() if k != ADDRESS_TAG):
+                raise ReptiopsError(
+                    f"the name {self.name} is taken by a deleted secret that is not ours, as its tags say: until its recovery "
+                    f"window has ended there is no other of the name. If it may go for good: aws secretsmanager delete-secret "
+                    f"--secret-id {self.name} --force-delete-without-recovery"
+                )
+            identity.restoring({"recovery_days": max(SHORTEST, self.recovery_days)})
             answer = aws.secretsmanager.restore_secret(SecretId=self.name)
         except ClientError as error:
             if code(error) in ("ResourceNotFoundException", "InvalidRequestException"):
