@@ -8,11 +8,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from reptiops.app.runs import writing
+from reptiops.app.runs import Stop, one_by_one, writing
 from reptiops.app.site import Refused, Settings, open_site, plan_site
 from reptiops.app.upkeep import drift_site, observed
 from reptiops.config import environment_file, parse_environment
 from reptiops.configtext import with_overrides
+from reptiops.engine.calls import Work
 from reptiops.engine.canonical import Plain, plain
 from reptiops.engine.drift import Finding
 from reptiops.engine.plan import UnknownAddress
@@ -20,7 +21,9 @@ from reptiops.engine.resource import Live
 from reptiops.shipped import is_shipped
 
 
-def accept(environment: str, address: str, **settings: Any) -> tuple[Path, tuple[Finding, ...]]:
+def accept(
+    environment: str, address: str, *, stop: Stop | None = None, **settings: Any
+) -> tuple[Path, tuple[Finding, ...]]:
     """Make what somebody changed by hand the wanted value: an override in the configuration file, comments kept.
 
     Answers the file and the findings that were accepted. Raises Refused where nothing there can be accepted, or where
@@ -48,10 +51,17 @@ def accept(environment: str, address: str, **settings: Any) -> tuple[Path, tuple
         values = _merged(values, _nested(plain(live.has), entry.applied, one.field, one.live))
     text = with_overrides(file.read_text(), address, values)
     parse_environment(text, environment, str(file))
-    file.write_text(text)
-    with writing(site, "accept", options.tell, site.scope()) as work:
-        work.accept(address, live)
+    again = f"`reptiops accept {environment} {address}` does. {file} and AWS are as they were."
+    with writing(site, "accept", options.tell, site.scope(), stop) as work:
+        one_by_one(work, [address], _written(work, address, live, file, text), "accepted", again)
     return file, tuple(chosen)
+
+
+def _written(work: Work, address: str, live: Live[Any], file: Path, text: str) -> Iterator[str]:
+    """One thing: what the file wants and the state does not know would be pending."""
+    file.write_text(text)
+    work.accept(address, live)
+    yield address
 
 
 _MADE_UP = re.compile(r"^[a-z]+-[0-9a-f]{8,17}$|/[0-9a-f]{16}\b|:certificate/")

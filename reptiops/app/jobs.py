@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from reptiops.app.failure import Choose, ProvisionFailed
 from reptiops.app.provisioning import Outcome, provision
+from reptiops.app.runs import Stop
 from reptiops.app.site import Refused, Settings, open_site
 from reptiops.config import environment_file, parse_environment
 from reptiops.configtext import with_settings
@@ -29,23 +31,34 @@ ALARMS = tuple(f"monitoring/alarm/{name}" for name in ("drift", "reconcile-faile
 
 
 def install(
-    environment: str, every: str | None = None, image: str | None = None, **settings: Any
+    environment: str,
+    every: str | None = None,
+    image: str | None = None,
+    *,
+    stop: Stop | None = None,
+    choose: Choose | None = None,
+    **settings: Any,
 ) -> tuple[Path, Outcome]:
     """Switch the configuration's `schedule` section on and make what it describes. Raises ConfigurationError, with
-    nothing written, where something it needs is missing: a state in S3, the image, a NAT gateway.
+    nothing written, where something it needs is missing: a state in S3, the image, a NAT gateway; ProvisionFailed as
+    a provision does, by the playbook of that name.
     """
     values: dict[str, Any] = {"enabled": True}
     values |= {"every": every} if every else {}
     values |= {"image": image} if image else {}
-    return _switch(environment, values, settings)
+    return _switch(environment, values, {"stop": stop, "choose": choose}, settings)
 
 
-def uninstall(environment: str, **settings: Any) -> tuple[Path, Outcome]:
+def uninstall(
+    environment: str, *, stop: Stop | None = None, choose: Choose | None = None, **settings: Any
+) -> tuple[Path, Outcome]:
     """Switch the section off and remove what it described."""
-    return _switch(environment, {"enabled": False}, settings)
+    return _switch(environment, {"enabled": False}, {"stop": stop, "choose": choose}, settings)
 
 
-def _switch(environment: str, values: Mapping[str, Any], settings: dict[str, Any]) -> tuple[Path, Outcome]:
+def _switch(
+    environment: str, values: Mapping[str, Any], ending: dict[str, Any], settings: dict[str, Any]
+) -> tuple[Path, Outcome]:
     file = environment_file(environment, settings.get("config_dir"))
     if is_shipped(file):
         raise Refused(
@@ -59,7 +72,14 @@ def _switch(environment: str, values: Mapping[str, Any], settings: dict[str, Any
     file.write_text(text)
     try:
         # Of what holds data only the log of the job itself can be among these, and to remove the job is what was asked.
-        return file, provision(environment, only=only, **settings | {"allow_replace": True})
+        return file, provision(environment, only=only, allow_replace=True, **ending, **settings)
+    except ProvisionFailed as error:
+        if error.undone is not None:
+            file.write_text(before)
+            error.add_note(f"{file} is as it was before.")
+        else:  # what was kept is what the file says
+            error.add_note(f"{file} keeps the new `schedule` section. Set it back if you roll back.")
+        raise
     except BaseException:
         file.write_text(before)
         raise

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from reptiops.app.failure import Choose, ProvisionFailed
 from reptiops.app.provisioning import provision
-from reptiops.app.runs import announce, writing
+from reptiops.app.runs import Interrupted, Stop, announce, one_by_one, writing
 from reptiops.app.site import Refused, Settings, Site, open_site, plan_site
+from reptiops.engine.eta import Countdown
 from reptiops.operations.parking import park, unpark
 from reptiops.playbook import load_playbook
 from reptiops.steps.alarms import running_tasks_alarm
@@ -24,8 +26,8 @@ class Parked:
     seconds: float = 0.0
 
 
-def stop(environment: str, *, playbook: str = "office-hours-stop", **settings: Any) -> Parked:
-    """Bring services to 0 and park them."""
+def stop(environment: str, *, playbook: str = "office-hours-stop", stop: Stop | None = None, **settings: Any) -> Parked:
+    """Bring services to 0 and park them. Raises Interrupted between two calls: the same again goes on."""
     started = time.monotonic()
     options = Settings(environment, **settings)
     book = load_playbook(playbook, options.playbook_dir)
@@ -35,8 +37,13 @@ def stop(environment: str, *, playbook: str = "office-hours-stop", **settings: A
     there = [name for name in names if f"compute/service/{name}" in live]
     if not there:
         raise Refused(f"{environment} has no such services to stop.")
-    with writing(site, "stop", options.tell, site.scope(), None, book):
-        stopped = park(site.aws, site.env.cluster_name, there, _alarms(site, there))
+    again = (
+        f"`reptiops run {playbook} {environment}` stops the rest; until then no provision raises again what is marked as "
+        "stopped.\nTo bring all of them back, run a playbook with `operation: start`, such as office-hours-start."
+    )
+    with writing(site, "stop", options.tell, site.scope(), stop, book) as work:
+        doing = park(site.aws, site.env.cluster_name, there, _alarms(site, there))
+        stopped = one_by_one(work, there, doing, "stopped", again)
     announce(site, book, f"stopped: {', '.join(stopped)}", options.tell)
     return Parked(stopped, time.monotonic() - started)
 
@@ -46,10 +53,19 @@ def _alarms(site: Site, services: Iterable[str]) -> list[str]:
     return [site.env.named(running_tasks_alarm(name)) for name in services]
 
 
-def start(environment: str, *, playbook: str = "office-hours-start", **settings: Any) -> Parked:
+def start(
+    environment: str,
+    *,
+    playbook: str = "office-hours-start",
+    stop: Stop | None = None,
+    choose: Choose | None = None,
+    expect: Callable[[Countdown], None] = lambda _: None,
+    **settings: Any,
+) -> Parked:
     """Bring services back to their configured count: also those whose count autoscaling or the schedule sets.
 
-    Where the schedule has them at 0 because it is night, they stay up until it stops them the next time.
+    Where the schedule has them at 0 because it is night, they stay up until it stops them the next time. Raises
+    Interrupted between two calls: the same again goes on.
     """
     started = time.monotonic()
     options = Settings(environment, **settings)
@@ -59,12 +75,25 @@ def start(environment: str, *, playbook: str = "office-hours-start", **settings:
     parked = [name for name in names if name in site.facts.parked]
     ranges = {s.name: count_range(s) for s in scaled(site.env, site.facts) if s.name in names}
     back: tuple[str, ...] = ()
+    again = f"`reptiops run {playbook} {environment}` starts the rest."
+    stop = stop or Stop()
     if parked or ranges:
-        with writing(site, "start", options.tell, site.scope(), None, book):
-            back = unpark(site.aws, site.env.cluster_name, parked, ranges, _alarms(site, parked))
+        with writing(site, "start", options.tell, site.scope(), stop, book) as work:
+            doing = unpark(site.aws, site.env.cluster_name, parked, ranges, _alarms(site, parked))
+            back = one_by_one(work, names, doing, "started", again, more=True)
     only = [*(f"compute/service/{name}" for name in names), *(f"compute/scalable_target/{name}" for name in ranges)]
-    done = provision(environment, only=only, **settings)
+    before = f"Started before that: {', '.join(back)}.\n" if back else ""
+    try:
+        done = provision(environment, only=only, stop=stop, choose=choose, expect=expect, **settings)
+    except ProvisionFailed as error:
+        if error.exit_code != Interrupted.exit_code:
+            raise
+        raise Interrupted(f"{error}\n{before}{again}") from error
     changed = {a.address.rsplit("/", 1)[1] for a in done.plan.changes if a.address.startswith("compute/service/")}
     raised = [name for name in names if name in changed or name in back]
     announce(site, book, f"started: {', '.join(raised) or 'nothing'}", options.tell)
+    if stop.is_set():
+        raise Interrupted(
+            f"interrupted. Started: {', '.join(raised) or 'nothing'}.\nThat is all of it: nothing is left to do."
+        )
     return Parked(tuple(raised), time.monotonic() - started)

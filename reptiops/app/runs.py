@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +13,7 @@ from reptiops.app.site import Refused, Site
 from reptiops.engine import lock as locks
 from reptiops.engine.calls import Work
 from reptiops.engine.events import Event, Sink
+from reptiops.engine.passing import CallFailed
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Journal
 from reptiops.errors import ReptiopsError
@@ -21,6 +22,8 @@ from reptiops.playbook import Playbook
 from reptiops.redact import redacted
 
 NAMES = "%Y%m%dT%H%M%S.%f"
+NAMED = 8
+"""So many addresses are named of what was done and of what was not."""
 
 
 class Stop(threading.Event):
@@ -30,9 +33,13 @@ class Stop(threading.Event):
 
 
 class Interrupted(ReptiopsError):
-    """The person stopped the run."""
+    """The person stopped the run. `whole`: between two things, each of which is done or not begun, so nothing is in doubt."""
 
     exit_code = 130
+
+    def __init__(self, text: str, whole: bool = False):
+        self.whole = whole
+        super().__init__(text)
 
 
 def unhindered(say: Sink) -> Sink:
@@ -125,6 +132,8 @@ def stopped(work: Work, error: Exception) -> None:
     try:
         by_person = getattr(error, "exit_code", 1) == Interrupted.exit_code
         work.journal.write("stopped", why=redacted(str(error)), interrupted=by_person)
+        if isinstance(error, Interrupted) and error.whole:
+            work.journal.write("end")
     except Exception as broken:
         error.add_note(f"The journal could not be written: {broken}")
 
@@ -135,6 +144,41 @@ def interrupted(work: Work, then: str = "") -> None:
         raise Interrupted(
             f"interrupted: nothing new was started, and what was in flight has ended.{then and ' '}{then}"
         )
+
+
+def one_by_one(
+    work: Work, names: Sequence[str], doing: Iterator[str], word: str, again: str, more: bool = False
+) -> tuple[str, ...]:
+    """Do one thing after the other until somebody wants the run to stop; then raise Interrupted, which says what was done,
+    what was not, and by `again` how the rest is done. Answers what was done.
+
+    `doing` does the next thing whenever it is asked, and answers its name, or nothing where more belongs to it. `more`:
+    something else follows when all of that is done.
+    """
+    done: list[str] = []
+    failed: Exception | None = None
+    try:
+        while not work.stop.is_set() and (name := next(doing, None)) is not None:
+            done += [name] if name else []
+    except Exception as error:
+        if not work.stop.is_set():
+            raise
+        failed = error
+    if work.stop.is_set():
+        left = [name for name in names if name not in done]
+        lines = ["interrupted: nothing new was started, and what was in flight has ended."]
+        lines += [str(failed)] if failed else []
+        lines += [f"{word.capitalize()}: {_some(done)}." if done else f"Nothing was {word}."]
+        lines += [f"Not {word}: {_some(left)}."] if left else []
+        lines += [again if left or more else "That is all of it: nothing is left to do."]
+        lines += ["`reptiops status ENV` says what is in doubt."] if isinstance(failed, CallFailed) else []
+        raise Interrupted("\n".join(lines), whole=failed is None) from failed
+    return tuple(done)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
 
 
 def announce(site: Site, book: Playbook, text: str, say: Sink) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from reptiops.app.runs import writing
-from reptiops.app.site import Refused, Settings, open_site, plan_site, session_of
+from reptiops.app.runs import Interrupted, Stop, one_by_one, writing
+from reptiops.app.site import Refused, Settings, Site, open_site, plan_site, session_of
 from reptiops.aws import Aws
 from reptiops.config import load_environment
 from reptiops.engine import lock as locks
+from reptiops.engine.action import Action
+from reptiops.engine.backend import StateError
+from reptiops.engine.calls import Work
 from reptiops.engine.lock import Lease
 from reptiops.engine.plan import look
+from reptiops.engine.resource import Live
 from reptiops.engine.state import Entry
 from reptiops.operations.s3_backend import folder_of
 from reptiops.operations.state_bucket import make_bucket
@@ -63,37 +69,55 @@ def entries(environment: str, **settings: Any) -> tuple[Entry, ...]:
     return tuple(entry for _, entry in sorted(site.state.entries.items()))
 
 
-def rebuild(environment: str, **settings: Any) -> tuple[Entry, ...]:
+def rebuild(environment: str, *, stop: Stop | None = None, **settings: Any) -> tuple[Entry, ...]:
     """The state anew from AWS alone: by address tag, or by natural key inside what is ours. The old one is kept among
     the versions. What is live counts as applied, so hand-made changes show as pending afterwards, not as drift.
+
+    Raises Interrupted between two records; what has no new one by then keeps the one that it had.
     """
     options = Settings(environment, **settings)
     site = open_site(options, blank=True)
     scope = site.scope()
     look(scope, site.graph.kinds())
     made = plan_site(site)
-    with writing(site, "rebuild", options.tell, scope) as work:
-        for action in made.actions:
-            if action.live is not None and action.verb != "foreign":
-                step = site.graph.step_of(action.address)
-                needs = tuple(site.graph.steps[n].path for n in step.needs) if step else ()
-                work.adopt(action.address, action.live, needs)
+    found = [(a, a.live) for a in made.actions if a.live is not None and a.verb != "foreign"]
+    again = f"`reptiops state rebuild {environment}` again records them all. Nothing in AWS was changed."
+    with writing(site, "rebuild", options.tell, scope, stop) as work:
+        try:
+            one_by_one(work, [a.address for a, _ in found], _recorded(site, work, found), "recorded", again)
+        except Interrupted:
+            with contextlib.suppress(StateError):  # of a damaged one nothing can be kept
+                site.state.entries = {**site.records.load(site.belongs).entries, **site.state.entries}
+            raise
     return tuple(entry for _, entry in sorted(site.state.entries.items()))
 
 
-def forget(environment: str, address: str, **settings: Any) -> Entry:
+def _recorded(site: Site, work: Work, found: Iterable[tuple[Action, Live[Any]]]) -> Iterator[str]:
+    for action, live in found:
+        step = site.graph.step_of(action.address)
+        work.adopt(action.address, live, tuple(site.graph.steps[n].path for n in step.needs) if step else ())
+        yield action.address
+
+
+def forget(environment: str, address: str, *, stop: Stop | None = None, **settings: Any) -> Entry:
     """Take an address out of the state; AWS is not touched. Raises Refused where nothing is recorded of it."""
     options = Settings(environment, **settings)
     site = open_site(options)
     entry = site.state.entries.get(address)
     if entry is None:
         raise Refused(f"The state of {environment} records nothing at {address}.")
-    with writing(site, "forget", options.tell, site.scope()) as work:
-        work.gone(address)
+    again = f"`reptiops state forget {environment} {address}` does. Nothing in AWS was changed."
+    with writing(site, "forget", options.tell, site.scope(), stop) as work:
+        one_by_one(work, [address], _forgotten(work, address), "forgotten", again)
     return entry
 
 
-def move(environment: str, old: str, new: str, **settings: Any) -> Entry:
+def _forgotten(work: Work, address: str) -> Iterator[str]:
+    work.gone(address)
+    yield address
+
+
+def move(environment: str, old: str, new: str, *, stop: Stop | None = None, **settings: Any) -> Entry:
     """Give what is recorded at one address to another, in the state and in its address tag; AWS changes nothing else.
 
     For a key or a step that was renamed: without it the next provision would make a new one and remove the old one.
@@ -104,7 +128,7 @@ def move(environment: str, old: str, new: str, **settings: Any) -> Entry:
     entry, step = site.state.entries.get(old), site.graph.step_of(new)
     if entry is None:
         raise Refused(f"The state of {environment} records nothing at {old}.")
-    if new in site.state.entries:
+    if site.state.entries.get(new, entry).id != entry.id:  # the same: a move was cut off there, and goes on
         raise Refused(f"{new} is {site.state.entries[new].id} already.")
     if step is None or entry.kind not in {kind.kind() for kind in step.kinds}:
         raise Refused(f"{new} is no address of a {entry.kind}: see `reptiops graph ENV` for the steps.")
@@ -113,10 +137,18 @@ def move(environment: str, old: str, new: str, **settings: Any) -> Entry:
     live = next((one for one in scope.live(kind) if one.id == entry.id), None)
     if live is None:
         raise Refused(f"{old} ({entry.id}) is not there any more.")
-    with writing(site, "move", options.tell, scope) as work:
-        moved = work.take(new, live, tuple(site.graph.steps[n].path for n in step.needs))
-        work.gone(old)
-    return moved
+    needs = tuple(site.graph.steps[n].path for n in step.needs)
+    again = f"`reptiops state move {environment} {old} {new}` does. Nothing else in AWS was changed."
+    with writing(site, "move", options.tell, scope, stop) as work:
+        one_by_one(work, [old], _moved(work, old, new, live, needs), "moved", again)
+    return site.state.entries[new]
+
+
+def _moved(work: Work, old: str, new: str, live: Live[Any], needs: tuple[str, ...]) -> Iterator[str]:
+    """One thing: between the two records it would be at both addresses."""
+    work.take(new, live, needs)
+    work.gone(old)
+    yield old
 
 
 def holder(environment: str, **settings: Any) -> Lease | None:

@@ -8,6 +8,7 @@ import click
 
 from reptiops import app
 from reptiops.cli.options import console_of, shared, show_json, site_settings
+from reptiops.cli.signals import stoppable
 from reptiops.engine.adopt import Candidate
 from reptiops.report import adoption
 
@@ -41,7 +42,8 @@ def adopt(env: str, address: str | None, id: str | None, everything: bool, yes: 
         adoption.show_candidates(console, chosen)
         return yes or click.confirm("Tag and record them?", default=False, err=given["as_json"])
 
-    taken = app.adopt(env, address, id, approve=approve, **site_settings(given))
+    with stoppable() as stop:
+        taken = app.adopt(env, address, id, approve=approve, stop=stop, **site_settings(given))
     if given["as_json"]:
         show_json({"environment": env, "adopted": [adoption.candidate(one) for one in taken]})
     elif not taken:

@@ -29,7 +29,10 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "drift": (
         ("reptiops drift dev --sandbox", "what differs from what was last applied; exits 3 when something does"),
     ),
-    "reconcile": (("reptiops reconcile dev --sandbox --yes", "put it back, within what the playbook allows"),),
+    "reconcile": (
+        ("reptiops reconcile dev --sandbox --yes", "put it back, within what the playbook allows"),
+        ("reptiops reconcile dev --sandbox --yes --on-failure keep", "leave what was mended where something fails"),
+    ),
     "accept": (
         (
             "reptiops accept dev monitoring/alarm/alb-5xx --sandbox --config-dir my-config",

@@ -43,12 +43,14 @@ def drift(env: str, who: bool = False, playbook: str | None = None, **given: Any
 @click.command()
 @click.argument("env")
 @click.option("--yes", "-y", is_flag=True, help="Answer yes to what the playbook would ask.")
+@click.option("--on-failure", type=click.Choice(["rollback", "keep", "ask"]), help="Default: as the playbook says.")
 @click.option("--max-changes", type=click.IntRange(min=0), help="Move the playbook's brake.")
 @click.option("--phase", "phases", multiple=True, metavar="PHASE", help="Only this phase; may be repeated.")
 @shared
 def reconcile(
     env: str,
     yes: bool,
+    on_failure: Any,
     max_changes: int | None,
     phases: tuple[str, ...],
     playbook: str | None = None,
@@ -76,6 +78,7 @@ def reconcile(
             tell=progress,
             playbook=playbook or "reconcile",
             ask=ask if answering else lambda _: False,
+            on_failure=on_failure,
             stop=stop,
             choose=choosing(console, given, progress.pause),
             **site_settings(given),
@@ -128,7 +131,8 @@ def accept(env: str, address: str, **given: Any) -> None:
 
     It becomes the wanted value: an override is written into ENV's configuration file.
     """
-    file, accepted = app.accept(env, address, **site_settings(given))
+    with stoppable() as stop:
+        file, accepted = app.accept(env, address, stop=stop, **site_settings(given))
     if given["as_json"]:
         show_json({"file": str(file), "accepted": [findings.finding(one) for one in accepted]})
         return
@@ -140,8 +144,20 @@ def accept(env: str, address: str, **given: Any) -> None:
 def office_hours(operation: str, env: str, playbook: str, given: dict[str, Any]) -> None:
     """Bring the services of an environment to 0, or back."""
     console = console_of(given)
-    act = app.stop if operation == "stop" else app.start
-    done = act(env, playbook=playbook, **site_settings(given))
+    progress = terminal.Progress(console, given["verbose"], sandbox=given["sandbox"])
+    with stoppable(progress) as stop, progress:
+        if operation == "stop":
+            done = app.stop(env, playbook=playbook, stop=stop, **site_settings(given))
+        else:
+            done = app.start(
+                env,
+                playbook=playbook,
+                stop=stop,
+                choose=choosing(console, given, progress.pause),
+                expect=progress.expect,
+                tell=progress,
+                **site_settings(given),
+            )
     word = "stopped" if operation == "stop" else "started"
     if given["as_json"]:
         show_json({"environment": env, word: list(done.services), "seconds": round(done.seconds, 1)})

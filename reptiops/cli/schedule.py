@@ -12,6 +12,7 @@ import click
 
 from reptiops.cli.lines import tell
 from reptiops.cli.options import console_of, shared, show_json, site_settings
+from reptiops.cli.signals import choosing, stoppable
 
 if TYPE_CHECKING:
     from reptiops.config import Environment
@@ -120,8 +121,18 @@ def _switch(env: str, word: str, values: dict[str, str | None], given: dict[str,
     from reptiops.report import terminal
 
     act = jobs.install if word == "installed" else jobs.uninstall
-    with terminal.Progress(console_of(given), given["verbose"]) as progress:
-        file, outcome = act(env, **values, tell=progress, expect=progress.expect, **site_settings(given))
+    console = console_of(given)
+    progress = terminal.Progress(console, given["verbose"], sandbox=given["sandbox"])
+    with stoppable(progress) as stop, progress:
+        file, outcome = act(
+            env,
+            **values,
+            stop=stop,
+            choose=choosing(console, given, progress.pause),
+            tell=progress,
+            expect=progress.expect,
+            **site_settings(given),
+        )
     if given["as_json"]:
         addresses = [action.address for action in outcome.plan.changes]
         show_json({"environment": env, "job": word, "changed": addresses, "file": str(file)})

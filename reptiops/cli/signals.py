@@ -24,7 +24,7 @@ INTERRUPTED = 130
 
 
 @contextmanager
-def stoppable(progress: Progress) -> Iterator[Stop]:
+def stoppable(progress: Progress | None = None) -> Iterator[Stop]:
     """Once Ctrl-C or SIGTERM: start nothing new. Twice: stop at once, recoverable as after a crash.
 
     Before anything is written the first one ends the command. The handler writes past the console: it may come while
@@ -42,7 +42,7 @@ def stoppable(progress: Progress) -> Iterator[Stop]:
                 )
             )
             os._exit(INTERRUPTED)
-        if not progress.stopping():
+        if progress is None or not progress.stopping():
             _say("stopping: nothing new is started, what is in flight may end;\nagain to stop at once")
         stop.set()
 

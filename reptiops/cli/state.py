@@ -9,6 +9,7 @@ import click
 from reptiops.app import states
 from reptiops.cli.lines import tell
 from reptiops.cli.options import paged, shared, show_json, site_settings
+from reptiops.cli.signals import stoppable
 from reptiops.report import terminal
 
 
@@ -80,7 +81,8 @@ def rebuild(env: str, **given: Any) -> None:
 
     After its file was lost or damaged.
     """
-    found = states.rebuild(env, **site_settings(given))
+    with stoppable() as stop:
+        found = states.rebuild(env, stop=stop, **site_settings(given))
     if given["as_json"]:
         show_json([vars(entry) for entry in found])
     else:
@@ -96,7 +98,8 @@ def forget(env: str, address: str, **given: Any) -> None:
 
     AWS is not touched: what carries our tags is found again.
     """
-    entry = states.forget(env, address, **site_settings(given))
+    with stoppable() as stop:
+        entry = states.forget(env, address, stop=stop, **site_settings(given))
     if given["as_json"]:
         show_json(vars(entry))
         return
@@ -115,7 +118,8 @@ def move(env: str, address: str, new_address: str, **given: Any) -> None:
 
     Only the record and the address tag change.
     """
-    entry = states.move(env, address, new_address, **site_settings(given))
+    with stoppable() as stop:
+        entry = states.move(env, address, new_address, stop=stop, **site_settings(given))
     if given["as_json"]:
         show_json(vars(entry))
     else:

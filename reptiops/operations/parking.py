@@ -5,7 +5,7 @@ A tag holds off our own runs. AWS's schedule asks nobody: its actions are suspen
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from reptiops.aws import Aws
@@ -29,8 +29,9 @@ RIGHTS = (
 )
 
 
-def park(aws: Aws, cluster: str, services: Iterable[str], alarms: Iterable[str]) -> tuple[str, ...]:
-    """Bring services to 0 and silence the alarms that would tell of it.
+def park(aws: Aws, cluster: str, services: Iterable[str], alarms: Iterable[str]) -> Iterator[str]:
+    """Bring services to 0 and silence the alarms that would tell of it: a call whenever the next is asked for, which
+    answers the service that is at 0 by it, or nothing.
 
     The tags come first: a run that comes in between must not raise them again.
     """
@@ -38,26 +39,30 @@ def park(aws: Aws, cluster: str, services: Iterable[str], alarms: Iterable[str])
     aws.ecs.tag_resource(
         resourceArn=_arn(aws, cluster), tags=[{"key": PARKED + name, "value": "yes"} for name in names]
     )
+    yield ""
     aws.cloudwatch.disable_alarm_actions(AlarmNames=list(alarms))
+    yield ""
     targets = _targets(aws, cluster)
     for name in names:
         if (
             name in targets
         ):  # otherwise autoscaling lifts the count to its minimum again, or the schedule in the morning
             _register(aws, targets[name], (0, targets[name]["MaxCapacity"]), suspended=True)
+            yield ""
         aws.ecs.update_service(cluster=cluster, service=name, desiredCount=0)
-    return names
+        yield name
 
 
 def unpark(
     aws: Aws, cluster: str, parked: Iterable[str], ranges: Mapping[str, tuple[int, int]], alarms: Iterable[str]
-) -> tuple[str, ...]:
+) -> Iterator[str]:
     """Give the services of `ranges` back to autoscaling and the schedule, within these counts; let alarms be heard again.
 
-    Registering a range moves the count into it at once. Answers whose range was another one; the count of a service
-    without a scalable target is a provision's to bring back. The tags go last: a start that was broken off is repeated.
+    Registering a range moves the count into it at once. A call whenever the next is asked for, which answers whose range
+    was another one, or nothing; the count of a service without a scalable target is a provision's to bring back. The
+    tags go last: a start that was broken off is repeated.
     """
-    targets, back, names, quiet = _targets(aws, cluster), [], list(parked), list(alarms)
+    targets, names, quiet = _targets(aws, cluster), list(parked), list(alarms)
     for name in dict.fromkeys((*names, *ranges)):
         target = targets.get(name)
         if target is None:
@@ -67,13 +72,13 @@ def unpark(
         moved = bounds != has
         if moved or _suspended(target)["ScheduledScalingSuspended"]:
             _register(aws, target, bounds, suspended=False)
-        if moved:
-            back.append(name)
+            yield name if moved else ""
     if quiet:
         aws.cloudwatch.enable_alarm_actions(AlarmNames=quiet)
+        yield ""
     if names:
         aws.ecs.untag_resource(resourceArn=_arn(aws, cluster), tagKeys=[PARKED + name for name in names])
-    return tuple(back)
+        yield ""
 
 
 def _targets(aws: Aws, cluster: str) -> dict[str, Mapping[str, Any]]:

@@ -50,6 +50,7 @@ def explain(error: BaseException, env: str = "ENV") -> str:
         lines += _plain(one, env)
     if isinstance(error, ProvisionFailed):
         lines += str(error).removeprefix(f"{cause}\n").splitlines()
+        lines += getattr(error, "__notes__", ())
     return "\n".join(lines)
 
 

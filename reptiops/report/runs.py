@@ -31,7 +31,9 @@ def ended(one: Run) -> str:
     """How a run ended, in a word or two; of one that a person stopped, what became of what it had done."""
     if not one.interrupted:
         return one.ending
-    return {"undone": "interrupted, rolled back", "failed": "interrupted, kept"}.get(one.ending, one.ending)
+    return {"ended": "interrupted", "undone": "interrupted, rolled back", "failed": "interrupted, kept"}.get(
+        one.ending, one.ending
+    )
 
 
 def run(one: Run) -> dict[str, Any]:
