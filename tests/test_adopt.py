@@ -12,6 +12,7 @@ from reptiops import app
 from reptiops.app import states
 from reptiops.config import load_environment
 from reptiops.engine.adopt import Candidate, NotAdoptable
+from reptiops.resources.logs import LogGroup
 from reptiops.testing import mocked_aws, provision
 from tests.bare import strip
 from tests.faults import Faults, Killed
@@ -172,3 +173,30 @@ def test_a_killed_adoption_goes_on(where: dict[str, Any]) -> None:
     assert faults.fired
     app.provision("dev", **where, only=(address,))
     assert address in {e.address for e in states.entries("dev", **where)}
+
+
+def test_an_adoption_is_stopped_before_it_begins_and_while_aws_throttles(where: dict[str, Any]) -> None:
+    session, stop = where["session"], app.Stop()
+    logs = session.client("logs")
+    group = next(
+        a.want.name for a in app.plan("dev", **where).changes if a.verb == "create" and isinstance(a.want, LogGroup)
+    )
+    logs.create_log_group(logGroupName=group)
+    (address,) = (c.address for c in app.candidates("dev", **where).candidates if c.live.id == group)
+
+    def throttled(**_: Any) -> None:
+        stop.set()
+        raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, "TagResource")
+
+    arn = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"][0]["logGroupArn"]
+    session._session.register("before-call.logs.TagResource", throttled)
+    for doubtful in (True, False):  # the second time it is wanted to stop before anything has begun
+        with pytest.raises(app.Interrupted, match=f"Nothing was adopted.\nNot adopted: {address}.\n") as stopped:
+            app.adopt("dev", address, group, stop=stop, **where)
+        assert f"`reptiops adopt dev {address} {group}` takes it over." in str(stopped.value)
+        assert ("`reptiops status ENV` says what is in doubt." in str(stopped.value)) == doubtful
+        assert logs.list_tags_for_resource(resourceArn=arn)["tags"] == {}
+        assert address not in {e.address for e in states.entries("dev", **where)}
+    session._session.unregister("before-call.logs.TagResource", throttled)
+    app.adopt("dev", address, group, **where)
+    assert logs.list_tags_for_resource(resourceArn=arn)["tags"]["reptiops:address"] == address

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.handlers import BUILTIN_HANDLERS
+from click.testing import CliRunner
 
 from reptiops import app
 from reptiops.app.upkeep import FLAPPING
+from reptiops.cli import cli
 from reptiops.config import environment_file
 from reptiops.testing import mocked_aws, provision
 from tests.drifts import Hand
@@ -318,3 +324,44 @@ def test_an_image_by_digest_is_an_image(where: dict[str, Any], hand: Hand, tmp_p
     other = _edited(tmp_path, ("image_tag: latest ", "image_tag: gone "), ("image_tag: latest\n", "image_tag: gone\n"))
     site = app.open_site(app.Settings("dev", config_dir=other, **where))
     assert "web-public" in site.facts.images
+
+
+def _signalled(where: dict[str, Any], at: str, *words: str) -> str:
+    """What a command says that gets Ctrl-C when AWS answers the first of such calls."""
+    first = itertools.count(1)
+    handler = (f"after-call.{at}", lambda **_: next(first) == 1 and os.kill(os.getpid(), signal.SIGINT))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        patch.setattr("botocore.handlers.BUILTIN_HANDLERS", [*BUILTIN_HANDLERS, handler])
+        done = CliRunner().invoke(cli, [*words, "--state-dir", str(where["state_dir"])])
+    assert next(first) > 1, done.output
+    assert getattr(done.exception, "exit_code", None) == 130, (done.exception, done.output)
+    return str(done.exception)
+
+
+def test_office_hours_end_between_two_calls_and_go_on(where: dict[str, Any], hand: Hand) -> None:
+    def counts() -> dict[str, int]:
+        names = ["repti-core", "web-public"]
+        found = hand("ecs").describe_services(cluster="dev-reptidex-cluster", services=names)["services"]
+        return {one["serviceName"]: one["desiredCount"] for one in found}
+
+    assert counts() == {"repti-core": 1, "web-public": 1}
+    said = _signalled(where, "ecs.UpdateService", "run", "office-hours-stop", "dev")
+    (stopped,) = (name for name, count in counts().items() if not count)
+    assert f"Stopped: {stopped}.\nNot stopped: " in said
+    assert "`reptiops run office-hours-stop dev` stops the rest" in said
+    assert app.history("dev", **where)[0].interrupted
+    assert app.in_doubt(app.open_site(app.Settings("dev", **where))).empty
+    app.stop("dev", **where)
+    assert counts() == {"repti-core": 0, "web-public": 0}
+    said = _signalled(where, "cloudwatch.EnableAlarmActions", "run", "office-hours-start", "dev")
+    assert "Nothing was started.\nNot started: " in said
+    assert "`reptiops run office-hours-start dev` starts the rest." in said
+    assert counts() == {"repti-core": 0, "web-public": 0}
+    said = _signalled(where, "ecs.UpdateService", "run", "office-hours-start", "dev")
+    assert "Rolled back: AWS was read again and is as it was before.\n" in said
+    assert "`reptiops run office-hours-start dev` starts the rest." in said
+    app.start("dev", **where)
+    assert counts() == {"repti-core": 1, "web-public": 1}
+    assert app.drift("dev", **where).findings == ()
