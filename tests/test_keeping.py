@@ -159,15 +159,15 @@ def test_a_task_that_keeps_dying_does_not_keep_a_port_open(where: dict[str, Any]
         service.running_count = 1
 
 
-def _opened(hand: Hand) -> None:
+def _opened(hand: Hand, group: str) -> None:
     """A port of the database is opened, and something else is changed."""
     anybody = {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     hand("ec2").authorize_security_group_ingress(GroupId=hand.group("rds"), IpPermissions=[anybody])
-    hand("logs").put_retention_policy(logGroupName="/ecs/dev/repti-media", retentionInDays=1)
+    hand("logs").put_retention_policy(logGroupName=f"/ecs/dev/{group}", retentionInDays=1)
 
 
 def test_an_open_port_is_closed_before_anything_slow_begins(where: dict[str, Any], hand: Hand) -> None:
-    _opened(hand)
+    _opened(hand, "repti-media")
     wrote: list[str] = []
     events, names = where["session"]._session, ("ec2.RevokeSecurityGroupIngress", "cloudwatch-logs.PutRetentionPolicy")
     for name in names:
@@ -180,16 +180,14 @@ def test_an_open_port_is_closed_before_anything_slow_begins(where: dict[str, Any
 
 
 def test_a_repair_that_fails_opens_no_port_again(where: dict[str, Any], hand: Hand) -> None:
-    _opened(hand)
+    _opened(hand, "repti-ops")
     Faults(where["session"], ("logs:PutRetentionPolicy", 1))
     with pytest.raises(app.ProvisionFailed, match=r"injected(.|\n)*Removed before that") as failure:
         app.reconcile("dev", yes=True, **where)
     assert failure.value.undone is not None
     assert failure.value.undone.complete, str(failure.value)
     left = app.drift("dev", **where).findings
-    assert [(f.address, f.what) for f in left] == [("compute/log_group/repti-media", "changed")], (
-        "the port stays closed"
-    )
+    assert [(f.address, f.what) for f in left] == [("compute/log_group/repti-ops", "changed")], "the port stays closed"
     assert len(app.reconcile("dev", yes=True, **where).mended) == 1
 
 
@@ -346,6 +344,7 @@ def test_office_hours_end_between_two_calls_and_go_on(where: dict[str, Any], han
         found = hand("ecs").describe_services(cluster="dev-reptidex-cluster", services=names)["services"]
         return {one["serviceName"]: one["desiredCount"] for one in found}
 
+    hand("ecs").update_service(cluster="dev-reptidex-cluster", service="web-public", desiredCount=1)
     assert counts() == {"repti-core": 1, "web-public": 1}
     said = _signalled(where, "ecs.UpdateService", "run", "office-hours-stop", "dev")
     (stopped,) = (name for name, count in counts().items() if not count)
