@@ -9,7 +9,7 @@ from reptiops.app.failure import undone_text
 from reptiops.app.runs import Stop, writing
 from reptiops.app.site import Declined, Refused, Settings, Site, open_site
 from reptiops.engine.eta import Countdown
-from reptiops.engine.recover import Unfinished, unfinished
+from reptiops.engine.recover import Unfinished
 from reptiops.engine.rollback import Undone, undo
 from reptiops.errors import ReptiopsError
 
@@ -32,7 +32,7 @@ def roll_back(
     """
     options = Settings(environment, **settings)
     site = open_site(options)
-    what = unfinished(site.records)
+    what = site.unfinished()
     if what.empty:
         raise Refused(f"The last run of {environment} has ended: there is nothing in doubt to undo.")
     if "teardown" in what.operations:
@@ -56,4 +56,4 @@ def roll_back(
 
 def in_doubt(site: Site) -> Unfinished:
     """What runs that did not end have begun, so that a person can choose between going on and undoing."""
-    return unfinished(site.records)
+    return site.unfinished()

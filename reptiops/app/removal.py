@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,8 @@ class Teardown:
     """What stays on purpose: final snapshots, secrets that can still be brought back, what somebody else needs."""
     shared: tuple[str, ...] = ()
     """Names of the service-linked roles that stay, for the account shares them: no environment removes one."""
+    foreign: tuple[str, ...] = ()
+    """What has a name of ours and nothing says that we made it: it stays, whoever it belongs to."""
 
 
 def teardown(
@@ -56,9 +58,11 @@ def teardown(
     scope = site.scope()
     scope.leaving = True
     look(scope, site.graph.kinds())
-    actions, doomed = _chosen(site, book, *_all_of_it(site, scope))
+    everything = _all_of_it(site, scope)
+    actions, doomed = _chosen(site, book, everything.actions, everything.doomed)
+    foreign = tuple(one for one in everything.foreign if _phase(site.graph, one.split()[0]) in book.phases)
     if not doomed:
-        return Teardown((), time.monotonic() - started, sum(site.aws.calls.values()))
+        return Teardown((), time.monotonic() - started, sum(site.aws.calls.values()), foreign=foreign)
     if not approve(site.env, actions):
         raise Declined("Nothing was changed.")
     with writing(site, "teardown", options.tell, scope, stop, book) as work:
@@ -75,7 +79,9 @@ def teardown(
         fresh = scope.again()
         look_after(work, fresh, site.graph.kinds(), removal.assumed)
         _returned(site, book, work, fresh, removal)
-        still = [a for a in _all_of_it(site, fresh)[0] if _phase(site.graph, a.address) in book.phases]
+        still = [
+            a for a in _all_of_it(site, fresh, removal.assumed).actions if _phase(site.graph, a.address) in book.phases
+        ]
         left = [a for a in still if not any(one.startswith(f"{a.address} (") for one in removal.kept)]
         known = {a.address for a in left} | removal.unasked
         for address in list(site.state.entries):
@@ -85,7 +91,7 @@ def teardown(
     names = tuple(f"{a.address} {a.live.id if a.live else ''}" for a in left)
     announce(site, book, f"torn down: {len(doomed)} resources removed, {len(left)} left", options.tell)
     calls, kept = sum(site.aws.calls.values()), tuple(sorted(removal.kept))
-    return Teardown(actions, took, calls, names, kept, _shared(site, book, fresh))
+    return Teardown(actions, took, calls, names, kept, _shared(site, book, fresh), foreign)
 
 
 def _shared(site: Site, book: Playbook, scope: Scope) -> tuple[str, ...]:
@@ -96,9 +102,10 @@ def _shared(site: Site, book: Playbook, scope: Scope) -> tuple[str, ...]:
 
 def _returned(site: Site, book: Playbook, work: Work, fresh: Scope, removal: Remove) -> None:
     """Remove what AWS's services have made once more since it was deleted. What comes later still, the next teardown finds."""
+    found = _all_of_it(site, fresh, removal.assumed)
     back = [
         d
-        for d in _chosen(site, book, *_all_of_it(site, fresh))[1]
+        for d in _chosen(site, book, found.actions, found.doomed)[1]
         if d.kind.returns and (d.kind.kind(), d.live.id) in removal.assumed
     ]
     if back:
@@ -133,13 +140,29 @@ def _phase(graph: Graph, address: str) -> str:
     return PHASES[graph.phase_index(s)] if s else address.split("/")[0]
 
 
-def _all_of_it(site: Site, scope: Scope) -> tuple[tuple[Action, ...], list[Doomed]]:
-    """Everything live that is ours: declared, recorded, tagged, or hanging on something of ours."""
+@dataclass(frozen=True)
+class Everything:
+    """What is ours of a look, as actions and as what has to go; and what only has a name of ours, by address and id."""
+
+    actions: tuple[Action, ...]
+    doomed: list[Doomed]
+    foreign: tuple[str, ...]
+
+
+def _all_of_it(site: Site, scope: Scope, assumed: Set[tuple[str, str]] = frozenset()) -> Everything:
+    """Everything live that is ours: declared, recorded, tagged, or hanging on something of ours. `assumed`: (kind, id) of
+    what has just been removed as ours, and may have been made once more.
+    """
     matcher = Matcher(scope, site.graph.kinds(), site.state)
     instances: dict[tuple[type[Resource], str], tuple[str, Resource, str]] = {}
+    foreign: dict[tuple[type[Resource], str], str] = {}
     for s, actions in walk(site.graph, site.given, matcher):
         for a in actions:
-            if a.live is not None and a.want is not None and a.verb != "foreign":
+            if a.live is None or a.want is None:
+                continue
+            if a.verb == "foreign" and (a.kind.kind(), a.live.id) not in assumed:
+                foreign[a.kind, a.live.id] = f"{a.address} {a.live.id}"
+            else:
                 instances[a.kind, a.live.id] = (a.address, a.want, s.path)
     ours = {(a.kind, a.live.id): a.address for a in undeclared(site.graph, matcher, site.state) if a.live}
     steps = {kind: s.path for s in site.graph.order for kind in s.kinds}
@@ -150,8 +173,9 @@ def _all_of_it(site: Site, scope: Scope) -> tuple[tuple[Action, ...], list[Doome
                 continue
             known = instances.get((kind, one.id))
             address = known[0] if known else ours.get((kind, one.id))
-            if address is None and kind.taggable and not kind.within:
+            if address is None and ((kind, one.id) in foreign or (kind.taggable and not kind.within)):
                 continue
+            foreign.pop((kind, one.id), None)
             address = address or f"{steps[kind]}/{one.id}"
             instance = known[1] if known else one.has
             doomed.append(
@@ -160,7 +184,7 @@ def _all_of_it(site: Site, scope: Scope) -> tuple[tuple[Action, ...], list[Doome
             actions_out.append(Action(address, "delete", kind, instance, one, phase=address.split("/")[0]))
     rank = {s.path: index for index, s in enumerate(site.graph.order)}
     actions_out.sort(key=lambda a: (-rank.get("/".join(a.address.split("/")[:2]), -1), a.address))
-    return tuple(actions_out), doomed
+    return Everything(tuple(actions_out), doomed, tuple(sorted(foreign.values())))
 
 
 def _path(address: str, fallback: str, graph: Graph) -> str:

@@ -24,6 +24,7 @@ from reptiops.engine.eta import TIMINGS, Timings, forecast
 from reptiops.engine.events import Sink, silent
 from reptiops.engine.graph import Graph
 from reptiops.engine.plan import EVERYTHING, Plan, Selection, make, wanted
+from reptiops.engine.recover import Unfinished, unfinished
 from reptiops.engine.scope import Names, Scope
 from reptiops.engine.state import Belongs, Records, State
 from reptiops.errors import ReptiopsError
@@ -110,9 +111,14 @@ class Site:
     def scope(self) -> Scope:
         """A fresh look at AWS."""
         places = {kind: s.path for s in self.graph.order for kind in s.kinds}
+        looked_for = wanted(self.graph, self.given, self.state)
         return Scope(
-            self.aws, self.names, wanted(self.graph, self.given, self.state), self.state.entries, places=places
+            self.aws, self.names, looked_for, self.state.entries, places=places, begun=lambda: self.unfinished().created
         )
+
+    def unfinished(self) -> Unfinished:
+        """What runs that did not end have begun."""
+        return unfinished(self.records)
 
 
 def owner_of(env: Environment) -> Callable[[str, str], str | None]:

@@ -134,10 +134,12 @@ def teardown(env: str | None, yes: bool, allow_protected: bool, playbook: str = 
                 "left": list(done.left),
                 "kept": list(done.kept),
                 "shared": list(done.shared),
+                "foreign": list(done.foreign),
             }
         )
     elif not done.doomed:
         console.print(f"Nothing of {env} is there.")
+        summary.show_foreign(console, done)
     else:
         console.print(
             f"\n[bold]{env}[/]: {len(done.doomed)} resources removed in {duration(done.seconds)}, {done.calls} calls",

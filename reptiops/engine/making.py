@@ -85,8 +85,7 @@ class Making:
             for one in self.scope.live(kind):
                 if self.replaced is not None and one.id == self.replaced.id:
                     continue
-                # One that AWS is still making may not tell its tags yet (ElastiCache's replication groups).
-                untagged = not kind.taggable or (kind.within and one.address is None)
+                untagged = not kind.taggable or ((kind.within or kind.untold) and one.address is None)
                 if one.address == self.address or (key is not None and one.has.key() == key and untagged):
                     return one
         if self.stop.is_set():

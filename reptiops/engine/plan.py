@@ -113,19 +113,18 @@ class Matcher:
         found = self._keys.get((kind, key)) if key is not None else None
         if found is None:
             return None, False
-        return found, found.address is None and self._is_foreign(want, found)
+        return found, found.address is None and self._is_foreign(address, want, found)
 
     def others(self, found: Live[Any]) -> list[Live[Any]]:
         """Those beside a found one that carry its address: it has replaced them."""
         tagged = self._tagged.get((type(found.has), found.address or ""), [])
         return [one for one in tagged if one.id != found.id] if type(found.has).made_beside else []
 
-    @staticmethod
-    def _is_foreign(want: Resource, found: Live[Any]) -> bool:
+    def _is_foreign(self, address: str, want: Resource, found: Live[Any]) -> bool:
         kind = type(want)
-        if kind.existing or kind.within:
+        if kind.existing or not want.foreign(found):
             return False
-        return kind.taggable or want.foreign(found)
+        return not (kind.untold and found.status.phase == "pending" and address in self._scope.begun())
 
 
 def _outdated(want: Resource, one: Live[Any]) -> bool:

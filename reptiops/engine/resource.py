@@ -247,6 +247,8 @@ class Resource:
     """Dotted fields that protect while they are on: switched on by hand, they are never switched off unasked."""
     within: ClassVar[bool] = False
     """True: it lives inside a resource that is ours, so one without our tags is ours all the same."""
+    untold: ClassVar[bool] = False
+    """True: AWS tells no tags of one that it is still making, so one of our name that we have just asked for is ours."""
     made_beside: ClassVar[bool] = False
     """True: it is replaced by making the new one beside the old, which goes when everything else of the run is done."""
     meanwhile: ClassVar[str] = ""
@@ -320,8 +322,8 @@ class Resource:
         return spread * self.takes(verb)
 
     def foreign(self, live: Live[Any]) -> bool:
-        """Whether an untaggable one, found by its natural key and in no state, is somebody else's."""
-        return False
+        """Whether one that is in no state, bears no tags of ours and has only our natural key is somebody else's."""
+        return self.taggable and not self.within
 
     def standing(self, scope: Scope) -> Live[Self] | None:
         """The same one, where it is there already without being observed as ours: then it is adopted, not made."""

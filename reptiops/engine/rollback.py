@@ -345,7 +345,7 @@ class _Undo:
             if one.id == but:
                 continue
             recorded = entry is not None and (kind.kind(), one.id) == (entry.kind, entry.id)
-            same = key is not None and one.has.key() == key and (not kind.taggable or kind.within)
+            same = key is not None and one.has.key() == key and (not kind.taggable or kind.within or kind.untold)
             if one.address == address or recorded or same or one.id == identifier:
                 return one
         return None

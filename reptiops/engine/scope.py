@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar, cast
 
@@ -84,10 +84,12 @@ class Scope:
         known: Mapping[str, Entry] | None = None,
         claims: Mapping[tuple[type[Resource], str], str] | None = None,
         places: Mapping[type[Resource], str] | None = None,
+        begun: Callable[[], Collection[str]] = frozenset,
     ):
         """`known`: what the state records, by address; it may grow while the scope is in use. `places`: the step that a
-        kind is made by, for messages.
+        kind is made by, for messages. `begun`: the addresses that runs without an end have begun to make.
         """
+        self._begun = begun
         self._places: Mapping[type[Resource], str] = places or {}
         self.aws = aws
         self.names = names
@@ -116,6 +118,15 @@ class Scope:
         """What the state records of a kind: ours, whatever AWS's tag indexes say of it by now."""
         name = kind.kind()
         return Recorded(kind, {entry.id: entry for entry in list(self._known.values()) if entry.kind == name})
+
+    def ours(self, kind: type[R]) -> list[Live[R]]:
+        """Those with our tags or in the state. What hangs on one of them is ours too, on one that has only our name not."""
+        recorded = self.recorded(kind)
+        return [one for one in self.live(kind) if one.address is not None or one.id in recorded]
+
+    def begun(self) -> Collection[str]:
+        """The addresses that runs without an end have begun to make: what AWS tells no tags of yet may be theirs."""
+        return self.once("begun", self._begun, lasting=True)
 
     def once(self, name: str, read: Callable[[], T], *, lasting: bool = False) -> T:
         """A read that several kinds share: done once, and again after any write unless it is `lasting`."""
@@ -234,7 +245,7 @@ class Scope:
         return self._like({})
 
     def _like(self, claims: Mapping[tuple[type[Resource], str], str]) -> Scope:
-        fresh = Scope(self.aws, self.names, (), self._known, claims, self._places)
+        fresh = Scope(self.aws, self.names, (), self._known, claims, self._places, self._begun)
         fresh._wanted, fresh.clock, fresh.leaving = self._wanted, self.clock, self.leaving
         return fresh
 

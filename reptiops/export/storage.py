@@ -60,7 +60,9 @@ def headers_policy(want: cloudfront_headers.HeadersPolicy, to: Writer) -> Proper
         "ReferrerPolicy": {"Override": True, "ReferrerPolicy": want.referrer_policy},
         "ContentTypeOptions": {"Override": True} if want.content_type_options else None,
     }
-    return {"ResponseHeadersPolicyConfig": {"Name": want.name, "SecurityHeadersConfig": headers}}
+    return {
+        "ResponseHeadersPolicyConfig": {"Name": want.name, "Comment": want.comment, "SecurityHeadersConfig": headers}
+    }
 
 
 @FORMS.form(

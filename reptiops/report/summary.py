@@ -51,10 +51,17 @@ def show_left(console: Console, done: Teardown) -> None:
     if done.shared:
         roles = counted(len(done.shared), "service-linked role")
         say(console, f"Left on purpose: {roles} (shared with the account): {escape(', '.join(done.shared))}", hang=4)
-    beside = " else" if done.kept or done.shared else ""
+    show_foreign(console, done)
+    beside = " else" if done.kept or done.shared or done.foreign else ""
     console.print("Left:" if done.left else f"Left: nothing{beside}.")
     for line in done.left:
         say(console, escape(line), 2, hang=4)
+
+
+def show_foreign(console: Console, done: Teardown) -> None:
+    """What a teardown has not touched although it has a name of ours."""
+    for line in done.foreign:
+        say(console, f"Left, as nothing says that reptiops made it: {escape(line)}", hang=4)
 
 
 def _show_places(console: Console, env: Environment, found: Mapping[str, str], sandbox: bool) -> None:

@@ -29,9 +29,12 @@ ON_ECS: Condition = {"StringEquals": {"application-autoscaling:service-namespace
 
 
 def _ours(scope: Scope, resource: str) -> bool:
-    """Whether a resource id is of our cluster; deleting a service deregisters nothing, so the cluster need not be there."""
-    clusters = {f"service/{cluster.name}" for cluster in scope.wanted(Cluster)}
-    return resource.rsplit("/", 1)[0] in clusters
+    """Whether a resource id is of our cluster. Deleting a service deregisters nothing, so the cluster need not be there;
+    if it is, and is somebody else's, so is what scales in it.
+    """
+    theirs = {one.has.name for one in scope.live(Cluster)} - {one.has.name for one in scope.ours(Cluster)}
+    clusters = {cluster.name for cluster in scope.wanted(Cluster)} - theirs
+    return resource.rsplit("/", 1)[0] in {f"service/{name}" for name in clusters}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from reptiops.aws import Aws
 from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, fixed
 from reptiops.engine.scope import Scope
 from reptiops.resources import held
-from reptiops.resources.cloudfront import summaries
+from reptiops.resources.cloudfront import Distribution, summaries
 from reptiops.rights import Right, arn_of, create, delete, read, update
 
 POLICIES = (arn_of("cloudfront", "response-headers-policy/*", regional=False),)
@@ -23,6 +23,8 @@ class HeadersPolicy(Resource):
     of_service: ClassVar[str] = "cloudfront"
 
     name: str = fixed()
+    comment: str = ""
+    """Says whose it is, in the place of tags."""
     hsts_seconds: int = 31536000
     hsts_subdomains: bool = True
     hsts_preload: bool = False
@@ -59,10 +61,14 @@ class HeadersPolicy(Resource):
                 policy = item["ResponseHeadersPolicy"]
                 config = policy["ResponseHeadersPolicyConfig"]
                 if config["Name"] in wanted:
-                    yield Live(policy["Id"], cls._has(config))
+                    yield Live(policy["Id"], cls._has(config), out=_named(scope, policy["Id"]))
             if not answer.get("NextMarker"):
                 return
             marker = {"Marker": answer["NextMarker"]}
+
+    def foreign(self, live: Live[Any]) -> bool:
+        """One without our comment that no distribution of ours names."""
+        return live.has.comment != self.comment and "named" not in live.out
 
     @classmethod
     def _has(cls, config: Mapping[str, Any]) -> Self:
@@ -70,6 +76,7 @@ class HeadersPolicy(Resource):
         hsts = security.get("StrictTransportSecurity", {})
         return cls(
             name=config["Name"],
+            comment=config.get("Comment", ""),
             hsts_seconds=hsts.get("AccessControlMaxAgeSec", 0),
             hsts_subdomains=hsts.get("IncludeSubdomains", False),
             hsts_preload=hsts.get("Preload", False),
@@ -91,7 +98,7 @@ class HeadersPolicy(Resource):
         }
         if self.content_type_options:
             security["ContentTypeOptions"] = {"Override": True}
-        return {"Name": self.name, "SecurityHeadersConfig": security}
+        return {"Name": self.name, "Comment": self.comment, "SecurityHeadersConfig": security}
 
     def create(self, aws: Aws, identity: Identity) -> Made:
         """The name is what finds it again."""
@@ -122,3 +129,12 @@ class HeadersPolicy(Resource):
             }
         ]
         return f"Named by the distribution {held.listed(users)}: take it out of its behaviours." if users else ""
+
+
+def _named(scope: Scope, policy: str) -> dict[str, str]:
+    """Which distribution of ours names a policy that the state does not know."""
+    if policy in scope.recorded(HeadersPolicy):
+        return {}
+    lives = [one for one in scope.live(Distribution) if one.address is not None]
+    users = [one.id for one in lives if policy in {b.headers_policy for b in (one.has.default, *one.has.behaviours)}]
+    return {"named": ",".join(users)} if users else {}

@@ -78,15 +78,15 @@ class Alarm(Resource):
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
-        """All under our prefix in pages. Tags cost a call each, so they are read only for names that nobody wants."""
-        wanted = {want.name for want in scope.wanted(cls)}
+        """All under our prefix in pages. Tags cost a call each, so they are not read of what is wanted and in the state."""
+        wanted, recorded = {want.name for want in scope.wanted(cls)}, scope.recorded(cls)
         pages = aws.cloudwatch.pages("describe_alarms", "MetricAlarms", AlarmNamePrefix=f"{scope.names.prefix}-")
         for one in pages:
             arn, address = one["AlarmArn"], None
-            if one["AlarmName"] not in wanted:
+            if one["AlarmName"] not in wanted or one["AlarmName"] not in recorded:
                 tags = aws.cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"]
                 address = scope.address({t["Key"]: t["Value"] for t in tags})
-                if address is None:
+                if address is None and one["AlarmName"] not in wanted:
                     continue
             value = one.get(
                 "StateValue", ""
@@ -94,6 +94,10 @@ class Alarm(Resource):
             rings = value == "ALARM"
             status = Status("ready", value, one.get("StateReason", "") if rings else "", alert=rings)
             yield Live(one["AlarmName"], cls._has(one), address, status, {"arn": arn})
+
+    def foreign(self, live: Live[Any]) -> bool:
+        """It bears tags, although AWS tells them only one by one."""
+        return True
 
     @classmethod
     def _has(cls, one: Mapping[str, Any]) -> Self:
@@ -216,6 +220,12 @@ class Json:
         return hash(json.dumps(self.to_plain(), sort_keys=True))
 
 
+def _charts(body: Json) -> set[str]:
+    """The charts of a dashboard: title and metrics of each, wherever it stands."""
+    shown = [one.get("properties", {}) for one in json.loads(body.text).get("widgets", [])]
+    return {json.dumps([one.get("title"), one.get("metrics")], sort_keys=True) for one in shown if "metrics" in one}
+
+
 class DashboardRefused(ReptiopsError):
     """CloudWatch found a widget wrong."""
 
@@ -256,6 +266,10 @@ class Dashboard(Resource):
                     raise
                 continue
             yield Live(want.name, cls(want.name, Json(one["DashboardBody"])), out={"arn": one["DashboardArn"]})
+
+    def foreign(self, live: Live[Any]) -> bool:
+        """One that shows not a single chart of ours: whatever else was changed in ours, they are not all gone."""
+        return not _charts(self.body) & _charts(live.has.body) and self.body != live.has.body
 
     def create(self, aws: Aws, identity: Identity) -> Made:
         """An upsert."""

@@ -129,7 +129,7 @@ class Service(Resource):
         ListServices leaves out what is draining, DescribeServices shows it: what is recorded is asked for by its ARN.
         """
         recorded = scope.recorded(cls).ids()
-        for cluster in scope.live(Cluster):
+        for cluster in scope.ours(Cluster):
             here = {arn for arn in recorded if arn.split("/")[-2] == cluster.has.name}
             arns = sorted({*aws.ecs.pages("list_services", "serviceArns", cluster=cluster.id), *here})
             for start in range(0, len(arns), DESCRIBED_AT_ONCE):

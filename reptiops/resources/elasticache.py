@@ -36,6 +36,7 @@ from reptiops.resources.elasticache_groups import (
     listed_tags,
 )
 from reptiops.resources.rds_states import long_running, newer_minor
+from reptiops.resources.tagging import BULK, bulk
 from reptiops.rights import BY_AWS, SECRETS, TAGGED, Right, arn_of, create, delete, read, update, write
 
 TOKEN_TAG = "reptiops:token-version"
@@ -50,18 +51,18 @@ def _tag(aws: Aws, arn: str, name: str, value: str) -> None:
     aws.elasticache.add_tags_to_resource(ResourceName=arn, Tags=[{"Key": name, "Value": value}])
 
 
-def _tagged(aws: Aws, one: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, str]]:
-    """A group and its tags; without them while it is not available, for then AWS refuses to list them: nightly
-    snapshots, and a change that has begun since the group was read.
+def _tagged(aws: Aws, scope: Scope, one: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+    """A group and its tags. While it is not available AWS refuses to list them: nightly snapshots, and a change that has
+    begun since the group was read. Then those count that the tagging API knows.
     """
     if one["Status"] != "available":
-        return one, {}
+        return one, bulk(scope).get(one["ARN"], {})
     try:
         return one, listed_tags(aws, one["ARN"])
     except ClientError as error:
         if code(error) != "InvalidReplicationGroupState":
             raise
-        return {**one, "Status": "modifying"}, {}
+        return {**one, "Status": "modifying"}, bulk(scope).get(one["ARN"], {})
 
 
 CACHES = (
@@ -108,7 +109,7 @@ class ReplicationGroup(CacheResource):
     absent: ClassVar[frozenset[str]] = frozenset({"ReplicationGroupNotFoundFault"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidReplicationGroupState", "InvalidCacheClusterState"})
     propagating: ClassVar[tuple[tuple[str, str], ...]] = ROLE_SPREADS
-    within: ClassVar[bool] = True
+    untold: ClassVar[bool] = True
     holds_data: ClassVar[bool] = True
     opaque: ClassVar[bool] = True
     typical: ClassVar[float] = 450
@@ -116,6 +117,7 @@ class ReplicationGroup(CacheResource):
     typical_delete: ClassVar[float] = 400
     limit: ClassVar[float] = 3600
     rights: ClassVar[tuple[Right, ...]] = (
+        BULK,
         read("elasticache:DescribeReplicationGroups", on=(arn_of("elasticache", "replicationgroup:*"),)),
         read("elasticache:DescribeCacheClusters", on=(arn_of("elasticache", "cluster:*"),)),
         read("elasticache:ListTagsForResource", on=CACHES),
@@ -178,7 +180,7 @@ class ReplicationGroup(CacheResource):
         for member in aws.elasticache.pages("describe_cache_clusters", "CacheClusters"):
             members.setdefault(member.get("ReplicationGroupId", ""), member)
         for one in groups:
-            seen, tags = _tagged(aws, one)
+            seen, tags = _tagged(aws, scope, one)
             yield cls._live(seen, members.get(one["ReplicationGroupId"], {}), tags, scope.address(tags))
 
     @classmethod

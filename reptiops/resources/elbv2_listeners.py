@@ -89,7 +89,7 @@ class Listener(BalancingResource):
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """Everything on our load balancers, also what nobody declared."""
         ports = {want.port: want for want in scope.wanted(cls)}
-        for balancer in scope.live(LoadBalancer):
+        for balancer in scope.ours(LoadBalancer):
             listeners = aws.elbv2.pages("describe_listeners", "Listeners", LoadBalancerArn=balancer.id)
             tags = tags_by_arn(scope, cls, [one["ListenerArn"] for one in listeners])
             for one in listeners:

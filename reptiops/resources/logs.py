@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, ClassVar, Self
@@ -14,6 +14,9 @@ from reptiops.aws import Aws, code
 from reptiops.engine.resource import REVERSIBLE, Change, Identity, Live, Made, Resource, Risk, Undoing, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
+from reptiops.resources.ec2_flow_logs import FlowLog
+from reptiops.resources.ecs import Cluster
+from reptiops.resources.rds import Instance
 from reptiops.resources.tagging import BULK, singly, tags_of
 from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, undo, update, write
 
@@ -162,8 +165,8 @@ class LogGroup(LogsResource):
 class ServiceLogGroup(LogsResource):
     """A log group that a service of AWS writes to, under a name that AWS has made up from that of a resource of ours.
 
-    Where it is missing AWS makes it, without tags and for ever: so it is made before who writes to it, and its name alone
-    says whose it is. AWS may write for minutes after that one's end, and then makes it once more (aws-facts 0.17, 8.1).
+    Where it is missing AWS makes it, without tags and for ever: so it is made before who writes to it, and whose it is says
+    who writes to it, or under AWS's own names the name alone. AWS may write for minutes after that one's end, and then makes it once more (aws-facts 0.17, 8.1).
     What it holds says nothing without that one, so a rollback never keeps it for what it holds.
     """
 
@@ -178,6 +181,30 @@ class ServiceLogGroup(LogsResource):
     @classmethod
     def _ours(cls, name: str) -> bool:
         return name.startswith(OWN)
+
+    @classmethod
+    def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
+        """Of one that bears no tags it is told whether somebody else's is what writes to it."""
+        recorded = scope.recorded(cls)
+        for one in super().observe(aws, scope):
+            theirs = one.address is None and one.id not in recorded and cls._theirs(scope, one.id)
+            yield replace(one, out={**one.out, "theirs": "yes"}) if theirs else one
+
+    @classmethod
+    def _theirs(cls, scope: Scope, name: str) -> bool:
+        """Of a name that we have chosen, whether no flow log of ours delivers there; of one that AWS has made up, whether
+        the cluster or the instance in it is there and not ours.
+        """
+        if not name.startswith(OWN):
+            return all(log.has.log_group != name for log in scope.live(FlowLog))
+        writer: type[Cluster] | type[Instance] = Cluster if name.startswith(INSIGHTS) else Instance
+        there = [one.id for one in scope.live(writer) if one.has.key() == name.split("/")[4]]
+        ours = {one.id for one in scope.ours(writer)}
+        return bool(there) and not ours & set(there)
+
+    def foreign(self, live: Live[Any]) -> bool:
+        """Only what somebody else's writes to."""
+        return "theirs" in live.out
 
     def create(self, aws: Aws, identity: Identity) -> Made:
         """AWS may have been first by now: then it gets what it lacks."""

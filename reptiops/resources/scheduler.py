@@ -118,9 +118,7 @@ class Schedule(Resource):
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """Everything in our groups; the list leaves the target out, so each is read."""
-        for group in scope.live(ScheduleGroup):
-            if group.address is None:
-                continue
+        for group in scope.ours(ScheduleGroup):
             for one in aws.scheduler.pages("list_schedules", "Schedules", GroupName=group.id):
                 yield cls._read(aws, group.id, one["Name"])
 

@@ -115,7 +115,7 @@ class Subscription(Resource):
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """Everybody who listens to our topic, also whom nobody declared. Pending ones have no ARN of their own."""
-        for topic in scope.live(Topic):
+        for topic in scope.ours(Topic):
             for one in aws.sns.pages("list_subscriptions_by_topic", "Subscriptions", TopicArn=topic.id):
                 has = cls(topic.id, one["Protocol"], one["Endpoint"])
                 if one["SubscriptionArn"] == "Deleted":

@@ -90,6 +90,7 @@ def headers_policy(env: Environment) -> HeadersPolicy | None:
     wanted = env.security_headers
     return HeadersPolicy(
         name=env.headers_policy_name,
+        comment=f"Of {env.prefix}, made by reptiops",
         hsts_seconds=wanted.hsts_seconds,
         hsts_subdomains=wanted.hsts_subdomains,
         hsts_preload=wanted.hsts_preload,
