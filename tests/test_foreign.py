@@ -79,6 +79,9 @@ def _cluster(session: Any) -> None:
     ecs, scaling = session.client("ecs"), session.client("application-autoscaling")
     ecs.create_cluster(clusterName="dev-reptidex-cluster")
     ecs.register_task_definition(family="theirs", containerDefinitions=[{"name": "a", "image": "b", "memory": 128}])
+    ecs.register_task_definition(
+        family="reptidex-dev-web-public", containerDefinitions=[{"name": "a", "image": "b", "memory": 128}]
+    )
     ecs.create_service(cluster="dev-reptidex-cluster", serviceName="theirs", taskDefinition="theirs", desiredCount=0)
     target = {
         "ServiceNamespace": "ecs",
@@ -125,6 +128,7 @@ def test_a_teardown_leaves_what_only_has_our_names_and_says_so(world: Any, where
         "database/redis",
         "compute/cluster",
         "compute/load_balancer",
+        "compute/task_definition/web-public",
         "compute/insights_log_group",
         "monitoring/alarm_topic",
         "monitoring/dashboard",

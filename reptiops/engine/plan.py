@@ -122,7 +122,8 @@ class Matcher:
 
     def _is_foreign(self, address: str, want: Resource, found: Live[Any]) -> bool:
         kind = type(want)
-        if kind.existing or not want.foreign(found):
+        renewed = kind.renewed and address in self._state.entries  # by somebody else, who gave it another id
+        if kind.existing or renewed or not want.foreign(found):
             return False
         return not (kind.untold and found.status.phase == "pending" and address in self._scope.begun())
 
