@@ -248,7 +248,7 @@ class Resource:
     within: ClassVar[bool] = False
     """True: it lives inside a resource that is ours, so one without our tags is ours all the same."""
     untold: ClassVar[bool] = False
-    """True: AWS tells no tags of one that it is still making, so one of our name that we have just asked for is ours."""
+    """True: AWS tells no tags of one that it is still making: one of our name is ours if a run has asked for it."""
     made_beside: ClassVar[bool] = False
     """True: it is replaced by making the new one beside the old, which goes when everything else of the run is done."""
     meanwhile: ClassVar[str] = ""

@@ -51,18 +51,20 @@ def _tag(aws: Aws, arn: str, name: str, value: str) -> None:
     aws.elasticache.add_tags_to_resource(ResourceName=arn, Tags=[{"Key": name, "Value": value}])
 
 
-def _tagged(aws: Aws, scope: Scope, one: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+def _tagged(
+    aws: Aws, known: Mapping[str, Mapping[str, str]], one: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], Mapping[str, str]]:
     """A group and its tags. While it is not available AWS refuses to list them: nightly snapshots, and a change that has
-    begun since the group was read. Then those count that the tagging API knows.
+    begun since the group was read. Then those count that the tagging API has `known`.
     """
     if one["Status"] != "available":
-        return one, bulk(scope).get(one["ARN"], {})
+        return one, known.get(one["ARN"], {})
     try:
         return one, listed_tags(aws, one["ARN"])
     except ClientError as error:
         if code(error) != "InvalidReplicationGroupState":
             raise
-        return {**one, "Status": "modifying"}, bulk(scope).get(one["ARN"], {})
+        return {**one, "Status": "modifying"}, known.get(one["ARN"], {})
 
 
 CACHES = (
@@ -179,8 +181,9 @@ class ReplicationGroup(CacheResource):
         members: dict[str, Mapping[str, Any]] = {}
         for member in aws.elasticache.pages("describe_cache_clusters", "CacheClusters"):
             members.setdefault(member.get("ReplicationGroupId", ""), member)
+        known = bulk(scope)
         for one in groups:
-            seen, tags = _tagged(aws, scope, one)
+            seen, tags = _tagged(aws, known, one)
             yield cls._live(seen, members.get(one["ReplicationGroupId"], {}), tags, scope.address(tags))
 
     @classmethod
