@@ -63,6 +63,7 @@ class Alarm(Resource):
     limit: ClassVar[float] = 120
     rights: ClassVar[tuple[Right, ...]] = (
         read("cloudwatch:DescribeAlarms"),
+        read("cloudwatch:ListTagsForResource", on=ALARMS),
         *write("cloudwatch:PutMetricAlarm", on=ALARMS),
         create("cloudwatch:TagResource", on=ALARMS, when=TAGGED),
         delete("cloudwatch:DeleteAlarms", on=ALARMS),
