@@ -33,15 +33,15 @@ from botocore.parsers import ResponseParserError
 from reptiops.endpoints import is_aws
 from reptiops.engine.unknown import is_unknown
 from reptiops.errors import ReptiopsError
-from reptiops.limits import Limits, pause
+from reptiops.limits import Limits, NotSent, pause
 from reptiops.redact import hide, redacted
 
 READS = ("describe", "get_", "list_", "head_", "lookup_", "batch_get", "simulate", "filter_", "search_")
 """Method names of botocore clients that start like this change nothing in AWS."""
 LOST = (ConnectionClosedError, ReadTimeoutError, HTTPClientError, ResponseParserError)
 """After these the call may or may not have taken effect."""
-UNSENT = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)
-"""After these nothing was sent: there was no connection."""
+UNSENT = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError, NotSent)
+"""After these nothing was sent: there was no connection, or the run was stopped before."""
 DISTRUSTED = ("certificate verify failed", "doesn't match", "WRONG_VERSION_NUMBER")
 """TLS that does not mend itself. What else ends a connection there, such as EOF, is a network that went away."""
 AT_ONCE = 10
@@ -227,6 +227,8 @@ class Aws:
         self._purpose = threading.local()
         self.before_write: Callable[[], None] | None = None
         """Called before each write: the lock's fencing check. It raises to refuse the call."""
+        self.stop = threading.Event()
+        """Ends a wait for AWS's rates: the run's own, once there is a run."""
         self._workers = workers
         self._services: dict[str, Service] = {}
         self._writers: dict[str, Any] = {}
@@ -303,7 +305,9 @@ class Aws:
             other._guard = self._guard  # of the same session, of which only one client may be made at a time
             return other
 
-        return self.once(f"in {region}", made)
+        other = self.once(f"in {region}", made)
+        other.stop = self.stop
+        return other
 
     def once(self, name: str, read: Callable[[], T]) -> T:
         """What one read tells for a whole run: things of others, that no change of ours moves."""
@@ -397,7 +401,7 @@ class Aws:
         if is_unknown(params):
             raise UnknownInCall(f"{service}:{operation} was called with a value that is not known yet: {params!r}")
         if not self._emulated():
-            pause(self._limits, service, operation, is_read(method))
+            pause(self._limits, service, operation, is_read(method), self.stop)
         if self.before_write is not None and not is_read(method):
             self.before_write()  # after the wait, in which the lock may have been lost
         counted = self.polls if getattr(self._purpose, "polling", False) else self.calls

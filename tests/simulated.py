@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from reptiops.app.runs import Stop
 from reptiops.config import Environment, load_environment
 from reptiops.engine.action import Action
 from reptiops.engine.apply import Apply
@@ -36,6 +37,8 @@ TOLD_AT_ONCE = ("elbv2.LoadBalancer", "cloudfront.Distribution", "ecs.Service")
 SERVICES = {"elasticloadbalancing": "elbv2"}
 """IAM's names of services where botocore has others."""
 READS = ("Describe", "Get", "List", "Lookup", "Simulate", "View", "Head")
+AGAIN = 1.0
+"""Seconds after which a call that came too fast is made again."""
 RECORDS_AFTER = 5.0
 """Seconds after which ACM names its validation records."""
 
@@ -82,6 +85,25 @@ class Clock:
                     sleeper.set()
             if self._now >= deadline:
                 return []
+
+
+class Hours(Stop):
+    """A wish to stop that may be waited for through hours in a moment; something may happen when somebody begins to."""
+
+    def __init__(self, happens: Callable[[], None] = lambda: None):
+        super().__init__()
+        self._now, self._happens = 0.0, happens
+
+    def now(self) -> float:
+        """Seconds that were waited."""
+        return self._now
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Time passes at once."""
+        self._happens()
+        if not self.is_set():
+            self._now += timeout or 0.0
+        return self.is_set()
 
 
 class Outputs(Mapping[str, str]):
@@ -163,6 +185,12 @@ class SimulatedWork(Work):
     factor: float = 1.0
     limits: Limits = field(default_factory=Limits)
     """How fast AWS may be asked: a write waits for its turn, as the gate in front of a real call does."""
+    refused: Counter[str] = field(default_factory=Counter)
+    """How often AWS says of an operation that it came too fast; it is tried again after a second."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.limits = Limits(now=self.clock.now)
 
     def _turn(self, kind: type[Resource], purpose: str) -> None:
         writes = {action for right in kind.rights if right.purpose == purpose for action in right.actions}
@@ -170,10 +198,22 @@ class SimulatedWork(Work):
             service, _, operation = action.partition(":")
             if operation.startswith(READS) or "Tag" in operation:
                 continue
-            wait = self.limits.wait(SERVICES.get(service, service), operation, False, self.clock.now())
-            if wait:
-                with aside():
-                    self.clock.sleep(wait, self.stop)
+            self._call(SERVICES.get(service, service), operation)
+            while self._refuses(action):
+                self.limits.throttled(SERVICES.get(service, service), operation, False)
+                self.clock.sleep(AGAIN, self.stop)
+                self._call(SERVICES.get(service, service), operation)
+
+    def _call(self, service: str, operation: str) -> None:
+        turn = self.limits.turn(service, operation, False)
+        with aside():
+            while seconds := self.limits.left(turn):
+                self.clock.sleep(seconds, self.stop)
+
+    def _refuses(self, action: str) -> bool:
+        with self.guard:
+            self.refused[action] -= 1
+            return self.refused[action] >= 0
 
     def create(
         self, address: str, want: Resource, needs: tuple[str, ...], replaced: Live[Any] | None = None

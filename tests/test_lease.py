@@ -15,6 +15,7 @@ from reptiops.aws import Aws
 from reptiops.engine.lock import BEATS, LEASE
 from reptiops.operations.s3_backend import s3_backend
 from reptiops.testing import mocked_aws
+from tests.simulated import Hours
 
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nETag: "one"\r\nConnection: close\r\n\r\n{}'
 
@@ -63,10 +64,9 @@ def test_a_heartbeat_that_fails_is_over_before_the_lease() -> None:
 def test_the_lock_is_looked_at_after_the_wait_for_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     happened: list[str] = []
     with mocked_aws() as session:
-        aws = Aws(session, "us-east-1")
+        aws, stop = Aws(session, "us-east-1"), Hours(lambda: happened.append("waited"))
         monkeypatch.setattr(limits.Switch, "on", True)
-        monkeypatch.setattr("reptiops.limits.time.sleep", lambda _: happened.append("waited"))
-        aws._limits = limits.Limits({"sns:write": (1, 0.001)})
+        aws.stop, aws._limits = stop, limits.Limits({"sns:write": (1, 1)}, stop.now)
         aws.before_write = lambda: happened.append("looked")
         aws.sns.create_topic(Name="one")
         aws.sns.create_topic(Name="two")

@@ -70,6 +70,15 @@ def test_a_kind_that_waits_for_its_rate_holds_up_no_other(tmp_path: Path) -> Non
         assert ready[address] < seconds + 25, address  # groups, subnets and rules come before
 
 
+@pytest.mark.parametrize(("operation", "seconds"), [("logs:CreateLogGroup", 10), ("ecs:RegisterTaskDefinition", 30)])
+def test_a_burst_of_throttled_calls_costs_a_run_seconds(operation: str, seconds: float) -> None:
+    undisturbed, disturbed = Simulation("prod"), Simulation("prod")
+    disturbed.work.refused[operation] = 6
+    took = disturbed.provision()[0]
+    assert disturbed.work.refused[operation] < 0
+    assert took <= undisturbed.provision()[0] + seconds
+
+
 def test_looks_that_show_much_are_further_apart_so_that_a_large_run_does_not_look_all_the_time() -> None:
     clock = Clock()
     looks = Looks(clock)

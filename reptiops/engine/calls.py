@@ -59,6 +59,9 @@ class Work:
     timeout: Callable[[str], float | None] = lambda _: None
     """The playbook's limit for an address in seconds, where it has one."""
 
+    def __post_init__(self) -> None:
+        self.aws.stop = self.stop
+
     def limit(self, address: str, kind: type[Resource]) -> float:
         """Seconds after which waiting for an address is given up."""
         return self.timeout(address) or kind.limit

@@ -14,6 +14,7 @@ from reptiops.engine.diff import carry, diff
 from reptiops.engine.passing import passes
 from reptiops.engine.resource import Identity, Live, Made, NotYet, Resource
 from reptiops.engine.scope import Scope
+from reptiops.limits import NotSent
 
 LOOKS = (0.0, 0.5, 1.5, 3.0)
 """Seconds before each look for a thing whose creation is in doubt: tag filters lag behind creates (aws-facts 1.3).
@@ -82,7 +83,11 @@ class Making:
         for pause in pauses or usual:
             self.clock.sleep(pause, self.stop)
             self.scope.forget(kind)
-            for one in self.scope.live(kind):
+            try:
+                there = self.scope.live(kind)
+            except NotSent:  # the run was stopped before it could look
+                break
+            for one in there:
                 if self.replaced is not None and one.id == self.replaced.id:
                     continue
                 untagged = not kind.taggable or ((kind.within or kind.untold) and one.address is None)

@@ -24,6 +24,7 @@ from reptiops.engine.plan import look
 from reptiops.engine.resource import Kept, Live, Resource
 from reptiops.engine.scope import Scope
 from reptiops.errors import ReptiopsError
+from reptiops.limits import NotSent
 
 LAGS = (0.5, 1.5, 4.0, 9.0)
 """Seconds before each further look at lists that lag behind what was written (aws-facts 1.4)."""
@@ -139,6 +140,8 @@ class Remove:
                 raise error
             if isinstance(subject, type):
                 self._looks.end(subject, 0 if error else len(future.result()[1]))
+                if isinstance(error, NotSent):  # a look that nobody waits for any more
+                    continue
                 if error is not None:
                     self.errors.append(error)
                     self._pending.pop(subject, None)
