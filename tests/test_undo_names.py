@@ -146,3 +146,22 @@ def test_a_deleted_secret_of_others_is_not_taken_back() -> None:
         with pytest.raises(ReptiopsError, match="not ours"):
             want.create(world.aws, world.identity("database/database_secret"))
         assert "DeletedDate" in client.describe_secret(SecretId=want.name)
+
+
+@pytest.mark.parametrize("by", ["provision", "teardown"])
+def test_a_secret_that_nobody_declares_any_more_goes_into_its_window(by: str, tmp_path: Path) -> None:
+    token = ("auth_token: false", "auth_token: true"), ("encryption_in_transit: false", "encryption_in_transit: true")
+    days, part = ("recovery_days: 0 ", "recovery_days: 7 "), ("database/redis_secret",)
+    before = small_config(tmp_path / "before", days, *token)
+    after = small_config(tmp_path / "after", days)
+    with mocked_aws() as session:
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path / "state", "config_dir": after}
+        provision(only=part, **{**where, "config_dir": before})
+        (action,) = app.plan("dev", only=part, **where).changes
+        assert (action.verb, action.undoing.undo) == ("delete", "reversible with data loss")
+        if by == "provision":
+            app.provision("dev", only=part, allow_replace=True, **where)
+        else:
+            app.teardown("dev", **where)
+        secret = session.client("secretsmanager").describe_secret(SecretId="reptidex/dev/redis")
+        assert secret["DeletedDate"] > datetime.now(UTC) + timedelta(days=6)

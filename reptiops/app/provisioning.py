@@ -306,7 +306,7 @@ def _listed(environment: str, lines: list[str]) -> str:
 
 def _remove_undeclared(site: Site, made: Plan, work: Work) -> None:
     doomed = [
-        Doomed(a.address, a.live.has, a.live, "/".join(a.address.split("/")[:2]))
+        Doomed(a.address, a.want or a.live.has, a.live, "/".join(a.address.split("/")[:2]))
         for a in made.actions
         if a.verb == "delete" and a.live is not None and not a.superseded
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reptiops.app.runs import Stop, announce, interrupted, writing
@@ -164,7 +164,8 @@ def _all_of_it(site: Site, scope: Scope, assumed: Set[tuple[str, str]] = frozens
                 foreign[a.kind, a.live.id] = f"{a.address} {a.live.id}"
             else:
                 instances[a.kind, a.live.id] = (a.address, a.want, s.path)
-    ours = {(a.kind, a.live.id): a.address for a in undeclared(site.graph, matcher, site.state) if a.live}
+    parting = site.given["parting"]
+    ours = {(a.kind, a.live.id): a.address for a in undeclared(site.graph, matcher, site.state, parting) if a.live}
     steps = {kind: s.path for s in site.graph.order for kind in s.kinds}
     actions_out, doomed = [], []
     for kind, lives in matcher.all.items():
@@ -177,7 +178,7 @@ def _all_of_it(site: Site, scope: Scope, assumed: Set[tuple[str, str]] = frozens
                 continue
             foreign.pop((kind, one.id), None)
             address = address or f"{steps[kind]}/{one.id}"
-            instance = known[1] if known else one.has
+            instance = known[1] if known else replace(one.has, **parting.get(kind, {}))
             doomed.append(
                 Doomed(address, instance, one, known[2] if known else _path(address, steps[kind], site.graph))
             )

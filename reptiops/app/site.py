@@ -32,7 +32,7 @@ from reptiops.facts import Facts
 from reptiops.operations.facts import gather
 from reptiops.operations.s3_backend import s3_backend
 from reptiops.resources.ecs_tasks import TaskDefinition
-from reptiops.steps import documented
+from reptiops.steps import documented, parting
 
 USUAL_REGION: str = Environment.model_fields["region"].default
 SERVICES = (
@@ -89,8 +89,11 @@ class Site:
 
     @property
     def given(self) -> dict[str, Any]:
-        """What steps get beside other steps' results, and what holds for all: accepted overrides, owners of fields."""
-        return {"env": self.env, "facts": self.facts, "overrides": self.env.overrides, "owned": owner_of(self.env)}
+        """What steps get beside other steps' results, and what holds for all: accepted overrides, owners of fields, the
+        settings by which a kind is deleted.
+        """
+        for_all = {"overrides": self.env.overrides, "owned": owner_of(self.env), "parting": parting(self.env)}
+        return {"env": self.env, "facts": self.facts, **for_all}
 
     @property
     def topic(self) -> str:

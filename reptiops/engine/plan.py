@@ -265,7 +265,7 @@ def make(
         actions += some
     _refuse_twice(actions)
     declared = {a.address for a in wanted_actions(graph, given)} | {a.address for a in actions}
-    extra = undeclared(graph, matcher, state)
+    extra = undeclared(graph, matcher, state, given.get("parting", {}))
     if not again:
         _refuse_unknown(
             selection, {*declared, *state.entries, *(r.address for r in extra), *(s.path for s in graph.order)}
@@ -313,8 +313,13 @@ def superseded(matcher: Matcher, actions: Iterable[Action]) -> list[Action]:
     ]
 
 
-def undeclared(graph: Graph, matcher: Matcher, state: State) -> list[Action]:
-    """Deletions of everything live that we made: by its address tag, or because the state records it."""
+def undeclared(
+    graph: Graph, matcher: Matcher, state: State, parting: Mapping[type[Resource], Mapping[str, Any]]
+) -> list[Action]:
+    """Deletions of everything live that we made: by its address tag, or because the state records it.
+
+    `parting`: the tool's own settings by which a kind is deleted, as AWS keeps none of them.
+    """
     recorded = {(e.kind, e.id): a for a, e in state.entries.items()}
     found: dict[str, Action] = {}
     for kind, lives in matcher.all.items():
@@ -323,6 +328,7 @@ def undeclared(graph: Graph, matcher: Matcher, state: State) -> list[Action]:
             if address is not None:
                 while address in found:  # replaced, and both are still there
                     address = leftover(address)
-                found[address] = Action(address, "delete", kind, one.has, one, phase=address.split("/")[0])
+                want = replace(one.has, **parting.get(kind, {}))
+                found[address] = Action(address, "delete", kind, want, one, phase=address.split("/")[0])
     rank = {s.path: index for index, s in enumerate(graph.order)}
     return sorted(found.values(), key=lambda a: -rank.get("/".join(a.address.split("/")[:2]), -1))
