@@ -225,9 +225,13 @@ def read_plan(file: Path) -> PlanDocument:
     """A plan that was kept with `plan --out`. Raises PlanFileError where it is none, or of another form."""
     try:
         raw = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise PlanFileError(f"{file} cannot be read: {error.strerror}") from error
+    except ValueError as error:
         raise PlanFileError(f"{file} is no plan: {error}") from error
     number = raw.get("schema") if isinstance(raw, dict) else None
+    if number is None:
+        raise PlanFileError(f"{file} is no plan that `plan --out` kept.")
     if number != FORM:
         raise PlanFileError(f"{file} is a plan of form {number}, this version knows {FORM}: plan again with --out.")
     try:

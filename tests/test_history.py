@@ -137,5 +137,5 @@ def test_a_killed_run_is_in_doubt(where: dict[str, Any]) -> None:
     assert found.run.ending == "did not end"
     assert [d.address for d in found.doubtful] == ["network/vpc"]
     assert "In doubt" in _shown(found)
-    with pytest.raises(app.Refused, match="no run of that name"):
+    with pytest.raises(app.Refused, match="has no run "):
         app.explain("dev", "1999", **where)

@@ -76,7 +76,7 @@ def test_an_adoption_ends_between_two_things_and_goes_on(site: Site, kind: signa
     _buckets(site)
     code, text = site.signalled({(FIRST + 1, "before"): kind}, "adopt", "dev", "--all", "--yes", *_here(site))
     assert code == 130, text
-    assert "interrupted: nothing new was started, and what was in flight has ended." in text
+    assert "interrupted: nothing new was started, and AWS has answered what was asked." in text
     (first,) = _adopted(site)
     assert f"Adopted: {BUCKETS[first]}." in text
     for name in set(BUCKETS) - {first}:

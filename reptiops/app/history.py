@@ -98,8 +98,8 @@ def explain(environment: str, name: str = "last", **settings: Any) -> Explained:
     if not names:
         raise Refused(f"{environment} has no run yet that wrote anything.")
     if len(fitting) != 1:
-        found = f"{len(fitting)} runs" if fitting else "no run"
-        raise Refused(f"{environment} has {found} of that name: see `reptiops history {environment}`.")
+        found = f"{len(fitting)} runs whose names begin with {name}" if fitting else f"no run {name}"
+        raise Refused(f"{environment} has {found}: see `reptiops history {environment}`.")
     records = list(site.records.records(fitting[0], strict=False))
     later = [(one, list(site.records.records(one, strict=False))) for one in names if one > fitting[0]]
     undone_by = next((one for one, some in later if any(fitting[0] in r.get("runs", ()) for r in some)), "")

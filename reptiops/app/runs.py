@@ -142,7 +142,7 @@ def interrupted(work: Work, then: str = "") -> None:
     """Raise Interrupted if somebody wanted the run to stop; `then` says how to go on."""
     if work.stop.is_set():
         raise Interrupted(
-            f"interrupted: nothing new was started, and what was in flight has ended.{then and ' '}{then}"
+            f"interrupted: nothing new was started, and AWS has answered what was asked.{then and ' '}{then}"
         )
 
 
@@ -166,7 +166,7 @@ def one_by_one(
         failed = error
     if work.stop.is_set():
         left = [name for name in names if name not in done]
-        lines = ["interrupted: nothing new was started, and what was in flight has ended."]
+        lines = ["interrupted: nothing new was started, and AWS has answered what was asked."]
         lines += [str(failed)] if failed else []
         lines += [f"{word.capitalize()}: {_some(done)}." if done else f"Nothing was {word}."]
         lines += [f"Not {word}: {_some(left)}."] if left else []

@@ -72,7 +72,13 @@ def start(as_json: bool, lenient: bool, clock: float | None, quotas: tuple[tuple
 @printable
 def stop(as_json: bool) -> None:
     """Stop it. Its world goes with it."""
-    _show(control.stop(control.default_directory()), as_json)
+    directory = control.default_directory()
+    ran = control.status(directory).running
+    stopped = control.stop(directory)
+    if as_json:
+        show_json(stopped.as_json())
+    else:
+        tell("sandbox stopped" if ran else "sandbox not running")
 
 
 @sandbox.command()

@@ -115,9 +115,10 @@ class Records:
                 for k, v in asdict(found).items()
                 if v != getattr(belongs, k)
             )
-            raise StateError(
-                f"{where} belongs to something else ({differing}). Use another --state-dir or other credentials."
-            )
+            ways = "another --state-dir or other credentials"
+            if found.region != belongs.region:
+                ways = f"{ways}, or leave out --region: an environment stays in its region"
+            raise StateError(f"{where} belongs to something else ({differing}). Use {ways}.")
         return state
 
     def save(self, state: State) -> None:

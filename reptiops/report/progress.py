@@ -245,17 +245,19 @@ class Progress:
         """A line each: the address and the time whole, AWS's word as far as there is room. A word that is longer has one
         of the lines to spare to itself.
         """
-        widest = max((len(f.address) for f in flights), default=0)
+        # One long address takes its own line's room, not everybody's.
+        widest = min(max((len(f.address) for f in flights), default=0), self._console.width // 2 - 4)
         rows = []
         for one in flights:
             elapsed = f"{now - one.began:.0f} s" if now - one.began < 10 else duration(now - one.began)
             of = f" of ~{duration(one.expected)}" if one.expected and one.expected >= SLOW else ""
             overdue = one.address in late or LATE in one.word
             of += ", late" if overdue else ""  # a colour alone tells nothing to many
-            room = self._console.width - widest - len(elapsed + of) - 6
+            wide = max(widest, len(one.address))
+            room = self._console.width - wide - len(elapsed + of) - 6
             style = "yellow" if overdue else "dim"
             row = Text(f"  {one.address:{widest}}  {elapsed}{of}", overflow="ellipsis", no_wrap=True)
-            row.stylize(style, widest + 4)
+            row.stylize(style, wide + 4)
             word = Text(one.word.replace(f", {LATE}", "") or DOING.get(one.verb, one.verb), style)
             below = word.cell_len > room and spare > 0
             if not below and room >= 4:
