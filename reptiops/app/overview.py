@@ -169,7 +169,7 @@ def _shown(
         state = "busy"
     else:
         state = "pending" if action.verb != "none" else "ok"
-    word = f"{status.word} {status.reason}".strip() if status else ""
+    word = f"{status.word} {status.reason}".strip() if status else "being deleted" if action.going else ""
     return Shown(
         action.address,
         action.kind.kind(),

@@ -23,6 +23,8 @@ class Action:
     changes: tuple[Change, ...] = ()
     phase: str = ""
     brought_forward: bool = False
+    going: Live[Any] | None = None
+    """The one of its name that AWS is still deleting: a create waits until it is gone."""
     superseded: bool = False
     """It was replaced by another one of its address, which is there: it goes when everything else is done."""
 

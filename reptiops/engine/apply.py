@@ -29,6 +29,9 @@ from reptiops.limits import NotSent
 UNSEEN = 90.0
 """Seconds that a created resource may stay out of AWS's lists (eventual consistency, aws-facts 1.4)."""
 
+GOING = "until the one before is gone, which AWS is deleting"
+"""What a create waits for."""
+
 AGAIN = 5.0
 """Seconds until the next look after one that AWS did not answer."""
 
@@ -171,7 +174,8 @@ class Apply:
 
     def _begin(self, crew: Crew, progress: Progress, address: str, want: Resource, started: float) -> None:
         found, foreign = self._matcher.find(address, want)
-        action = decide(address, want, found, foreign, progress.step, self._given.get("owned", nobody))
+        going = self._matcher.going(address, want) if found is None else None
+        action = decide(address, want, found, foreign, progress.step, self._given.get("owned", nobody), going)
         declared, want = want, action.want or want
         if not self._selection.covers(address):
             if found is not None:
@@ -206,7 +210,10 @@ class Apply:
             self.superseded.append((task.address, live))
         elif task.action.in_place and live is not None:
             work.delete(task.address, task.want, live)
-            self._until_gone(task, live)
+            self._until_gone(task, live, "was to be replaced, but is still not gone")
+        elif task.action.going is not None:
+            self._until_gone(task, task.action.going, "is being deleted, and still not gone")
+            task.started = work.clock.now()
         if task.action.verb == "update" and live is not None:
             owned = self._given.get("owned", nobody)
             current, action = recheck(
@@ -224,15 +231,18 @@ class Apply:
             if made is not None:
                 task.answer = Live(identifier, task.want, task.address, made.status, made.out)
 
-    def _until_gone(self, task: Task, live: Live[Any]) -> None:
+    def _until_gone(self, task: Task, live: Live[Any], otherwise: str) -> None:
         work, kind, clock = self._work, type(task.want), self._work.clock
         began = clock.now()
         while (waited := clock.now() - began) < work.limit(task.address, kind) and not work.stop.is_set():
             if live.id not in self._since(kind, clock.now()):
                 work.gone(task.address)
                 return
+            if task.action.going is not None and not task.told:
+                task.told = f"{GOING}: {live.id} ({live.status.word})"
+                work.tell(Event("wait", task.address, task.action.verb, task.told, waited))
             clock.sleep(interval(waited, task.want.takes("delete")), work.stop)
-        raise ReptiopsError(f"{task.address} ({live.id}) was to be replaced, but is still not gone")
+        raise ReptiopsError(f"{task.address} ({live.id}) {otherwise}")
 
     # -- waiting is looking again --
 
@@ -295,7 +305,11 @@ class Apply:
 
     def _update(self, kind: type[Resource], by_id: Mapping[str, Live[Any]]) -> None:
         old = {one.id for _, one in self.superseded}
-        by_address = {one.address: one for one in by_id.values() if one.address and one.id not in old}
+        by_address = {
+            one.address: one
+            for one in by_id.values()
+            if one.address and one.id not in old and one.status.phase != "going"
+        }
         for task in list(self._pending.get(kind, {}).values()):
             one = by_id.get(task.live.id if task.live else "") or by_address.get(task.address)
             if one is None:

@@ -108,6 +108,8 @@ def find(graph: Graph, given: Mapping[str, Any], matcher: Matcher, state: State,
     for _, actions in walk(graph, given, matcher):
         for a in actions:
             known[a.address] = a
+            if a.going is not None:
+                busy.append(f"{a.address}: being deleted ({a.going.status.word})")
             if a.live is not None and a.live.status.phase == "pending" and a.live.status.changing:
                 busy.append(f"{a.address}: {a.live.status.word}")
             found += _of(a, state, owner)
@@ -174,7 +176,7 @@ def _extras(
     for kind, lives in matcher.all.items():
         for one in lives:
             inside = kind.within or not kind.taggable
-            mine = one.address is not None or inside
+            mine = (one.address is not None or inside) and one.status.phase != "going"
             if kind.existing or (kind, one.id) in ours or (kind.kind(), one.id) in recorded or not mine:
                 continue
             yield (kind.kind(), one.id), (one.has, one, steps[kind].path)

@@ -242,6 +242,8 @@ def _seconds(action: Action, times: Timings) -> float:
         return 0.0
     if action.verb == "replace" and not action.kind.made_beside:
         return times.expected(want, "delete") + times.expected(want, "create")
+    if action.going is not None:  # how long AWS has been deleting it, it does not tell
+        return times.expected(want, "delete") + times.expected(want, "create")
     verb = "create" if action.verb == "replace" else action.verb
     return times.expected(want, verb) if verb in ("create", "update", "delete") else 0.0
 

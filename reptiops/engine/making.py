@@ -72,6 +72,9 @@ class Making:
             # AWS may know by now what its lists did not show: "already exists" then is ours.
             exists = UNSEEN_LOOKS if "Exist" in code(error) else ()
             found = self._look(exists) if before else None
+            if found is None and exists and self._going():
+                self.doubtful = before
+                raise NotYet("the one of that name is still being deleted") from error
             if found is None:
                 raise
             self._complete(found)
@@ -88,7 +91,7 @@ class Making:
             except NotSent:  # the run was stopped before it could look
                 break
             for one in there:
-                if self.replaced is not None and one.id == self.replaced.id:
+                if one.status.phase == "going" or (self.replaced is not None and one.id == self.replaced.id):
                     continue
                 untagged = not kind.taggable or ((kind.within or kind.untold) and one.address is None)
                 if one.address == self.address or (key is not None and one.has.key() == key and untagged):
@@ -96,6 +99,12 @@ class Making:
         if self.stop.is_set():
             raise NotYet("an answer was lost, and whether it was made is to be seen")
         return None
+
+    def _going(self) -> bool:
+        """Whether AWS is deleting the one that has the name."""
+        self.scope.forget(type(self.want))
+        lives = self.scope.live(type(self.want))
+        return any(one.status.phase == "going" and one.has.key() == self.want.key() for one in lives)
 
     def _complete(self, live: Live[Any]) -> None:
         changes = diff(self.want, live.has)

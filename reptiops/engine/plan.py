@@ -87,6 +87,8 @@ class Matcher:
         self._keys: dict[tuple[type[Resource], str], Live[Any]] = {}
         for kind, lives in self.all.items():
             for one in lives:
+                if one.status.phase == "going":
+                    continue
                 self._ids[kind, one.id] = one
                 if one.address:
                     self._tagged[kind, one.address].append(one)
@@ -114,6 +116,17 @@ class Matcher:
         if found is None:
             return None, False
         return found, found.address is None and self._is_foreign(address, want, found)
+
+    def going(self, address: str, want: Resource) -> Live[Any] | None:
+        """The one of this address or natural key that AWS is still deleting."""
+        kind, key = type(want), want.key()
+        entry = self._state.entries.get(address)
+        for one in self.all.get(kind, ()):
+            recorded = entry is not None and entry.id == one.id
+            named = one.address == address or (key is not None and one.has.key() == key)
+            if one.status.phase == "going" and (recorded or named):
+                return one
+        return None
 
     def others(self, found: Live[Any]) -> list[Live[Any]]:
         """Those beside a found one that carry its address: it has replaced them."""
@@ -148,7 +161,13 @@ def nobody(address: str, path: str) -> str | None:
 
 
 def decide(
-    address: str, want: Resource, live: Live[Any] | None, foreign: bool, s: Step, owned: Owned = nobody
+    address: str,
+    want: Resource,
+    live: Live[Any] | None,
+    foreign: bool,
+    s: Step,
+    owned: Owned = nobody,
+    going: Live[Any] | None = None,
 ) -> Action:
     """What one wanted resource needs, given what is live. Fields that the configuration gives away stay as they are."""
     if live is not None:
@@ -163,7 +182,7 @@ def decide(
         "brought_forward": forward,
     }
     if live is None:
-        return Action(verb="create", **base)  # type: ignore[arg-type]
+        return Action(verb="create", going=going, **base)  # type: ignore[arg-type]
     changes = () if live.status.partial else (*diff(want, live.has), *retagged(address, live))
     if foreign:
         return Action(verb="foreign", changes=changes, **base)  # type: ignore[arg-type]
@@ -207,7 +226,8 @@ def walk(
         actions, live = [], {}
         for address, want in wanted.items():
             found, foreign = matcher.find(address, want) if matcher else (None, False)
-            action = decide(address, want, found, foreign, s, given.get("owned", nobody))
+            going = matcher.going(address, want) if matcher and found is None else None
+            action = decide(address, want, found, foreign, s, given.get("owned", nobody), going)
             if not selection.covers(address):
                 if found is None:
                     absent.add(s.name)
@@ -275,7 +295,11 @@ def make(
     removed = [
         r
         for r in extra
-        if r.address not in declared and selection.covers(r.address) and r.live and (r.kind, r.live.id) not in taken
+        if r.address not in declared
+        and selection.covers(r.address)
+        and r.live
+        and (r.kind, r.live.id) not in taken
+        and r.live.status.phase != "going"
     ]
     if selection == EVERYTHING:  # else what still uses the old one may not be touched
         removed += superseded(matcher, actions)

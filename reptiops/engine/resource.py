@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reptiops.engine.scope import Scope
     from reptiops.engine.usage import Around, Use
 
-Phase = Literal["ready", "pending", "gone", "failed"]
+Phase = Literal["ready", "pending", "going", "gone", "failed"]
 Risk = Literal["security", "availability", "data", "cost", "cosmetic"]
 Drawn = Literal["", "network", "subnet", "edge", "entry", "gate", "service", "data", "store"]
 """Where a picture of the environment has it: around everything, around a part, in front, the way in or out, what runs,
@@ -110,7 +110,9 @@ class Identity:
 
 @dataclass(frozen=True)
 class Status:
-    """The state of a live resource: one of four phases, AWS's own word for it, and the reason where AWS gives one."""
+    """The state of a live resource: its phase, AWS's own word for it, and the reason where AWS gives one. What is `going`
+    AWS is deleting: it counts as not there, but one of its name can only be made when it is gone.
+    """
 
     phase: Phase = "ready"
     word: str = ""

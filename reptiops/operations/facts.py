@@ -129,13 +129,14 @@ def _postgres(aws: Aws, env: Environment) -> tuple[str, tuple[str, ...]]:
 
 
 def _is_there(aws: Aws, name: str) -> bool:
+    """Whether the database is there, and not about to be gone."""
     try:
-        aws.rds.describe_db_instances(DBInstanceIdentifier=name)
+        found = aws.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
     except ClientError as error:
         if code(error) not in ("DBInstanceNotFound", "DBInstanceNotFoundFault"):
             raise
         return False
-    return True
+    return any(one["DBInstanceStatus"] != "deleting" for one in found)
 
 
 def _parked(aws: Aws, env: Environment) -> frozenset[str]:

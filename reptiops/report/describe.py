@@ -37,7 +37,8 @@ def status(made: Plan, now: float, recorded: Mapping[str, str] | None = None) ->
     rows = []
     for a in made.actions:
         if a.live is None:
-            rows.append({"address": a.address, "id": "", "status": "absent", "age": "", "kind": a.kind.kind()})
+            word = "being deleted" if a.going else "absent"
+            rows.append({"address": a.address, "id": "", "status": word, "age": "", "kind": a.kind.kind()})
             continue
         word = a.live.status.word or a.live.status.phase
         if a.verb in ("update", "replace"):

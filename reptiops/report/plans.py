@@ -127,6 +127,8 @@ def _remarks(action: Action, forecast: Forecast | None, cost: Difference | None)
     """The id, and what is worth a word: how long, how much, how far it can be undone."""
     if action.live is not None:
         yield f"[dim]{escape(brief(action.live.id))}[/]"
+    if action.going is not None:
+        yield f"[yellow]when {escape(brief(action.going.id))} is gone, which AWS is deleting[/]"
     leg = forecast.legs.get(action.address) if forecast else None
     if leg is not None and leg.seconds >= SLOW:
         yield f"[dim]~{duration(leg.seconds)}[/]"

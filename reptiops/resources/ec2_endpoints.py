@@ -138,5 +138,5 @@ class VpcEndpoint(Ec2Resource):
 
 
 def _endpoint_status(word: str) -> Status:
-    phase: Any = {"available": "ready", "failed": "failed", "rejected": "failed"}.get(word, "pending")
-    return Status(phase, word)
+    phases: Mapping[str, Any] = {"available": "ready", "failed": "failed", "rejected": "failed", "deleting": "going"}
+    return Status(phases.get(word, "pending"), word)

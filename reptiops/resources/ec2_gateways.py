@@ -194,7 +194,7 @@ class NatGateway(TaggedResource):
     def _live(cls, aws: Aws, one: Mapping[str, Any], tags: Mapping[str, str], address: str | None) -> Live[Self]:
         addresses = one.get("NatGatewayAddresses") or [{}]
         has = cls(one["SubnetId"], addresses[0].get("AllocationId", ""), tags.get("Name", ""))
-        words = {"available": "ready", "failed": "failed"}
+        words = {"available": "ready", "failed": "failed", "deleting": "going"}
         reason = f"{one.get('FailureCode', '')} {one.get('FailureMessage', '')}".strip()
         status = Status(words.get(one["State"], "pending"), one["State"], reason)  # type: ignore[arg-type]
         return Live(one["NatGatewayId"], has, address, status, created=one.get("CreateTime"))

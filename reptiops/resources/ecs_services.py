@@ -265,7 +265,7 @@ def _primary(one: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _service_status(one: Mapping[str, Any]) -> Status:
     if one["status"] == "DRAINING":
-        return Status("pending", "draining")
+        return Status("going", "draining")
     events = "; ".join(e["message"] for e in one.get("events", [])[:3])
     deployments, primary = one.get("deployments", []), _primary(one)
     rollout = primary.get("rolloutState", "COMPLETED")

@@ -215,7 +215,7 @@ class ReplicationGroup(CacheResource):
             token_version=tags.get(TOKEN_TAG),
         )
         word = one["Status"]
-        phase: Any = {"available": "ready", "create-failed": "failed"}.get(word, "pending")
+        phase: Any = {"available": "ready", "create-failed": "failed", "deleting": "going"}.get(word, "pending")
         if phase == "ready" and not member:
             phase, word = "pending", "available, its nodes are not listed yet"
         status = Status(phase, word, partial=phase != "ready")

@@ -86,6 +86,8 @@ def status(one: Mapping[str, Any], pending: Mapping[str, Any]) -> Status:
     groups = [g["Status"] for g in one.get("VpcSecurityGroups", [])]
     if word in ("stopped", "stopping"):
         return Status("ready", word)
+    if word == "deleting":
+        return Status("going", word, partial=True)
     if word not in READY or any(g not in ("active",) for g in groups):
         # A full disk is not going to change by itself: somebody has to give it more.
         return Status("pending", word, partial=not one.get("Endpoint"), changing=word != "storage-full")

@@ -47,7 +47,7 @@ class ScheduleGroup(Resource):
         for one in aws.scheduler.pages("list_schedule_groups", "ScheduleGroups", NamePrefix=scope.names.prefix):
             answer = aws.scheduler.list_tags_for_resource(ResourceArn=one["Arn"])
             address = scope.address({t["Key"]: t["Value"] for t in answer.get("Tags", [])})
-            status = Status("ready" if one["State"] == "ACTIVE" else "pending", one["State"].lower())
+            status = Status("ready" if one["State"] == "ACTIVE" else "going", one["State"].lower())
             yield Live(one["Name"], cls(one["Name"]), address, status, {"arn": one["Arn"]}, one.get("CreationDate"))
 
     @classmethod
@@ -64,7 +64,8 @@ class ScheduleGroup(Resource):
 
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """Asynchronous: DELETING first, and schedules in it may still fire."""
-        aws.scheduler.delete_schedule_group(Name=live.id)
+        if live.status.phase != "going":
+            aws.scheduler.delete_schedule_group(Name=live.id)
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,8 @@ class Schedule(Resource):
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """Everything in our groups; the list leaves the target out, so each is read."""
         for group in scope.ours(ScheduleGroup):
+            if group.status.phase == "going":
+                continue
             for one in aws.scheduler.pages("list_schedules", "Schedules", GroupName=group.id):
                 yield cls._read(aws, group.id, one["Name"])
 

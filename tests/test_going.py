@@ -1,0 +1,187 @@
+"""What AWS is deleting is as good as gone, but is in the way of its successor until it has gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reptiops import app
+from reptiops.engine.events import Event
+from reptiops.report.describe import status
+from reptiops.testing import mocked_aws
+from tests.small import small_config
+
+NETWORK = ("network",)
+DATABASE = ("network", "security", "database")
+
+
+LOOKS = 3
+"""How often AWS still shows it once it is about to end."""
+
+
+@pytest.fixture
+def world() -> Iterator[Any]:
+    with mocked_aws() as session:
+        yield session
+
+
+@pytest.fixture
+def where(world: Any, tmp_path: Path) -> dict[str, Any]:
+    return {"session": world, "state_dir": tmp_path / "state", "config_dir": small_config(tmp_path)}
+
+
+class Dying:
+    """Something that AWS is deleting: shown so until `ending` is set and it was looked at some times more."""
+
+    def __init__(self, session: Any, read: str, listed: str, name: str, word: str, delete: Any):
+        self.ids: set[str] = set()
+        self.ending, self._looks = False, 0
+        self._listed, self._name, self._word, self._delete = listed, name, word, delete
+        session.events.register(f"after-call.{read}", self._shown)
+
+    def _shown(self, parsed: Any, **_: Any) -> None:
+        there = [one for one in parsed.get(self._listed, []) if one[self._name] in self.ids]
+        for one in there:
+            one[self._word] = "deleting"
+        self._looks += self.ending and bool(there)
+        if self._looks > LOOKS:
+            doomed, self.ids = self.ids, set()
+            for one in doomed:
+                self._delete(one)
+
+
+def _gateway(session: Any) -> Dying:
+    delete = session.client("ec2").delete_nat_gateway
+    return Dying(
+        session, "ec2.DescribeNatGateways", "NatGateways", "NatGatewayId", "State", lambda i: delete(NatGatewayId=i)
+    )
+
+
+def _endpoint(session: Any) -> Dying:
+    delete = session.client("ec2").delete_vpc_endpoints
+    return Dying(
+        session,
+        "ec2.DescribeVpcEndpoints",
+        "VpcEndpoints",
+        "VpcEndpointId",
+        "State",
+        lambda i: delete(VpcEndpointIds=[i]),
+    )
+
+
+def _database(session: Any) -> Dying:
+    delete = session.client("rds").delete_db_instance
+    return Dying(
+        session,
+        "rds.DescribeDBInstances",
+        "DBInstances",
+        "DBInstanceIdentifier",
+        "DBInstanceStatus",
+        lambda i: delete(DBInstanceIdentifier=i, SkipFinalSnapshot=True),
+    )
+
+
+def _cache(session: Any) -> Dying:
+    delete = session.client("elasticache").delete_replication_group
+    return Dying(
+        session,
+        "elasticache.DescribeReplicationGroups",
+        "ReplicationGroups",
+        "ReplicationGroupId",
+        "Status",
+        lambda i: delete(ReplicationGroupId=i),
+    )
+
+
+def _gateways(session: Any) -> set[str]:
+    listed = session.client("ec2").describe_nat_gateways()["NatGateways"]
+    return {n["NatGatewayId"] for n in listed if n["State"] == "available"}
+
+
+def test_a_gateway_and_an_endpoint_that_are_being_deleted_are_made_anew(world: Any, where: dict[str, Any]) -> None:
+    """As a teardown leaves them that was killed when it had just asked for their deletion."""
+    app.provision("dev", phases=NETWORK, **where)
+    ec2, gateway, endpoint = world.client("ec2"), _gateway(world), _endpoint(world)
+    old = min(_gateways(world))
+    end = ec2.describe_vpc_endpoints()["VpcEndpoints"][0]["VpcEndpointId"]
+    gateway.ids, endpoint.ids = {old}, {end}
+    planned = app.plan("dev", phases=NETWORK, **where)
+    made = [a.address for a in planned.changes if a.verb == "create"]
+    assert [a.rsplit("/", 1)[0] for a in made] == ["network/nat_gateway", "network/gateway_endpoint"]
+    assert planned.forecast is not None
+    legs = [leg for address, leg in planned.forecast.legs.items() if address == made[0]]
+    assert all(leg.seconds >= 105 for leg in legs), "the wait for its end counts too"
+    gateway.ending = endpoint.ending = True
+    told: list[Event] = []
+    app.provision("dev", phases=NETWORK, tell=told.append, **where)
+    waits = [e.text for e in told if e.word == "wait" and "until the one before is gone" in e.text]
+    assert {i for i in (old, end) for text in waits if i in text} == {old, end}
+    assert old not in _gateways(world)
+    routes = [r for t in ec2.describe_route_tables()["RouteTables"] for r in t["Routes"]]
+    assert {r["NatGatewayId"] for r in routes if "NatGatewayId" in r} == _gateways(world)
+    ends = {e["VpcEndpointId"]: e["State"].lower() for e in ec2.describe_vpc_endpoints()["VpcEndpoints"]}
+    assert ends.pop(end, "deleted") == "deleted"
+    assert set(ends.values()) == {"available"}
+    assert not app.plan("dev", phases=NETWORK, **where).changes
+
+
+def test_a_database_and_a_cache_that_are_being_deleted_are_made_anew(world: Any, where: dict[str, Any]) -> None:
+    app.provision("dev", phases=DATABASE, **where)
+    rds, cache = world.client("rds"), world.client("elasticache")
+    made = rds.describe_db_instances()["DBInstances"][0]["InstanceCreateTime"]
+    dying = [_database(world), _cache(world)]
+    for one in dying:
+        one.ids = {"reptidex-dev"}
+    drift = app.drift("dev", **where)
+    assert {"database/database: being deleted (deleting)", "database/redis: being deleted (deleting)"} <= set(
+        drift.busy
+    )
+    assert {f.address for f in drift.findings if f.what == "missing"} >= {"database/database", "database/redis"}
+    planned = app.plan("dev", phases=DATABASE, **where)
+    shown = {row["address"]: row["status"] for row in status(planned, 0.0)}
+    assert shown["database/database"] == shown["database/redis"] == "being deleted"
+    for one in dying:
+        one.ending = True
+    done = app.provision("dev", phases=DATABASE, **where)
+    assert {a.address for a in done.plan.changes} >= {"database/database", "database/redis"}
+    (instance,) = rds.describe_db_instances()["DBInstances"]
+    assert instance["DBInstanceStatus"] == "available"
+    assert instance["InstanceCreateTime"] > made
+    assert [g["Status"] for g in cache.describe_replication_groups()["ReplicationGroups"]] == ["available"]
+    assert not app.plan("dev", phases=DATABASE, **where).changes
+
+
+def test_a_name_that_aws_has_not_given_free_yet_is_waited_for(world: Any, where: dict[str, Any]) -> None:
+    """The list of the plan does not show the old one, the create is answered "already exists"."""
+    app.provision("dev", phases=DATABASE, **where)
+    refused: list[str] = []
+
+    def hidden(parsed: Any, **_: Any) -> None:
+        if not refused:
+            parsed["DBInstances"] = []
+
+    def asked(parsed: Any, model: Any, **_: Any) -> None:
+        if "AlreadyExists" in parsed.get("Error", {}).get("Code", ""):
+            refused.append(model.name)
+
+    dying = _database(world)
+    dying.ids, dying.ending = {"reptidex-dev"}, True
+    world.events.register("after-call.rds.DescribeDBInstances", hidden)
+    world.events.register("after-call.rds.CreateDBInstance", asked)
+    app.provision("dev", phases=DATABASE, **where)
+    assert set(refused) == {"CreateDBInstance"}
+    assert not app.plan("dev", phases=DATABASE, **where).changes
+
+
+def test_a_teardown_waits_for_what_is_being_deleted_already(world: Any, where: dict[str, Any]) -> None:
+    app.provision("dev", phases=NETWORK, **where)
+    dying, old = _gateway(world), min(_gateways(world))
+    dying.ids, dying.ending = {old}, True
+    gone = app.teardown("dev", **where)
+    assert gone.left == ()
+    assert not dying.ids
+    assert _gateways(world) == set()
+    assert world.client("ec2").describe_addresses()["Addresses"] == []
