@@ -121,7 +121,7 @@ def provision(
         return Outcome(made, made.live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts)
     _ready(site, made, options.tell)
     scope, made = _approved(approve, site, scope, made, selection)
-    with writing(site, "provision", options.tell, scope, stop, book) as work:
+    with writing(site, "provision", options.tell, scope, stop, book, selection) as work:
         started = time.monotonic()  # the run's time, as `history` has it: from the lock to the last look
         work.expect = expect
         expect(Countdown(site.graph, made, work.timings))

@@ -15,7 +15,7 @@ from reptiops.engine.apply import ApplyError
 from reptiops.engine.calls import Work
 from reptiops.engine.eta import Countdown
 from reptiops.engine.graph import PHASES, Graph
-from reptiops.engine.plan import Matcher, look, undeclared, walk
+from reptiops.engine.plan import EVERYTHING, Matcher, Selection, look, undeclared, walk
 from reptiops.engine.remove import Doomed, Remove, blockers, look_after
 from reptiops.engine.resource import Resource
 from reptiops.engine.scope import Scope
@@ -65,7 +65,7 @@ def teardown(
         return Teardown((), time.monotonic() - started, sum(site.aws.calls.values()), foreign=foreign)
     if not approve(site.env, actions):
         raise Declined("Nothing was changed.")
-    with writing(site, "teardown", options.tell, scope, stop, book) as work:
+    with writing(site, "teardown", options.tell, scope, stop, book, _part(site.graph, book)) as work:
         started = time.monotonic()  # the run's time, as `history` has it: from the lock to the last look
         expect(Countdown(site.graph, actions, work.timings))
         removal = Remove(site.graph, doomed, work, book.strict_phases)
@@ -132,6 +132,13 @@ def _chosen(
             + "\nAdd their phases to the playbook."
         )
     return tuple(a for a in actions if _phase(site.graph, a.address) in book.phases), inside
+
+
+def _part(graph: Graph, book: Playbook) -> Selection:
+    """What the playbook's phases hold, by address: one that is brought forward goes with another phase than it names."""
+    if set(book.phases) == set(PHASES):
+        return EVERYTHING
+    return Selection(addresses=tuple(s.path for s in graph.order if _phase(graph, s.path) in book.phases))
 
 
 def _phase(graph: Graph, address: str) -> str:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from reptiops.app.actor import actor
 from reptiops.app.site import Refused, Site
@@ -14,6 +15,7 @@ from reptiops.engine import lock as locks
 from reptiops.engine.calls import Work
 from reptiops.engine.events import Event, Sink
 from reptiops.engine.passing import CallFailed
+from reptiops.engine.plan import EVERYTHING, Selection
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Journal
 from reptiops.errors import ReptiopsError
@@ -77,9 +79,11 @@ def writing(
     scope: Scope,
     stop: Stop | None = None,
     playbook: Playbook | None = None,
+    selection: Selection = EVERYTHING,
 ) -> Iterator[Work]:
     """Hold the lock, open the gate and a journal; leave a compacted state behind.
 
+    `selection` is what it may touch: a part leaves in doubt what an earlier run has begun elsewhere.
     Raises Refused where another run has written since the state was read: what it made would be forgotten.
     """
     site.records.backend.prepare()
@@ -91,7 +95,7 @@ def writing(
             )
         run = next_id(datetime.now(UTC), max([site.state.through, *site.records.runs()[-1:]]))
         journal = Journal(site.records, run)
-        journal.write("run", operation=operation, **actor(site))
+        journal.write("run", operation=operation, **_part(selection), **actor(site))
         stop = stop or Stop()
         stop.armed = True
         work = Work(site.aws, scope, site.state, journal, unhindered(tell), stop, clock=site.clock)
@@ -108,6 +112,13 @@ def writing(
             _closed(site, work, run, lock, error)
             raise
         _closed(site, work, run, lock, None)
+
+
+def _part(selection: Selection) -> dict[str, Any]:
+    """What goes into the journal of a run that may touch a part only."""
+    if selection == EVERYTHING:
+        return {}
+    return {"selection": {"phases": sorted(selection.phases), "addresses": list(selection.addresses)}}
 
 
 def _closed(site: Site, work: Work, run: str, lock: locks.Lock, error: BaseException | None) -> None:

@@ -7,11 +7,13 @@ this process or in any later one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reptiops.engine.canonical import Plain
+from reptiops.engine.graph import PHASES
+from reptiops.engine.plan import EVERYTHING, Selection
 from reptiops.engine.state import Entry, Records
 
 Named = tuple[str, str]
@@ -19,7 +21,7 @@ Named = tuple[str, str]
 Inventory = frozenset[Named]
 """Everything live."""
 SETTLING = frozenset({"provision", "teardown"})
-"""Operations whose end leaves nothing in doubt; the others look at something else.
+"""Operations whose end leaves nothing in doubt of what they may touch; the others look at something else.
 
 A run that is settled has done everything but remove what it has replaced: it leaves nothing in doubt either.
 """
@@ -147,20 +149,40 @@ class Unfinished:
 def unfinished(kept: Records) -> Unfinished:
     """Everything done since the last run that ended with nothing in doubt, or the last rollback that undid all.
 
-    A run that undid itself has undone itself only: what was open before it still is.
+    A run that undid itself has undone itself only: what was open before it still is. One that was told to touch a part
+    only has settled the runs before it that touched nothing else.
     """
     found = Unfinished()
     open_runs: list[tuple[str, list[dict[str, Any]]]] = []
+    parts: list[Selection] = []
     for run in reversed(kept.runs()):
         records = list(kept.records(run))
         events = {r["event"] for r in records}
         operation = records[0].get("operation") if records else None
         undone = "undone" in events
-        if (undone and operation == "rollback") or "settled" in events or ("end" in events and operation in SETTLING):
+        ended = "settled" in events or ("end" in events and operation in SETTLING)
+        part = _part(records) if ended else EVERYTHING
+        if (undone and operation == "rollback") or (ended and part == EVERYTHING):
             break
-        if not undone and "end" not in events:
+        if ended:
+            parts.append(part)
+        elif not undone and "end" not in events and not _inside(records, parts):
             open_runs.insert(0, (run, records))
     for run, records in open_runs:
         found.runs.append(run)
         found.take(records)
     return found
+
+
+def _part(records: Iterable[Mapping[str, Any]]) -> Selection:
+    """What a run could touch. Versions that did not write it down are believed to have touched everything."""
+    told = next((r["selection"] for r in records if r["event"] == "run" and r.get("selection")), None)
+    part = Selection(frozenset(told["phases"]), tuple(told["addresses"])) if told else EVERYTHING
+    return EVERYTHING if part.phases == set(PHASES) else part
+
+
+def _inside(records: Iterable[Mapping[str, Any]], parts: Sequence[Selection]) -> bool:
+    """Whether a run touched nothing but what these cover."""
+    touched = [r for r in records if r["event"] in ("begin", "displaced")]
+    addresses = {a for r in touched for a in (r["address"], r.get("tagged") or r["address"])}
+    return bool(parts) and all(any(part.covers(address) for part in parts) for address in addresses)
