@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from reptiops.aws import code, message
+from reptiops.engine.blind import AGAIN, Blind, patient
 from reptiops.engine.calls import Work
 from reptiops.engine.canonical import plain
 from reptiops.engine.crew import Crew, Looks, interval
@@ -17,7 +19,6 @@ from reptiops.engine.eta import LATE, WORTH
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step, results
 from reptiops.engine.last import Last
-from reptiops.engine.passing import BLIND, passes
 from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, decide, nobody
 from reptiops.engine.recheck import Moved, recheck
 from reptiops.engine.resource import Live, Resource
@@ -31,9 +32,6 @@ UNSEEN = 90.0
 
 GOING = "until the one before is gone, which AWS is deleting"
 """What a create waits for."""
-
-AGAIN = 5.0
-"""Seconds until the next look after one that AWS did not answer."""
 
 CONVERGED = 60.0
 """Seconds that AWS may need until a read shows what was written, at least (aws-facts 1.4)."""
@@ -77,8 +75,7 @@ class Apply:
         """What the state said before this run."""
         self.live: dict[str, Live[Any]] = {}
         self._built_on: set[str] = set()
-        self._blind: dict[type[Resource], float] = {}
-        """Kinds that AWS gives no answer about, and since when."""
+        self._blind = Blind(work.clock)
         self.superseded: list[tuple[str, Live[Any]]] = []
         """Address and what it was before: replaced by one that was made beside it, and still there."""
 
@@ -233,9 +230,12 @@ class Apply:
 
     def _until_gone(self, task: Task, live: Live[Any], otherwise: str) -> None:
         work, kind, clock = self._work, type(task.want), self._work.clock
-        began = clock.now()
+        began = known = clock.now()
         while (waited := clock.now() - began) < work.limit(task.address, kind) and not work.stop.is_set():
-            if live.id not in self._since(kind, clock.now()):
+            # Whoever of the kind is the first to look looks for all: any look serves that is newer than the last one.
+            present = patient(work, partial(self._since, kind, known))
+            known = clock.now()
+            if live.id not in present:
                 work.gone(task.address)
                 return
             if task.action.going is not None and not task.told:
@@ -273,7 +273,7 @@ class Apply:
             if error is not None:
                 self._fail(subject, error)
             elif not isinstance(subject, Task):
-                self._blind.pop(subject, None)
+                self._blind.seen(subject)
                 self._update(subject, future.result())
             else:
                 subject.answered = self._work.clock.now()
@@ -285,15 +285,14 @@ class Apply:
 
     def _passes(self, kind: type[Resource], error: BaseException) -> bool:
         """Whether a look that failed is tried again: what was made goes on without us, and the network may come back."""
-        now = self._work.clock.now()
-        since = self._blind.setdefault(kind, now)
-        if not passes(kind, error) or now - since > BLIND or self._work.stop.is_set():
+        unanswered = self._blind.lasts(kind, error)
+        if unanswered is None or self._work.stop.is_set():
             return False
         for task in self._pending.get(kind, {}).values():
             self._work.tell(
-                Event("retry", task.address, task.action.verb, f"{code(error)}: {message(error)}", now - since)
+                Event("retry", task.address, task.action.verb, f"{code(error)}: {message(error)}", unanswered)
             )
-            self._look_at(task, now + AGAIN)
+            self._look_at(task, self._work.clock.now() + AGAIN)
         return True
 
     def _fail(self, subject: Any, error: BaseException) -> None:

@@ -10,10 +10,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, repeat
 from typing import Any
 
+from reptiops.aws import code, message
 from reptiops.engine.apply import ApplyError
+from reptiops.engine.blind import AGAIN, Blind, patient
 from reptiops.engine.calls import Work
 from reptiops.engine.crew import Crew, Looks, interval
 from reptiops.engine.eta import LATE
@@ -62,6 +65,7 @@ class Remove:
             self._blockers = _with_later_phases(graph, self._blockers, set(self._left))
         self._pending: dict[type[Resource], dict[str, Doomed]] = {}
         self._looks = Looks(work.clock)
+        self._blind = Blind(work.clock)
         self._moved = True
         self.errors: list[BaseException] = []
         self.kept: list[str] = []
@@ -142,15 +146,26 @@ class Remove:
                 self._looks.end(subject, 0 if error else len(future.result()[1]))
                 if isinstance(error, NotSent):  # a look that nobody waits for any more
                     continue
-                if error is not None:
+                if error is None:
+                    self._blind.seen(subject)
+                    self._seen(subject, *future.result())
+                elif not self._passes(subject, error):
                     self.errors.append(error)
                     self._pending.pop(subject, None)
                     self._work.tell(Event("failed", "", "delete", str(error)))
-                else:
-                    self._seen(subject, *future.result())
             else:
                 for d, wrong in zip(subject, future.result(), strict=True):
                     self._asked(d, wrong)
+
+    def _passes(self, kind: type[Resource], error: BaseException) -> bool:
+        """Whether a look that failed is tried again: what is going goes on without us, and the network may come back."""
+        unanswered = self._blind.lasts(kind, error)
+        if unanswered is None or self._work.stop.is_set():
+            return False
+        for d in self._pending.get(kind, {}).values():
+            self._work.tell(Event("retry", d.address, "delete", f"{code(error)}: {message(error)}", unanswered))
+        self._looks.want(kind, self._work.clock.now() + AGAIN)
+        return True
 
     def _asked(self, d: Doomed, wrong: Exception | None) -> None:
         if isinstance(wrong, Kept):
@@ -230,7 +245,7 @@ def look_after(
     there or only listed.
     """
     listed = list(kinds)
-    look(scope, listed)
+    patient(work, lambda: look(scope, listed))
     waited = 0.0
     for pause in chain(LAGS, repeat(LAGS[-1])):
         lagging = [
@@ -244,7 +259,7 @@ def look_after(
         waited += pause
         for kind in lagging:
             scope.forget(kind)
-        look(scope, lagging)
+        patient(work, partial(look, scope, lagging))
 
 
 def _with_later_phases(graph: Graph, known: Mapping[str, set[str]], steps: set[str]) -> dict[str, set[str]]:

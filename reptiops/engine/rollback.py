@@ -12,6 +12,7 @@ from typing import Any
 
 from reptiops.engine.action import Action, Verb
 from reptiops.engine.apply import CONVERGED, ApplyError
+from reptiops.engine.blind import patient
 from reptiops.engine.calls import Work
 from reptiops.engine.canonical import Plain, plain
 from reptiops.engine.codec import restore
@@ -180,7 +181,7 @@ class _Undo:
 
     def _look(self) -> None:
         self.work.scope = self.work.scope.again()
-        look(self.work.scope, self.graph.kinds())
+        patient(self.work, lambda: look(self.work.scope, self.graph.kinds()))
 
     def _guarded(self, address: str, was: Was, act: Act, verb: str = "restore") -> None:
         """One thing that is set back or made anew, told from its beginning to its end."""
@@ -264,7 +265,7 @@ class _Undo:
         work, kind, started = self.work, type(target), self.work.clock.now()
         while not work.stop.is_set():
             work.scope.forget(kind)
-            lives = [o for o in work.scope.live(kind) if o.id == name or o.address == address]
+            lives = [o for o in self._live(kind) if o.id == name or o.address == address]
             one = min(lives, key=lambda o: o.id != name, default=None)
             waited = work.clock.now() - started
             differing = differences(target, one.has, fields) if one else "it is not listed"
@@ -341,7 +342,7 @@ class _Undo:
         self, address: str, kind: type[Resource], key: str | None, identifier: str = "", but: str = ""
     ) -> Live[Any] | None:
         entry = self.work.state.entries.get(address)
-        for one in self.work.scope.live(kind):
+        for one in self._live(kind):
             if one.id == but:
                 continue
             recorded = entry is not None and (kind.kind(), one.id) == (entry.kind, entry.id)
@@ -349,6 +350,9 @@ class _Undo:
             if one.address == address or recorded or same or one.id == identifier:
                 return one
         return None
+
+    def _live(self, kind: type[Resource]) -> list[Live[Any]]:
+        return patient(self.work, lambda: self.work.scope.live(kind))
 
     # -- what was deleted --
 

@@ -1,0 +1,53 @@
+"""Looks that AWS does not answer: looked again, for what was asked for goes on without us and the network comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from reptiops.aws import code, message
+from reptiops.engine.clock import Clock
+from reptiops.engine.events import Event
+from reptiops.engine.passing import BLIND, passes
+from reptiops.engine.resource import Resource
+
+if TYPE_CHECKING:
+    from reptiops.engine.calls import Work
+
+T = TypeVar("T")
+AGAIN = 5.0
+"""Seconds until the next look after one that AWS did not answer."""
+
+
+class Blind:
+    """Kinds that AWS gives no answer about, and since when."""
+
+    def __init__(self, clock: Clock):
+        self._clock = clock
+        self._since: dict[type[Resource], float] = {}
+
+    def seen(self, kind: type[Resource]) -> None:
+        """A look at it was answered."""
+        self._since.pop(kind, None)
+
+    def lasts(self, kind: type[Resource], error: BaseException) -> float | None:
+        """Seconds for which looks at it have failed, where one more is to be tried; else None."""
+        now = self._clock.now()
+        unanswered = now - self._since.setdefault(kind, now)
+        return unanswered if passes(kind, error) and unanswered <= BLIND else None
+
+
+def patient(work: Work, look: Callable[[], T]) -> T:
+    """What a look shows; looks again while AWS gives no answer, for minutes. What was read before is not read again."""
+    blind = Blind(work.clock)
+    while True:
+        try:
+            return look()
+        except Exception as error:
+            lasted = blind.lasts(Resource, error)
+            if lasted is None or work.stop.is_set():
+                raise
+            work.tell(
+                Event("note", text=f"AWS gave no answer to a look, which is repeated: {code(error)}: {message(error)}")
+            )
+            work.clock.sleep(AGAIN, work.stop)
