@@ -171,6 +171,15 @@ def test_late_means_later_than_nine_of_ten_of_its_kind_here() -> None:
     assert times.expected(nat, "create") > 180
 
 
+def test_enough_observations_say_by_themselves_what_is_late_here() -> None:
+    nat, times = ec2_gateways.NatGateway("subnet", "address"), Timings()
+    for seconds in (50, 52, 54, 56, 58, 60, 62, 64, 66):
+        times.add(nat, "create", seconds)
+    assert times.late(nat, "create") == 126  # nine say too little
+    times.add(nat, "create", 900)
+    assert times.late(nat, "create") == pytest.approx(66)  # the ninth of ten, not the slowest
+
+
 def test_a_run_counts_down_and_says_what_is_late(dev: Plan) -> None:
     run = Countdown(documented(), dev)
     whole = run.remaining(0)

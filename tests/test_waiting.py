@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
@@ -77,6 +78,22 @@ def test_a_burst_of_throttled_calls_costs_a_run_seconds(operation: str, seconds:
     took = disturbed.provision()[0]
     assert disturbed.work.refused[operation] < 0
     assert took <= undisturbed.provision()[0] + seconds
+
+
+def test_what_only_waits_for_a_thread_has_not_started_and_is_not_late(tmp_path: Path) -> None:
+    """A hundred services: one revision a second, and the last ones are not late for that."""
+    simulation, told = Simulation("dev", config_dir=write(tmp_path, 100)), list[Event]()
+    simulation.work.tell = told.append
+    for act in (simulation.provision, simulation.teardown):
+        told.clear()
+        act()
+        most, flying = 0, Counter[str]()
+        for event in told:
+            kind = event.address.rpartition("/")[0]
+            if kind == "compute/task_definition" and event.word in ("start", "done"):
+                flying[kind] += 1 if event.word == "start" else -1
+                most = max(most, flying[kind])
+        assert 0 < most <= 3 * simulation.work.parallel, act
 
 
 def test_looks_that_show_much_are_further_apart_so_that_a_large_run_does_not_look_all_the_time() -> None:

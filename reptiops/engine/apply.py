@@ -109,7 +109,6 @@ class Apply:
             self._submit(crew, task)
 
     def _submit(self, crew: Crew, task: Task) -> None:
-        self._work.tell(Event("start", task.address, task.action.verb))
         needs = tuple(self._graph.steps[n].path for n in task.step.needs)
         crew.submit(task, type(task.want), self._do, task, needs)
 
@@ -202,6 +201,7 @@ class Apply:
     def _do(self, task: Task, needs: tuple[str, ...]) -> None:
         work, live = self._work, task.live
         task.started = work.clock.now()
+        work.tell(Event("start", task.address, task.action.verb))  # not before it has a thread and a seat
         if task.action.verb == "replace" and live is not None and not task.action.in_place:
             task.want, task.replaced = task.want.succeeding(live), live
             self.superseded.append((task.address, live))

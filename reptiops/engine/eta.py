@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import ceil
 from statistics import median
 from typing import Any
 
@@ -25,6 +26,8 @@ TIMINGS = "timings.json"
 """The document beside the state that holds `Timings`."""
 KEPT = 20
 """How many durations of each kind are remembered."""
+ENOUGH = 10
+"""So many observations say by themselves what is late here, whatever is generally known."""
 WORTH = 5.0
 """Seconds below which a duration says nothing about AWS."""
 WEIGHT = 3
@@ -76,10 +79,10 @@ class Timings:
     def late(self, want: Resource, verb: Doing) -> float:
         """Seconds in which nine of ten are done."""
         ratios = sorted(self._ratios(want, verb))
-        known = want.late(verb)
-        if len(ratios) >= KEPT // 2:
-            known = max(known, want.takes(verb) * ratios[int(0.9 * len(ratios))])
-        return max(FIRST_LATE, known)
+        if len(ratios) < ENOUGH:
+            return max(FIRST_LATE, want.late(verb))
+        nine_of_ten = ratios[ceil(0.9 * len(ratios)) - 1]
+        return max(FIRST_LATE, want.takes(verb) * nine_of_ten)
 
     def _ratios(self, want: Resource, verb: Doing) -> list[float]:
         return [took / known for took, known in self.seen.get(f"{want.kind()} {verb}", []) if known > 0]

@@ -105,16 +105,15 @@ class Remove:
         if not self._moved:
             return
         self._moved = False
-        now = self._work.clock.now()
         for step in [s for s in self._asleep if not any(self._left[b] for b in self._blockers.get(s, ()))]:
             for some in _batches(self._asleep.pop(step)):
-                for d in some:
-                    d.started = now
-                    self._work.tell(Event("start", d.address, "delete"))
                 crew.submit(some, some[0].kind, self._delete, some)
 
     def _delete(self, some: Sequence[Doomed]) -> list[Exception | None]:
         """What came of each. One call for all, or if that fails a call for each."""
+        for d in some:
+            d.started = self._work.clock.now()
+            self._work.tell(Event("start", d.address, "delete"))  # not before it has a thread and a seat
         if len(some) > 1:
             with contextlib.suppress(CallFailed):
                 self._work.delete_all([(d.address, d.live) for d in some])
