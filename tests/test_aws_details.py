@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws
 from reptiops.engine.scope import Scope
-from reptiops.resources import acm, cloudfront_headers, ec2, iam, rds, rds_groups, s3, secretsmanager
+from reptiops.resources import acm, cloudfront_headers, ec2, ecs_tasks, iam, rds, rds_groups, s3, secretsmanager
 from tests.samples import World
 from tests.samples.database import _cache, _instance
 
@@ -121,3 +122,23 @@ def test_names_of_a_vpc_need_its_resolver(world: World, on: bool, order: list[st
     )
     ec2.Vpc("10.9.0.0/16", "x", dns_support=on, dns_hostnames=on).create(world.aws, world.identity("network/vpc"))
     assert sent == order
+
+
+def test_revisions_that_a_pipeline_registered_are_read_several_at_once(world: World) -> None:
+    both, alone = threading.Barrier(2, timeout=5), list[str]()
+    container = {"name": "web", "image": "nginx:1", "memory": 128}
+    for family in ("one", "two"):
+        world.session.client("ecs").register_task_definition(family=family, containerDefinitions=[container])
+
+    def meet(**_: Any) -> None:
+        try:
+            both.wait()
+        except threading.BrokenBarrierError:
+            alone.append("read")
+
+    events = world.session._session.get_component("event_emitter")
+    events.register_first("before-send.ecs.DescribeTaskDefinition", meet)
+    wants = [ecs_tasks.TaskDefinition(family) for family in ("one", "two")]
+    found = ecs_tasks.TaskDefinition.observe(world.aws, Scope(world.aws, world.names, wants))
+    assert [one.has.family for one in found] == ["one", "two"]
+    assert not alone

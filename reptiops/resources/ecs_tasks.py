@@ -147,24 +147,23 @@ class TaskDefinition(Resource):
                 newest[name] = arn
         recorded = scope.recorded(cls)
         running = {_family(one.has.task_definition): one.has.task_definition for one in scope.live(Service)}
-        for name in sorted(newest.keys() - wanted):  # no longer wanted: still ours, if it carries our tags
-            one = cls._read(aws, scope, newest[name], recorded)
-            if one.address is not None:
-                yield one
+        newer = {n: arn for n, arn in newest.items() if n not in running or _revision(arn) > _revision(running[n])}
+        unwanted = newest.keys() - wanted
+        arns = sorted(
+            {newest[n] for n in unwanted} | {some[n] for some in (running, newer) for n in wanted & some.keys()}
+        )
+        # A pipeline's revisions are not recorded: one read each, several at once.
+        seen = dict(zip(arns, aws.each(lambda arn: cls._read(aws, scope, arn, recorded), arns), strict=True))
+        for name in sorted(unwanted):  # no longer wanted: still ours, if it carries our tags
+            if seen[newest[name]].address is not None:
+                yield seen[newest[name]]
         for name in sorted(wanted & (newest.keys() | running.keys())):
-            current = running.get(name)
-            live = cls._read(aws, scope, current, recorded) if current else None
-            latest = newest.get(name)
-            if latest and (current is None or _revision(latest) > _revision(current)):
-                waiting = cls._read(aws, scope, latest, recorded)
-                if live is None or _supersedes(waiting, live):
-                    live = waiting
+            live = seen.get(running.get(name, ""))
+            waiting = seen[newer[name]] if name in newer else None
+            if waiting is not None and (live is None or _supersedes(waiting, live)):
+                live = waiting
             if live is not None:
-                yield replace(live, out={**live.out, "running": current}) if current else live
-
-    def foreign(self, live: Live[Any]) -> bool:
-        """A pipeline's revisions bear no tags, but a service of ours runs that family."""
-        return "running" not in live.out
+                yield live
 
     @classmethod
     def _active(cls, aws: Aws, scope: Scope, wanted: Iterable[str]) -> list[str]:
