@@ -9,7 +9,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from benchmarks.generate import beyond_aws, write
 from benchmarks.memory import peak
 from benchmarks.profile import Profile, profiled
 from reptiops import app
+from reptiops.aws import Aws
 from reptiops.engine.backend import LocalBackend
 from reptiops.engine.canonical import plain
 from reptiops.engine.drift import find
@@ -32,24 +34,19 @@ OPERATIONS = ("provision", "plan", "provision again", "drift", "teardown")
 
 @dataclass
 class Run:
-    """One operation: wall clock and CPU in seconds, calls by service."""
+    """One operation: wall clock and CPU in seconds, calls by service; polls, looks at what AWS is still making, apart."""
 
     wall: float
     cpu: float
     calls: Counter[str] = field(default_factory=Counter)
+    polls: Counter[str] = field(default_factory=Counter)
 
 
 def environment(name: str, latency: float = 0.0) -> dict[str, Run]:
     """Every operation on a shipped environment, in an AWS inside this process; `latency` seconds are added to each call."""
     found: dict[str, Run] = {}
     with mocked_aws() as session, tempfile.TemporaryDirectory() as directory:
-        calls: Counter[str] = Counter()
-
-        def count(model: Any, **_: Any) -> None:
-            calls[model.service_model.service_name] += 1
-            time.sleep(latency)
-
-        session._session.register("before-call", count)
+        session._session.register("before-call", lambda **_: time.sleep(latency))
         where: dict[str, Any] = {"session": session, "state_dir": Path(directory)}
         doing: dict[str, Callable[[], Any]] = {
             "provision": lambda: app.provision(name, **where),
@@ -59,10 +56,35 @@ def environment(name: str, latency: float = 0.0) -> dict[str, Run]:
             "teardown": lambda: app.teardown(name, allow_protected=True, **where),
         }
         for operation in OPERATIONS:
-            calls.clear()
             wall, cpu = time.perf_counter(), time.process_time()
-            doing[operation]()
-            found[operation] = Run(time.perf_counter() - wall, time.process_time() - cpu, Counter(calls))
+            with counted() as (calls, polls):
+                doing[operation]()
+            took, used = time.perf_counter() - wall, time.process_time() - cpu
+            found[operation] = Run(took, used, _by_service(calls), _by_service(polls))
+    return found
+
+
+@contextmanager
+def counted() -> Iterator[tuple[Counter[str], Counter[str]]]:
+    """Calls and polls, as the gate counts them, of all that is done meanwhile."""
+    calls, polls = Counter[str](), Counter[str]()
+    begin = Aws.__init__
+
+    def begun(aws: Aws, *given: Any, **more: Any) -> None:
+        begin(aws, *given, **more)
+        aws.calls, aws.polls = calls, polls
+
+    Aws.__init__ = begun  # type: ignore[method-assign]
+    try:
+        yield calls, polls
+    finally:
+        Aws.__init__ = begin  # type: ignore[method-assign]
+
+
+def _by_service(counted: Counter[str]) -> Counter[str]:
+    found = Counter[str]()
+    for call, number in counted.items():
+        found[call.partition(":")[0]] += number
     return found
 
 

@@ -81,8 +81,14 @@ def _calls(found: Results) -> list[str]:
     services = sorted({service for run in runs for service in run["calls"]})
     rows = [[service, *(str(run["calls"].get(service, 0)) for run in runs)] for service in services]
     totals = ["**all**", *(str(_total(run)) for run in runs)]
+    polls = ["polls", *(str(sum(run["polls"].values())) for run in runs)]
     columns = [f"{name} {o}" for name in environments for o in OPERATIONS]
-    return ["### Calls by service, waiting included", _table(["service", *columns], [*rows, totals])]
+    return [
+        "### Calls by service",
+        "Exact. Polls, looks at what AWS is still making or removing, come on top: how many depends on when a thread gets "
+        "its turn.",
+        _table(["service", *columns], [*rows, totals, polls]),
+    ]
 
 
 def _total(run: Mapping[str, Any]) -> int:
