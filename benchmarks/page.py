@@ -85,7 +85,7 @@ def _calls(found: Results) -> list[str]:
     columns = [f"{name} {o}" for name in environments for o in OPERATIONS]
     return [
         "### Calls by service",
-        "Exact. Polls, looks at what AWS is still making or removing, come on top: how many depends on when a thread gets "
+        "Exact, but for one read of a provision that one thread may save another. Polls, looks at what AWS is still making or removing, come on top: how many depends on when a thread gets "
         "its turn.",
         _table(["service", *columns], [*rows, totals, polls]),
     ]
