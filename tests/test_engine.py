@@ -255,6 +255,24 @@ def test_interrupted_in_doubt_makes_no_second_one(aws: Aws, tmp_path: Path) -> N
     assert asked == ["AmazonSSM.PutParameter"]
 
 
+def test_a_create_given_up_after_lost_answers_is_in_doubt(
+    aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reptiops.engine.passing.LOST_FOR", -1.0)
+
+    def lost(**_: Any) -> None:
+        raise ReadTimeoutError(endpoint_url="https://ssm")
+
+    aws.session._session.register("before-call.ssm.PutParameter", lost)
+    run = Run(aws, tmp_path, ENV)
+    with pytest.raises(ApplyError, match=r"create of network/first .* failed"):
+        run.apply.run()
+    what = Unfinished([run.work.journal.run])
+    what.take(run.work.journal.records)
+    assert what.asked == {"network/first": "create"}
+    assert sorted(what.unseen({Note.kind(): Note})) == ["network/first"]
+
+
 def test_an_interruption_during_the_looks_makes_no_second_one(aws: Aws, tmp_path: Path) -> None:
     asked, runs = list[str](), list[Run]()
 

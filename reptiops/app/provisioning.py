@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ from reptiops.engine.calls import Work
 from reptiops.engine.eta import Countdown
 from reptiops.engine.events import Event, Sink
 from reptiops.engine.graph import PHASES, Graph
-from reptiops.engine.making import LOOKS
+from reptiops.engine.making import UNSEEN_LOOKS
 from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, make
 from reptiops.engine.proof import inventory
 from reptiops.engine.remove import LAGS, Doomed, Remove, patience
@@ -42,8 +41,6 @@ from reptiops.steps import documented
 
 NAMED, LISTED = 4, 12
 """So many addresses a refusal names in a sentence, so many a line each."""
-LAGGING = 60.0
-"""Seconds after which AWS's lists show whatever a run made that was cut off."""
 STALE = 30.0
 """Seconds after which a plan that was shown is made again before it is carried out."""
 
@@ -153,20 +150,19 @@ def _asked_why(site: Site, run: Apply, error: Exception, work: Work) -> None:
 
 def _look_for_doubtful(site: Site, scope: Scope) -> None:
     """Look, while AWS's lists may lag, for what a run that was cut off a moment ago may have made: it would get a twin."""
-    what = in_doubt(site)
-    kinds = {kind.kind(): kind for kind in site.graph.kinds()}
-    asked = [address for address, verb in what.asked.items() if verb == "create" and address in what.created]
-    missing = {address: kinds[what.created[address][0]] for address in asked if what.created[address][0] in kinds}
-    if not missing or (datetime.now(UTC) - datetime.fromisoformat(what.last)).total_seconds() > LAGGING:
-        return
-    for pause in LOOKS:
-        site.clock.sleep(pause, threading.Event())
-        for kind in set(missing.values()):
-            scope.forget(kind)
-        found = {one.address for kind in set(missing.values()) for one in scope.live(kind)}
-        missing = {address: kind for address, kind in missing.items() if address not in found}
+    missing = in_doubt(site).unseen({kind.kind(): kind for kind in site.graph.kinds()})
+    began = site.clock.now()
+    for pause in UNSEEN_LOOKS:
+        waited = site.clock.now() - began
+        missing = {a: (kind, left) for a, (kind, left) in missing.items() if waited <= left}
         if not missing:
             return
+        site.clock.sleep(pause, threading.Event())
+        kinds = {kind for kind, _ in missing.values()}
+        for kind in kinds:
+            scope.forget(kind)
+        found = {one.address for kind in kinds for one in scope.live(kind)}
+        missing = {a: more for a, more in missing.items() if a not in found}
 
 
 def _ready(site: Site, made: Plan, tell: Sink) -> None:

@@ -277,7 +277,7 @@ class Work:
             interrupted = self.stop.is_set() and passes(kind, error)
             failed = CallFailed(address, verb, kind.kind(), error, interrupted)
             why = {"code": code(error), "request": request_id(error), "why": message(error), "requests": requests}
-            doubtful = verb == "create" and interrupted and (lost(error) or isinstance(error, NotYet))
+            doubtful = verb == "create" and (lost(error) or (interrupted and isinstance(error, NotYet)))
             try:
                 self.journal.write("failed", address=address, verb=verb, doubtful=doubtful, **why)
             except Exception as broken:  # such as a state kept in S3 under the same dead credentials

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from reptiops.engine.canonical import Plain
 from reptiops.engine.graph import PHASES
+from reptiops.engine.making import LAGGING, LOOKS
 from reptiops.engine.plan import EVERYTHING, Selection
+from reptiops.engine.resource import Resource
 from reptiops.engine.state import Entry, Records
 
 Named = tuple[str, str]
@@ -66,6 +69,8 @@ class Unfinished:
     """Address → what the state said of it before."""
     asked: dict[str, str] = field(default_factory=dict)
     """Address → what AWS was asked to do and no answer is recorded of: it may have happened or not."""
+    asked_at: dict[str, datetime] = field(default_factory=dict)
+    """Address → when that was begun, or failed without telling."""
     before: Inventory | None = None
     """Everything that was there before the first of the runs."""
     last: str = ""
@@ -86,7 +91,10 @@ class Unfinished:
             self.last = max(self.last, str(record.get("at", "")))
             if event == "begin":
                 self.asked[record["address"]] = record["verb"]
-            elif event in ("done", "kept") or (event == "failed" and not record.get("doubtful")):
+                self._asked_at(record)
+            elif event == "failed" and record.get("doubtful"):
+                self._asked_at(record)
+            elif event in ("done", "kept", "failed"):
                 self.asked.pop(record["address"], None)
             if event == "run":
                 self.operations.append(record["operation"])
@@ -103,6 +111,23 @@ class Unfinished:
                 self._done(record)
             elif event == "done" and not back and record["address"] in self.untold:
                 self._told(record)
+
+    def _asked_at(self, record: Mapping[str, Any]) -> None:
+        if record.get("at"):
+            self.asked_at[record["address"]] = datetime.fromisoformat(record["at"])
+
+    def unseen(self, kinds: Mapping[str, type[Resource]]) -> dict[str, tuple[type[Resource], float]]:
+        """Address of each create without a known answer → its kind, and the seconds for which it is to be looked for.
+
+        What has no natural key would get a twin: it is looked for until AWS's lists show whatever was asked for then.
+        """
+        found, now = {}, datetime.now(UTC)
+        for address, verb in self.asked.items():
+            kind = kinds.get(self.created[address][0]) if verb == "create" and address in self.created else None
+            left = LAGGING - (now - self.asked_at.get(address, now)).total_seconds()
+            if kind is not None and left > 0:
+                found[address] = (kind, left if kind.key is Resource.key else min(left, sum(LOOKS)))
+        return found
 
     def _undone(self, record: Mapping[str, Any]) -> None:
         if record["verb"] == "create":

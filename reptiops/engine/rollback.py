@@ -20,7 +20,7 @@ from reptiops.engine.diff import as_far_as_it_goes, diff
 from reptiops.engine.eta import Countdown, Reversal
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step
-from reptiops.engine.making import LOOKS
+from reptiops.engine.making import UNSEEN_LOOKS
 from reptiops.engine.plan import look
 from reptiops.engine.proof import compared, inventory, named, named_before
 from reptiops.engine.recover import Named, Unfinished, Was
@@ -298,13 +298,15 @@ class _Undo:
 
     def _look_for_doubtful(self) -> None:
         """What was asked for when a run was cut off may be there, though AWS's lists do not show it yet."""
-        work, created = self.work, self.what.created
-        asked = {a for a, verb in self.what.asked.items() if verb == "create" and a in created}
-        for pause in LOOKS:
-            if not asked - {address for address, _, _ in self._created()} or work.stop.is_set():
+        work, began = self.work, self.work.clock.now()
+        unseen = self.what.unseen(self.kinds)
+        for pause in UNSEEN_LOOKS:
+            waited, seen = work.clock.now() - began, {address for address, _, _ in self._created()}
+            unseen = {a: (kind, left) for a, (kind, left) in unseen.items() if a not in seen and waited <= left}
+            if not unseen or work.stop.is_set():
                 return
             work.clock.sleep(pause, work.stop)
-            for kind in {self.kinds[created[a][0]] for a in asked if created[a][0] in self.kinds}:
+            for kind in {kind for kind, _ in unseen.values()}:
                 work.scope.forget(kind)
 
     def _doomed(self) -> list[Doomed]:
