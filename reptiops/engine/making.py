@@ -90,7 +90,8 @@ class Making:
             self.clock.sleep(pause, self.stop)
             self.scope.forget(kind)
             try:
-                there = self.scope.live(kind)
+                with self.scope.doubting(kind):
+                    there = self.scope.live(kind)
             except NotSent:  # the run was stopped before it could look
                 break
             for one in there:

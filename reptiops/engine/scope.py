@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar, cast
 
@@ -107,6 +109,7 @@ class Scope:
         self._since: dict[type[Resource], tuple[float, Mapping[str, Live[Any]]]] = {}
         self._seen: dict[type[Resource], list[Live[Any]]] = {}
         self._changes: dict[type[Resource], int] = {}
+        self._doubted: Counter[type[Resource]] = Counter()
         self._locks: dict[type[Resource] | str, threading.Lock] = {}
         self._guard = threading.Lock()
 
@@ -127,6 +130,21 @@ class Scope:
     def begun(self) -> Collection[str]:
         """The addresses that runs without an end have begun to make: what AWS tells no tags of yet may be theirs."""
         return self.once("begun", self._begun, lasting=True)
+
+    @contextmanager
+    def doubting(self, kind: type[Resource]) -> Iterator[None]:
+        """Within it nothing of the kind is taken for ours because the state records its id: it may be another one's."""
+        with self._guard:
+            self._doubted[kind] += 1
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._doubted[kind] -= 1
+
+    def doubted(self, kind: type[Resource]) -> bool:
+        """Whether AWS alone says whose one of this kind is."""
+        return self._doubted[kind] > 0
 
     def once(self, name: str, read: Callable[[], T], *, lasting: bool = False) -> T:
         """A read that several kinds share: done once, and again after any write unless it is `lasting`."""

@@ -1,7 +1,7 @@
 """Tags in bulk: one paginated read of the tagging API instead of one call for each log group, repository, parameter, …
 
-That API lags by minutes and forgets nothing, so it is believed only in what it says, never in what it leaves out: tags
-that it does not show are read singly, unless the state records the resource anyway.
+That API lags by minutes: it does not show yet what was made, and shows still what has gone, under whose ARN another
+one may be by now. So it is believed only of what the state records; of all else that matters the tags are read singly.
 """
 
 from __future__ import annotations
@@ -44,17 +44,23 @@ def tags_of(
     read: Callable[[Iterable[str]], Mapping[str, Tags]],
     asked: Collection[str],
 ) -> dict[str, Tags]:
-    """Tags by ARN. `arns` maps ARNs to ids; `read` gets those of the ids `asked` that neither bulk nor state know, and
-    those whose address bulk and state know differently: one of the two lags behind.
+    """Tags by ARN. `arns` maps ARNs to ids; `read` gets those of the ids `asked` that the state does not know, and those
+    of which bulk says something else than the state: what is foreign may have the ARN of what was ours a minute ago.
+
+    While the kind is doubted all that is asked for is read: the state may know one that has gone, and been made anew.
     """
-    known, recorded = bulk(scope), scope.recorded(kind)
-    missing = [arn for arn, name in arns.items() if arn not in known and name in asked and name not in recorded]
-    missing += [
-        arn
-        for arn, name in arns.items()
-        if arn in known and recorded.address(name) not in (None, known[arn].get(ADDRESS_TAG))
-    ]
-    return {arn: known[arn] for arn in arns if arn in known} | (dict(read(missing)) if missing else {})
+    known, recorded, doubted = bulk(scope), scope.recorded(kind), scope.doubted(kind)
+
+    def settled(arn: str, name: str) -> bool:
+        if name not in recorded:
+            return arn not in known and name not in asked
+        if doubted and name in asked:
+            return False
+        return arn not in known or recorded.address(name) in (None, known[arn].get(ADDRESS_TAG))
+
+    told = {arn: known[arn] for arn in arns if arn in known}
+    unsettled = [arn for arn, name in arns.items() if not settled(arn, name)]
+    return told | (dict(read(unsettled)) if unsettled else {})
 
 
 def singly(read: Callable[[str], Tags]) -> Callable[[Iterable[str]], Mapping[str, Tags]]:

@@ -1,4 +1,4 @@
-"""CloudWatch: a new alarm has no data yet, and an update of one ignores tags."""
+"""CloudWatch: a new alarm has no data yet, an update of one ignores tags, and a deletion takes them along."""
 
 from __future__ import annotations
 
@@ -21,3 +21,10 @@ def fill() -> None:
         if before is None:
             alarm.state_value = "INSUFFICIENT_DATA"
         return alarm
+
+    @replace(CloudWatchBackend, "delete_alarms")
+    def delete(original: Any, self: Any, alarm_names: list[str]) -> None:
+        for name in alarm_names:
+            if name in self.alarms:
+                self.tagger.delete_all_tags_for_resource(self.alarms[name].alarm_arn)
+        original(self, alarm_names)

@@ -12,8 +12,8 @@ NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
 def fill() -> None:
-    """Defaults, tags at creation, policies."""
-    from moto.s3.models import FakeBucket, PublicAccessBlock
+    """Defaults, tags from creation to deletion, policies."""
+    from moto.s3.models import FakeBucket, PublicAccessBlock, S3Backend
     from moto.s3.responses import S3Response
 
     @replace(FakeBucket, "__init__")
@@ -36,6 +36,13 @@ def fill() -> None:
             return original(self, action, resource)
         finally:
             self.policy = policy
+
+    @replace(S3Backend, "delete_bucket")
+    def delete(original: Any, self: Any, bucket_name: str) -> Any:
+        gone = original(self, bucket_name)
+        if gone is not None:  # else the next bucket of that name would carry its tags
+            self.tagger.delete_all_tags_for_resource(gone.arn)
+        return gone
 
     @replace(S3Response, "_bucket_response_put")
     def put(original: Any, self: Any, request: Any, bucket_name: str, querystring: Any) -> Any:
