@@ -287,7 +287,7 @@ class Work:
             self.scope.forget(kind)
         before = self.state.entries.get(address)
         since = "" if verb == "adopt" else now()  # what was there before us has no beginning that is known
-        if before is not None and before.id == identifier:
+        if before is not None and before.id == identifier and verb != "create":
             since = before.created
         entry = Entry(address, kind.kind(), identifier, plain(applied or target), needs, since)
         if gone:

@@ -136,10 +136,11 @@ class Unfinished:
     def _done(self, record: Mapping[str, Any]) -> None:
         address, kind, verb = record["address"], record["kind"], record["verb"]
         if verb == "create":
+            if address not in self.created or record.get("beside"):  # else one of these runs has made what was recorded
+                self._keep_entry(address, record.get("was"))
             self.created.setdefault(address, (kind, record.get("target")))
             if record.get("beside"):
                 self.beside.setdefault(address, record["beside"])
-                self._keep_entry(address, record.get("was"))
             return
         if address in self.created or address in self.deleted:
             return

@@ -109,8 +109,9 @@ class _Undo:
             what.updated.update(untied)
         self._set_back_if([*later, *untied], lambda _: True)
         self._remove([one for one in doomed if one.address in held])
-        for address in what.beside:
-            if (known := what.entries.get(address)) is not None:
+        for address in what.created:  # what was recorded and missing is so again, else it would be forgotten
+            there = address in work.state.entries and address not in what.beside
+            if not there and address not in what.deleted and (known := what.entries.get(address)) is not None:
                 work.recorded_as(address, known)
         if work.stop.is_set():
             self.errors.append("the rollback was interrupted")
@@ -291,8 +292,9 @@ class _Undo:
             old = self.what.beside.get(address, "")
             live = self._find(address, kind, want.key() if want else None, but=old)
             entry = self.work.state.entries.get(address)
-            if live is None and want is not None and entry is not None and entry.id != old and not self.later:
-                live = Live(entry.id, want, address)  # AWS has answered its id, but its lists lag behind
+            answered = entry is not None and entry.id != old and entry != self.what.entries.get(address)
+            if live is None and want is not None and entry is not None and answered and not self.later:
+                live = Live(entry.id, want, address)  # its lists lag behind
             if live is not None:
                 yield address, live, step
 
