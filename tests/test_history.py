@@ -89,9 +89,9 @@ def test_a_kept_run_and_who_undid_it(where: dict[str, Any]) -> None:
     assert [command.split()[1] for command, _ in kept.ways_out] == ["provision", "rollback"]
     app.roll_back("dev", **where)
     again = app.explain("dev", kept.run.id, **where)
-    assert again.undone_by == app.history("dev", **where)[0].id
+    assert again.run.undone_by == app.history("dev", **where)[0].id
     assert again.ways_out == ()
-    assert f"by the run {again.undone_by}" in _shown(again)
+    assert f"by the run {again.run.undone_by}" in _shown(again)
 
 
 def test_a_teardown_that_did_not_end_is_gone_on_with_or_made_anew(where: dict[str, Any]) -> None:

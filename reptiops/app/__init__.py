@@ -15,7 +15,7 @@ from reptiops.app.overview import Overview, overview
 from reptiops.app.planned import PlanMoved, documented_plan
 from reptiops.app.preflight import preflight
 from reptiops.app.provisioning import Outcome, declared, plan, provision, steps_of
-from reptiops.app.recovery import RollbackIncomplete, in_doubt, roll_back
+from reptiops.app.recovery import RollbackIncomplete, at_work, current, in_doubt, roll_back
 from reptiops.app.removal import Teardown, teardown
 from reptiops.app.rights import Task, policies
 from reptiops.app.runs import Interrupted, Stop
@@ -55,11 +55,13 @@ __all__ = [
     "accept",
     "actual_spend",
     "adopt",
+    "at_work",
     "candidates",
     "cost",
     "cost_of_plan",
     "count_failure",
     "count_run",
+    "current",
     "declared",
     "documented_plan",
     "doubt_text",

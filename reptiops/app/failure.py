@@ -15,6 +15,8 @@ from reptiops.engine.rollback import Undone, undo
 from reptiops.errors import ReptiopsError
 
 OnFailure = Literal["rollback", "keep", "ask"]
+ASKED = {"retire": "switching it off"}
+"""What a verb asks AWS for, where its name does not say it."""
 Choose = Callable[[str, Unfinished], Literal["rollback", "keep"]]
 """Asked with what happened and what the run has done; answers what is to become of it."""
 
@@ -55,7 +57,8 @@ def doubt_text(what: Unfinished, environment: str) -> list[str]:
         f"{len(what.deleted)} deletions."
     ]
     lines += [
-        f"  in doubt: {address}, {verb} was asked for and no answer is recorded" for address, verb in what.asked.items()
+        f"  in doubt: {address}, {ASKED.get(verb, verb)} was asked for and no answer is recorded"
+        for address, verb in what.asked.items()
     ]
     lines.append("Two ways out:")
     return lines + [

@@ -12,9 +12,13 @@ from reptiops.app.diagnosis import Down, services_down
 from reptiops.app.failure import commands_out, ways_out
 from reptiops.app.site import Refused, Settings, Site, open_site, records_of
 from reptiops.config import environments
+from reptiops.engine import lock as locks
+from reptiops.engine.lock import Lease
+from reptiops.engine.plan import Selection
+from reptiops.engine.recover import SETTLING, inside, part_of
 from reptiops.errors import ReptiopsError
 
-Ending = Literal["ended", "undone", "failed", "did not end"]
+Ending = Literal["ended", "undone", "failed", "did not end", "running"]
 Record = Mapping[str, Any]
 QUIET = frozenset({"record"})
 """Verbs that only write down what is there."""
@@ -29,7 +33,7 @@ class Run:
     at: str
     git: str
     ending: Ending
-    """`failed`: it stopped by itself and what it did was kept; `did not end`: it was killed, or is running."""
+    """`failed`: it stopped by itself and what it did was kept; `did not end`: it was killed; `running`: it is at work."""
     changes: Mapping[str, int]
     failures: tuple[str, ...] = ()
     who: str = ""
@@ -43,6 +47,15 @@ class Run:
     """Why it stopped, if it did not go through."""
     interrupted: bool = False
     """Whether a person stopped it."""
+    undone_by: str = ""
+    """The later run that undid it."""
+    finished_by: str = ""
+    """The later run that went on to what the configuration said then, or removed all."""
+
+    @property
+    def open(self) -> bool:
+        """Whether something of it is still in doubt, or kept half done."""
+        return self.ending in ("failed", "did not end") and not (self.undone_by or self.finished_by)
 
 
 @dataclass(frozen=True)
@@ -73,8 +86,6 @@ class Explained:
     """Begun, and no answer is recorded."""
     undone: tuple[Deed, ...]
     """What the run itself did to undo what it had done."""
-    undone_by: str = ""
-    """The later run that undid it."""
     down: tuple[Down, ...] = ()
     """Services that did not come up."""
     ways_out: tuple[tuple[str, str], ...] = field(default=())
@@ -87,7 +98,47 @@ def history(environment: str, **settings: Any) -> tuple[Run, ...]:
 
 def runs_of(site: Site) -> tuple[Run, ...]:
     """All runs of an opened site that wrote something, newest first."""
-    return tuple(_run(name, list(site.records.records(name, strict=False))) for name in reversed(site.records.runs()))
+    lease, later, found = locks.holder(site.records.backend), Later(), []
+    for name in reversed(site.records.runs()):
+        records = list(site.records.records(name, strict=False))
+        found.append(later.settled(_run(name, records, lease), records))
+        later.add(name, records)
+    return tuple(found)
+
+
+@dataclass
+class Later:
+    """What the runs after one say of it; they are added newest first."""
+
+    undoers: dict[str, str] = field(default_factory=dict)
+    """Run → the one that undid it."""
+    finishers: list[tuple[str, Selection]] = field(default_factory=list)
+    """Those that left nothing in doubt of what they could touch, the nearest last."""
+
+    def add(self, name: str, records: Sequence[Record]) -> None:
+        """One more run, which comes before those that were added."""
+        events = {r["event"] for r in records}
+        operation = records[0].get("operation") if records else None
+        for record in records:
+            if record["event"] == "undone":
+                self.undoers |= dict.fromkeys(record.get("runs", ()), name)
+        if "settled" in events or ("end" in events and operation in SETTLING):
+            self.finishers.append((name, part_of(records)))
+
+    def settled(self, run: Run, records: Sequence[Record]) -> Run:
+        """The run with what became of what it had left."""
+        if run.ending not in ("failed", "did not end"):
+            return run
+        undone, finished = self.undoers.get(run.id, ""), ""
+        parts: list[Selection] = []
+        for name, part in reversed(self.finishers):
+            parts.append(part)
+            if inside(records, parts):
+                finished = name
+                break
+        if undone and finished:
+            undone, finished = (undone, "") if undone < finished else ("", finished)
+        return replace(run, undone_by=undone, finished_by=finished)
 
 
 def explain(environment: str, name: str = "last", **settings: Any) -> Explained:
@@ -101,9 +152,11 @@ def explain(environment: str, name: str = "last", **settings: Any) -> Explained:
         found = f"{len(fitting)} runs whose names begin with {name}" if fitting else f"no run {name}"
         raise Refused(f"{environment} has {found}: see `reptiops history {environment}`.")
     records = list(site.records.records(fitting[0], strict=False))
-    later = [(one, list(site.records.records(one, strict=False))) for one in names if one > fitting[0]]
-    undone_by = next((one for one, some in later if any(fitting[0] in r.get("runs", ()) for r in some)), "")
-    return _explained(environment, _run(fitting[0], records), records, undone_by, newest=fitting[0] == names[-1])
+    later = Later()
+    for one in reversed([one for one in names if one > fitting[0]]):
+        later.add(one, list(site.records.records(one, strict=False)))
+    run = later.settled(_run(fitting[0], records, locks.holder(site.records.backend)), records)
+    return _explained(environment, run, records, newest=fitting[0] == names[-1])
 
 
 def environment_of(run: str, **settings: Any) -> str:
@@ -124,13 +177,15 @@ def environment_of(run: str, **settings: Any) -> str:
     raise Refused(f"{run}: {told}. `reptiops history ENV` lists those of one.{''.join(unread)}")
 
 
-def _run(name: str, records: Sequence[Record]) -> Run:
+def _run(name: str, records: Sequence[Record], lease: Lease | None) -> Run:
     first: Record = records[0] if records else {}
     events = {r["event"] for r in records}
     stop: Record = next((r for r in records if r["event"] == "stopped"), {})
     stopped = stop.get("why", "")
     ending: Ending = "failed" if stopped else "did not end"
     ending = "undone" if "undone" in events else "ended" if "end" in events else ending
+    if ending != "ended" and lease and (first.get("host"), first.get("pid")) == (lease.host, lease.pid):
+        ending = "running" if first.get("at", "") >= lease.since else ending
     changes = Counter(verb for verb, _ in _changed(_own(records)))
     failed = tuple(f"{r['address']}: {r['code']} {r['request']}".strip() for r in records if r["event"] == "failed")
     return Run(
@@ -183,18 +238,16 @@ def _between(one: Record, other: Record) -> float:
     return (datetime.fromisoformat(other["at"]) - datetime.fromisoformat(one["at"])).total_seconds()
 
 
-def _explained(environment: str, run: Run, records: Sequence[Record], undone_by: str, newest: bool) -> Explained:
+def _explained(environment: str, run: Run, records: Sequence[Record], newest: bool) -> Explained:
     turn = next((n for n, r in enumerate(records) if r["event"] == "undoing"), len(records))
     deeds = list(_deeds(records[:turn]))
-    open_end = newest and run.ending in ("failed", "did not end")
-    ways = commands_out([run.operation], environment) if open_end else ()
+    ways = commands_out([run.operation], environment) if newest and run.open else ()
     return Explained(
         replace(run, why=without_ways(run.why, environment)),
         tuple(d for d in deeds if d.result in ("done", "kept")),
         tuple(d for d in deeds if d.result == "failed"),
         tuple(d for d in deeds if d.result == "in doubt"),
         tuple(_set_back(_deeds(records[turn:]))),
-        undone_by,
         services_down(records),
         ways,
     )
@@ -215,7 +268,7 @@ def _deeds(records: Iterable[Record]) -> Iterator[Deed]:
         if event == "begin":
             open_deeds[key] = {**record, "number": number}
             found[(*key, number)] = Deed(*key, record["kind"], "in doubt")
-        elif event in ("done", "failed", "kept"):
+        elif event in ("done", "failed", "kept", "retired"):
             begun = open_deeds.pop(key, None)
             if begun is not None:
                 found[(*key, begun["number"])] = _deed(begun, record)
@@ -249,7 +302,7 @@ def _deed(begun: Record, ended: Record) -> Deed:
         begun["address"],
         begun["verb"],
         begun.get("kind") or entry.get("kind", ""),
-        ended["event"],
+        "done" if ended["event"] == "retired" else ended["event"],
         entry.get("id") or (begun.get("was") or {}).get("id", ""),
         round(_between(begun, ended), 3),
         f"{code}: {why}" if code and why else code or why,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from reptiops.app.costs import Cost, configured, cost, cost_of_plan
 from reptiops.app.diagnosis import Down, services_down
 from reptiops.app.history import Run, runs_of, without_ways
+from reptiops.app.recovery import at_work, in_doubt
 from reptiops.app.site import Settings, open_site
 from reptiops.app.upkeep import drift_site
 from reptiops.cost import Difference, Money
@@ -18,7 +19,9 @@ from reptiops.engine.action import Action
 from reptiops.engine.canonical import plain
 from reptiops.engine.drift import Drift, Finding
 from reptiops.engine.graph import Graph
+from reptiops.engine.lock import Lease
 from reptiops.engine.plan import Matcher, Plan, make
+from reptiops.engine.recover import Unfinished
 from reptiops.engine.references import references
 from reptiops.engine.resource import Drawn, Resource
 
@@ -82,6 +85,10 @@ class Overview:
     last: Run | None = None
     down: tuple[Down, ...] = ()
     """Services that did not come up in that run."""
+    at_work: Lease | None = None
+    """Who is changing it just now."""
+    doubt: Unfinished = field(default_factory=Unfinished)
+    """What runs that did not end have begun."""
 
 
 def overview(environment: str, **settings: Any) -> Overview:
@@ -110,6 +117,8 @@ def overview(environment: str, **settings: Any) -> Overview:
         timeline=timeline(records, site.graph),
         last=last,
         down=services_down(records),
+        at_work=at_work(site),
+        doubt=in_doubt(site),
     )
 
 

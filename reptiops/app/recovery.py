@@ -7,9 +7,11 @@ from typing import Any
 
 from reptiops.app.failure import undone_text
 from reptiops.app.runs import Stop, writing
-from reptiops.app.site import Declined, Refused, Settings, Site, open_site
+from reptiops.app.site import Declined, Refused, Settings, Site, open_site, records_of
+from reptiops.engine import lock as locks
 from reptiops.engine.eta import Countdown
-from reptiops.engine.recover import Unfinished
+from reptiops.engine.lock import Lease
+from reptiops.engine.recover import Unfinished, unfinished
 from reptiops.engine.rollback import Undone, undo
 from reptiops.errors import ReptiopsError
 
@@ -52,6 +54,17 @@ def roll_back(
             failed.exit_code = 130 if work.stop.is_set() else 1
             raise failed
     return what, undone
+
+
+def at_work(site: Site) -> Lease | None:
+    """Who is changing the environment just now; None where nobody is, or who held it was killed."""
+    return locks.holder(site.records.backend)
+
+
+def current(environment: str, **settings: Any) -> tuple[Lease | None, Unfinished]:
+    """Who is at work, and what runs that did not end have left. Calls AWS only where the state is kept in S3."""
+    records = records_of(Settings(environment, **settings))
+    return locks.holder(records.backend), unfinished(records)
 
 
 def in_doubt(site: Site) -> Unfinished:

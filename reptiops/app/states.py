@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reptiops.app.runs import Interrupted, Stop, one_by_one, writing
-from reptiops.app.site import Refused, Settings, Site, open_site, plan_site, session_of
+from reptiops.app.site import Refused, Settings, Site, open_site, plan_site, records_of, session_of
 from reptiops.aws import Aws
 from reptiops.config import load_environment
 from reptiops.engine import lock as locks
@@ -34,6 +34,10 @@ class Shown:
     resources: int
     versions: tuple[str, ...]
     lease: Lease | None
+    last: str
+    """The last run that has a journal: one that was killed is not part of the state's file yet."""
+    held: bool
+    """Whether the one that holds the lock is still at work, as far as can be known from here."""
 
 
 def init(environment: str, **settings: Any) -> tuple[str, tuple[str, ...]]:
@@ -59,7 +63,15 @@ def show(environment: str, **settings: Any) -> Shown:
     state, backend = site.state, site.records.backend
     versions = tuple(backend.names("versions"))
     return Shown(
-        backend.where, state.lineage, state.serial, state.through, len(state.entries), versions, locks.read(backend)
+        backend.where,
+        state.lineage,
+        state.serial,
+        state.through,
+        len(state.entries),
+        versions,
+        locks.read(backend),
+        max([state.through, *site.records.runs()[-1:]]),
+        locks.holder(backend) is not None,
     )
 
 
@@ -154,6 +166,11 @@ def _moved(work: Work, old: str, new: str, live: Live[Any], needs: tuple[str, ..
 def holder(environment: str, **settings: Any) -> Lease | None:
     """Who holds the environment, expired leases included."""
     return locks.read(open_site(Settings(environment, **settings)).records.backend)
+
+
+def at_work(environment: str, **settings: Any) -> bool:
+    """Whether the one that holds it is still at work, as far as can be known from here."""
+    return locks.holder(records_of(Settings(environment, **settings)).backend) is not None
 
 
 def unlock(environment: str, token: str, **settings: Any) -> bool:

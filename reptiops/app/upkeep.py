@@ -34,25 +34,32 @@ class Busy(Refused):
 
 
 @contextmanager
-def undisturbed(site: Site) -> Iterator[None]:
+def undisturbed(site: Site, beside: Callable[[str], None] | None = None) -> Iterator[None]:
     """A look that no other run comes into: nobody holds the lock, and the state is still the one that was loaded.
 
-    Raises Busy otherwise. It takes no lock itself: who only looks must never hold up who writes.
+    Raises Busy otherwise, or tells `beside` of the other run. It takes no lock itself: who only looks must never hold up
+    who writes.
     """
-    runs = _quiet(site)
+    runs = site.records.runs()
+    told = _other_run(site, runs)
+    if told and beside is None:
+        raise _busy(site, told)
     yield
-    if _quiet(site) != runs:
-        raise _busy(site, "has begun")
+    told = told or _other_run(site, runs)
+    if told and beside is None:
+        raise _busy(site, told)
+    if told and beside is not None:
+        beside(f"Another run on {site.env.name} {told}. What is found may be its doing: look again afterwards.")
 
 
-def _quiet(site: Site) -> list[str]:
-    """The runs until now; raises Busy where one is at work, or has ended since the state was loaded."""
+def _other_run(site: Site, runs: list[str]) -> str:
+    """What another run is doing, or has done since the state was loaded; empty where none has."""
     lease = locks.holder(site.records.backend)
     if lease is not None:
-        raise _busy(site, f"is at work: {lease.operation} by {lease.who} on {lease.host} since {lease.since}")
+        return f"is at work: {lease.operation} by {lease.who} on {lease.host} (process {lease.pid}) since {lease.since}"
     if site.records.mark() != site.mark:
-        raise _busy(site, "has ended meanwhile")
-    return site.records.runs()
+        return "has ended meanwhile"
+    return "has begun" if site.records.runs() != runs else ""
 
 
 def _busy(site: Site, what: str) -> Busy:
@@ -82,12 +89,16 @@ def _not_lost(site: Site, matcher: Matcher) -> None:
         )
 
 
-def drift(environment: str, *, playbook: str = "drift", **settings: Any) -> Drift:
-    """What differs from what was last applied, in the playbook's phases. Reads only. Raises Busy while another run writes."""
+def drift(
+    environment: str, *, playbook: str = "drift", beside: Callable[[str], None] | None = None, **settings: Any
+) -> Drift:
+    """What differs from what was last applied, in the playbook's phases. Reads only. Raises Busy while another run writes,
+    or looks all the same and tells `beside` so.
+    """
     options = Settings(environment, **settings)
     book = load_playbook(playbook, options.playbook_dir)
     site = open_site(options)
-    with undisturbed(site):
+    with undisturbed(site, beside):
         found = drift_site(site, observed(site, book.max_parallel)[1])
 
     def inside(address: str) -> bool:

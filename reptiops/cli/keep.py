@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
+from rich.markup import escape
 
 from reptiops import app
 from reptiops.cli.lines import tell
@@ -14,7 +15,8 @@ from reptiops.cli.options import console_of, paged, shared, show_json, site_sett
 from reptiops.cli.signals import choosing, stoppable
 from reptiops.engine.drift import Finding
 from reptiops.engine.lock import Locked
-from reptiops.report import findings, terminal
+from reptiops.report import findings, runs, terminal
+from reptiops.report.plans import say
 
 
 @click.command()
@@ -26,14 +28,19 @@ def drift(env: str, who: bool = False, playbook: str | None = None, **given: Any
 
     Reads only; exits 3 when something does.
     """
+    # A person wants to see; a job would tell of half of another run's work.
+    beside = None if playbook else lambda text: tell(text, err=True)
     with _counting_failure(env, playbook, given):
-        found = app.drift(env, playbook=playbook or "drift", **site_settings(given))
+        found = app.drift(env, playbook=playbook or "drift", beside=beside, **site_settings(given))
     deeds = app.who(env, found.findings, **site_settings(given)) if who else {}
     if given["as_json"]:
         show_json(findings.drift(found, deeds))
     else:
         with paged() as console:
             findings.show_drift(console, found, deeds, env)
+            lease, doubt = app.current(env, **site_settings(given))
+            if lease is None and (other := runs.unsettled(None, doubt, env)):
+                say(console, f"[yellow]{escape(other)}[/]", hang=4)
     if playbook is not None:
         app.notify(env, playbook, found.findings, **site_settings(given))
     if found.findings:

@@ -39,6 +39,8 @@ def plan(
         configuration = load_environment(env, given["config_dir"])
         with paged() as console:
             plans.show_plan(console, made, given["verbose"], app.cost_of_plan(configuration, made))
+            if other := runs.unsettled(*app.current(env, **site_settings(given)), env):
+                plans.say(console, f"[yellow]{escape(other)}[/]", hang=4)
     if out is not None:
         _keep(out, plandocument.text(document))
         if not given["as_json"] and not given["quiet"]:
@@ -73,14 +75,17 @@ def status(env: str, **given: Any) -> None:
     if given["as_json"]:
         show_json(rows)
         return
-    doubt = app.in_doubt(site)
+    lease, doubt = app.at_work(site), app.in_doubt(site)
     made = any(one.live is not None and not one.kind.existing for one in seen.actions)
-    if doubt.empty and not made and not site.state.entries:
+    if lease is None and doubt.empty and not made and not site.state.entries:
         tell(f"Nothing of {env} is there; reptiops plan {env} shows what would be made.")
         return
     with paged() as console:
         terminal.show_status(console, rows)
-        if not doubt.empty:
+        if lease is not None:
+            console.print()
+            plans.say(console, f"[cyan]{escape(runs.running(lease))}[/]", hang=4)
+        elif not doubt.empty:
             console.print()
             for number, line in enumerate(app.doubt_text(doubt, env)):
                 plans.say(console, escape(line) if number else f"[yellow]{escape(line)}[/]", hang=4)

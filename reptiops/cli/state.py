@@ -11,6 +11,8 @@ from reptiops.cli.lines import tell
 from reptiops.cli.options import paged, shared, show_json, site_settings
 from reptiops.cli.signals import stoppable
 from reptiops.report import terminal
+from reptiops.report.durations import duration
+from reptiops.report.runs import elapsed
 
 
 @click.group()
@@ -40,24 +42,26 @@ def show(env: str, **given: Any) -> None:
     """Where the state of ENV is, and who holds the lock."""
     found = states.show(env, **site_settings(given))
     if given["as_json"]:
-        show_json({**vars(found), "lease": _public(found.lease)})
+        show_json({**vars(found), "lease": _public(found.lease)})  # `held`: whether that run is still at work
         return
     tell(f"kept in    {found.where}")
     tell(f"lineage    {found.lineage}, serial {found.serial}")
-    tell(f"last run   {found.through or 'none'}")
+    tell(f"last run   {found.last or 'none'}")
     tell(f"resources  {found.resources}")
     tell(f"versions   {len(found.versions)} earlier ones are kept")
-    tell(f"lock       {_held(found.lease)}")
+    tell(f"lock       {_held(found.lease, found.held)}")
 
 
 def _public(lease: Any) -> dict[str, Any] | None:
     return {k: v for k, v in vars(lease).items() if k not in ("token", "place")} if lease else None
 
 
-def _held(lease: Any) -> str:
+def _held(lease: Any, at_work: bool) -> str:
     if lease is None:
         return "free"
-    return f"{lease.operation} by {lease.who} on {lease.host} (process {lease.pid}) since {lease.since}"
+    ago = duration(elapsed(lease))
+    held = f"{lease.operation} by {lease.who} on {lease.host} (process {lease.pid}) since {lease.since}, {ago} ago"
+    return held if at_work else f"{held}; that run is gone, and the next one takes over by itself"
 
 
 @state.command("list")
@@ -144,7 +148,8 @@ def unlock(env: str, yes: bool, **given: Any) -> None:
             tell(f"Nobody holds {env}.")
         return
     if not quiet:
-        tell(f"{env} is held: {_held(lease)}", err=as_json)
+        alive = states.at_work(env, **site_settings(given))
+        tell(f"{env} is held: {_held(lease, alive)}", err=as_json)
     if not yes:
         click.confirm("Take the lock away?", default=False, abort=True, err=as_json)
     unlocked = states.unlock(env, lease.token, **site_settings(given))

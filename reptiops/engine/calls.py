@@ -203,6 +203,7 @@ class Work:
             return live.id
 
         self._journalled(address, instance, "retire", live, (), attempt, gone=False)
+        self.journal.write("retired", address=address, verb="retire", requests=self.asked.get(address, []))
 
     def adopt(self, address: str, live: Live[Any], needs: tuple[str, ...]) -> None:
         """Record what is already as wanted and is not in the state (which was lost, or a crash came before the record)."""

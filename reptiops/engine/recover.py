@@ -94,7 +94,7 @@ class Unfinished:
                 self._asked_at(record)
             elif event == "failed" and record.get("doubtful"):
                 self._asked_at(record)
-            elif event in ("done", "kept", "failed"):
+            elif event in ("done", "kept", "failed", "retired"):
                 self.asked.pop(record["address"], None)
             if event == "run":
                 self.operations.append(record["operation"])
@@ -187,12 +187,12 @@ def unfinished(kept: Records) -> Unfinished:
         operation = records[0].get("operation") if records else None
         undone = "undone" in events
         ended = "settled" in events or ("end" in events and operation in SETTLING)
-        part = _part(records) if ended else EVERYTHING
+        part = part_of(records) if ended else EVERYTHING
         if (undone and operation == "rollback") or (ended and part == EVERYTHING):
             break
         if ended:
             parts.append(part)
-        elif not undone and "end" not in events and not _inside(records, parts):
+        elif not undone and "end" not in events and not inside(records, parts):
             open_runs.insert(0, (run, records))
     for run, records in open_runs:
         found.runs.append(run)
@@ -200,14 +200,14 @@ def unfinished(kept: Records) -> Unfinished:
     return found
 
 
-def _part(records: Iterable[Mapping[str, Any]]) -> Selection:
+def part_of(records: Iterable[Mapping[str, Any]]) -> Selection:
     """What a run could touch. Versions that did not write it down are believed to have touched everything."""
     told = next((r["selection"] for r in records if r["event"] == "run" and r.get("selection")), None)
     part = Selection(frozenset(told["phases"]), tuple(told["addresses"])) if told else EVERYTHING
     return EVERYTHING if part.phases == set(PHASES) else part
 
 
-def _inside(records: Iterable[Mapping[str, Any]], parts: Sequence[Selection]) -> bool:
+def inside(records: Iterable[Mapping[str, Any]], parts: Sequence[Selection]) -> bool:
     """Whether a run touched nothing but what these cover."""
     touched = [r for r in records if r["event"] in ("begin", "displaced")]
     addresses = {a for r in touched for a in (r["address"], r.get("tagged") or r["address"])}

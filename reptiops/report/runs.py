@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -10,17 +11,24 @@ from rich.markup import escape
 
 from reptiops.app import Explained, Run
 from reptiops.app.diagnosis import Down
+from reptiops.app.failure import commands_out
 from reptiops.app.history import Deed
+from reptiops.engine.lock import Lease
+from reptiops.engine.recover import Unfinished
 from reptiops.report.durations import duration
 from reptiops.report.failures import remedy, symptom_lines
 from reptiops.report.hints import ENVIRONMENT
 from reptiops.report.plans import MARKS, inside, say
 from reptiops.report.progress import DONE
 
-COLOURS = {"ended": "green", "undone": "yellow", "failed": "red", "did not end": "red"}
+COLOURS = {"running": "cyan", "ended": "green", "undone": "yellow", "failed": "red", "did not end": "red"}
 
 
 WORDS = {**DONE, "accept": "accepted", "adopt": "adopted"}
+IN_DOUBT = "In doubt: begun, and no answer is recorded"
+IN_FLIGHT = "Being done"
+BEGUN = {"retire": "retire (being switched off)"}
+"""What a verb that nobody knows means."""
 NO_ID = " request-id"
 """What an emulator says in place of a request's id: it helps no support case, so nobody is shown it."""
 HEAD = 9
@@ -29,11 +37,34 @@ HEAD = 9
 
 def ended(one: Run) -> str:
     """How a run ended, in a word or two; of one that a person stopped, what became of what it had done."""
+    if one.undone_by or one.finished_by:
+        return f"undone by {one.undone_by}" if one.undone_by else f"finished by {one.finished_by}"
     if not one.interrupted:
         return one.ending
     return {"ended": "interrupted", "undone": "interrupted, rolled back", "failed": "interrupted, kept"}.get(
         one.ending, one.ending
     )
+
+
+def elapsed(lease: Lease) -> float:
+    """Seconds since somebody took the environment; clocks of two machines may differ."""
+    return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(lease.since)).total_seconds())
+
+
+def running(lease: Lease) -> str:
+    """Who is at work, and since when."""
+    return f"{lease.operation} is running: {lease.who} on {lease.host}, process {lease.pid}, since {duration(elapsed(lease))}."
+
+
+def unsettled(lease: Lease | None, doubt: Unfinished, environment: str) -> str:
+    """One line for who looks at something else: that a run is at work, or did not end, and what can be done; or nothing."""
+    if lease is not None:
+        return f"{running(lease)} What is shown may be its doing: look again afterwards."
+    if doubt.empty:
+        return ""
+    runs = ", ".join(f"{operation} {name}" for name, operation in zip(doubt.runs, doubt.operations, strict=False))
+    ways = " or ".join(f"`{command}` ({what})" for command, what in commands_out(doubt.operations, environment))
+    return f"Did not end: {runs}. Two ways out: {ways}."
 
 
 def run(one: Run) -> dict[str, Any]:
@@ -45,7 +76,6 @@ def explained(found: Explained) -> dict[str, Any]:
     """A run in full."""
     return {
         **run(found.run),
-        "undone_by": found.undone_by,
         "ways_out": [command for command, _ in found.ways_out],
         **{
             name: [{**vars(d), "fields": list(d.fields), "requests": list(d.requests)} for d in deeds]
@@ -90,14 +120,19 @@ def show_explained(console: Console, found: Explained) -> None:
     one = found.run
     say(console, f"[bold]{one.operation}[/] {one.id}: [{COLOURS[one.ending]}]{ended(one)}[/]")
     say(console, f"  by       {escape(one.who or 'somebody')}, {escape(one.user)}")
-    say(console, f"  began    {one.at}, took {duration(one.seconds)}")
+    took = (
+        f"{duration(one.seconds)} until its last word" if one.ending == "running" else f"took {duration(one.seconds)}"
+    )
+    say(console, f"  began    {one.at}, {took}")
     say(console, f"  with     reptiops {one.version}{f', commit {one.git}' if one.git else ''}")
-    if found.undone_by:
-        say(console, f"  undone   by the run {found.undone_by}")
+    if one.undone_by:
+        say(console, f"  undone   by the run {one.undone_by}")
+    if one.finished_by:
+        say(console, f"  finished by the run {one.finished_by}")
     for title, deeds in (
         ("Done", found.done),
         ("Failed", found.failed),
-        ("In doubt: begun, and no answer is recorded", found.doubtful),
+        (IN_FLIGHT if one.ending == "running" else IN_DOUBT, found.doubtful),
         ("Undone", found.undone),
     ):
         if deeds:
@@ -126,7 +161,11 @@ def _show_down(console: Console, one: Down) -> None:
 def _show_deed(console: Console, deed: Deed) -> None:
     fields = f" ({', '.join(deed.fields)})" if deed.fields else ""
     identifier = inside(deed.id) if console.is_terminal else deed.id
-    parts = [deed.verb + escape(fields), escape(identifier), duration(deed.seconds) if deed.seconds >= 0.1 else ""]
+    parts = [
+        BEGUN.get(deed.verb, deed.verb) + escape(fields),
+        escape(identifier),
+        duration(deed.seconds) if deed.seconds >= 0.1 else "",
+    ]
     line = f"  {MARKS.get(deed.verb, '·')} {escape(deed.address)}  {'  '.join(p for p in parts if p)}"
     say(console, line, hang=6)
     if deed.why:

@@ -56,6 +56,7 @@ def _sections(found: Overview) -> list[Markup]:
         sections.section(
             "run",
             "Last run",
+            sections.unfinished(found),
             element("p", ran, class_="hint"),
             charts.timeline(found.timeline) if found.timeline else sections.nothing("No run has changed anything yet."),
             _key(("critical", "on the critical path"), ("plain", "beside it"), ("failed", "failed")),

@@ -24,7 +24,7 @@ from reptiops.report.page.charts import folded, money, seconds, table
 from reptiops.report.page.markup import Child, Markup, element, joined, shortened
 from reptiops.report.page.picture import MARKS, WORDS, anchor
 from reptiops.report.plans import inside, outlook, sides
-from reptiops.report.runs import ended
+from reptiops.report.runs import ended, unsettled
 
 NAVIGATION = (
     ("architecture", "Architecture"),
@@ -230,6 +230,12 @@ def _signed(amount: float) -> str:
 
 def _to(address: str) -> Markup:
     return element("a", address, href=f"#{anchor(address)}")
+
+
+def unfinished(found: Overview) -> Markup | None:
+    """That a run is at work, or one did not end; with the ways out where it is dead."""
+    text = unsettled(found.at_work, found.doubt, found.environment)
+    return element("p", *_coded(text), class_="hint warn") if text else None
 
 
 def stopped(found: Overview) -> Markup | None:
