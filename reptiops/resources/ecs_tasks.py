@@ -163,7 +163,11 @@ class TaskDefinition(Resource):
             if waiting is not None and (live is None or _supersedes(waiting, live)):
                 live = waiting
             if live is not None:
-                yield live
+                yield replace(live, out={**live.out, "running": running[name]}) if name in running else live
+
+    def foreign(self, live: Live[Any]) -> bool:
+        """A pipeline's revisions bear no tags, but a service of ours runs that family."""
+        return "running" not in live.out
 
     @classmethod
     def _active(cls, aws: Aws, scope: Scope, wanted: Iterable[str]) -> list[str]:
