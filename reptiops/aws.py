@@ -54,6 +54,7 @@ PAGE_SIZES = {
     "list_services": 100,
 }
 """Items a page, where AWS gives fewer unless asked: an account holds much that is not ours."""
+LAG, EMULATED_LAG = 60.0, 5.0
 KEPT_TIMEOUT, KEPT_ATTEMPTS = 5.0, 4
 """Where state and lock are kept: a connection that is stuck is given up long before the lease is over."""
 GLOBAL = {"iam", "route53", "cloudfront", "budgets"}
@@ -378,6 +379,10 @@ class Aws:
         else:
             client.meta.events.register("provide-client-params", self._keep)
         return client
+
+    def lag(self) -> float:
+        """Seconds after which lists show whatever was made: a minute (aws-facts 1.3), a few seconds in an emulator."""
+        return EMULATED_LAG if self._emulated() else LAG
 
     def _emulated(self) -> bool:
         if self._local is None:

@@ -270,7 +270,7 @@ def test_a_create_given_up_after_lost_answers_is_in_doubt(
     what = Unfinished([run.work.journal.run])
     what.take(run.work.journal.records)
     assert what.asked == {"network/first": "create"}
-    assert sorted(what.unseen({Note.kind(): Note})) == ["network/first"]
+    assert sorted(what.unseen({Note.kind(): Note}, 60.0)) == ["network/first"]
 
 
 def test_an_interruption_during_the_looks_makes_no_second_one(aws: Aws, tmp_path: Path) -> None:

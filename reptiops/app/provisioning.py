@@ -108,7 +108,7 @@ def provision(
         of_here(kept, site)
     _refuse_missing(site)
     scope = site.scope()
-    _look_for_doubtful(site, scope)
+    _look_for_doubtful(site, scope, options.tell)
     made = foretold(site, make(site.graph, site.given, scope, site.state, selection))
     if kept is not None:
         hold_to(kept, site, made, selection)
@@ -148,10 +148,17 @@ def _asked_why(site: Site, run: Apply, error: Exception, work: Work) -> None:
         error.add_note(f"AWS could not be asked why: {broken}")
 
 
-def _look_for_doubtful(site: Site, scope: Scope) -> None:
+SAID = 10.0
+"""Seconds of looking that a person is told of."""
+
+
+def _look_for_doubtful(site: Site, scope: Scope, tell: Sink) -> None:
     """Look, while AWS's lists may lag, for what a run that was cut off a moment ago may have made: it would get a twin."""
-    missing = in_doubt(site).unseen({kind.kind(): kind for kind in site.graph.kinds()})
-    began = site.clock.now()
+    missing = in_doubt(site).unseen({kind.kind(): kind for kind in site.graph.kinds()}, site.aws.lag())
+    began, longest = site.clock.now(), max((left for _, left in missing.values()), default=0.0)
+    if longest > SAID:
+        some = ", ".join(sorted(missing)[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+        tell(Event("note", text=f"looking for what the run before may have made, up to {longest:.0f} s: {some}"))
     for pause in UNSEEN_LOOKS:
         waited = site.clock.now() - began
         missing = {a: (kind, left) for a, (kind, left) in missing.items() if waited <= left}

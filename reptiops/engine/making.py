@@ -25,9 +25,6 @@ What has no natural key could become two, so it is looked for four times as long
 UNSEEN_LOOKS = (*LOOKS, 5.0, 10.0, 20.0, 20.0)
 """The same for a thing of which AWS has answered that it made it, and then that it does not know it: a minute."""
 
-LAGGING = 60.0
-"""Seconds after which AWS's lists show whatever a run made that was cut off."""
-
 
 @dataclass
 class Making:

@@ -14,7 +14,7 @@ from typing import Any
 
 from reptiops.engine.canonical import Plain
 from reptiops.engine.graph import PHASES
-from reptiops.engine.making import LAGGING, LOOKS
+from reptiops.engine.making import LOOKS
 from reptiops.engine.plan import EVERYTHING, Selection
 from reptiops.engine.resource import Resource
 from reptiops.engine.state import Entry, Records
@@ -116,15 +116,15 @@ class Unfinished:
         if record.get("at"):
             self.asked_at[record["address"]] = datetime.fromisoformat(record["at"])
 
-    def unseen(self, kinds: Mapping[str, type[Resource]]) -> dict[str, tuple[type[Resource], float]]:
+    def unseen(self, kinds: Mapping[str, type[Resource]], lag: float) -> dict[str, tuple[type[Resource], float]]:
         """Address of each create without a known answer → its kind, and the seconds for which it is to be looked for.
 
-        What has no natural key would get a twin: it is looked for until AWS's lists show whatever was asked for then.
+        What has no natural key would get a twin: it is looked for until the lists, which lag, show whatever was asked for.
         """
         found, now = {}, datetime.now(UTC)
         for address, verb in self.asked.items():
             kind = kinds.get(self.created[address][0]) if verb == "create" and address in self.created else None
-            left = LAGGING - (now - self.asked_at.get(address, now)).total_seconds()
+            left = lag - (now - self.asked_at.get(address, now)).total_seconds()
             if kind is not None and left > 0:
                 found[address] = (kind, left if kind.key is Resource.key else min(left, sum(LOOKS)))
         return found

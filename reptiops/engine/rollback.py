@@ -301,7 +301,7 @@ class _Undo:
     def _look_for_doubtful(self) -> None:
         """What was asked for when a run was cut off may be there, though AWS's lists do not show it yet."""
         work, began = self.work, self.work.clock.now()
-        unseen = self.what.unseen(self.kinds)
+        unseen = self.what.unseen(self.kinds, self.work.aws.lag())
         for pause in UNSEEN_LOOKS:
             waited, seen = work.clock.now() - began, {address for address, _, _ in self._created()}
             unseen = {a: (kind, left) for a, (kind, left) in unseen.items() if a not in seen and waited <= left}
