@@ -73,6 +73,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
+@pytest.fixture(autouse=True)
+def _nothing_given() -> Iterator[None]:
+    """A command line that a test runs in this process gives its options to hints; the next test's are its own."""
+    from reptiops.report.hints import ENVIRONMENT, GIVEN
+
+    before = ENVIRONMENT.set("ENV"), GIVEN.set({})
+    yield
+    ENVIRONMENT.reset(before[0])
+    GIVEN.reset(before[1])
+
+
 @pytest.fixture(scope="module")
 def session() -> Iterator[Any]:
     """A session in an emulated account that the tests of one file have to themselves."""

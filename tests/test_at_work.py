@@ -31,6 +31,7 @@ from reptiops.report.page import page
 from reptiops.report.runs import ended
 from reptiops.testing import mocked_aws
 from tests.faults import Faults, Killed
+from tests.skipping import Skipping
 from tests.test_engine import BELONGS, NAMES, Note
 
 ONLY = ("network/vpc", "network/internet_gateway")
@@ -114,7 +115,7 @@ def test_of_one_that_was_killed_everybody_tells_the_ways_out(where: dict[str, An
 
 def test_history_settles(where: dict[str, Any]) -> None:
     killed = _killed(where)
-    app.provision("dev", only=ONLY, **where)
+    app.provision("dev", only=ONLY, clock=Skipping(), **where)
     finisher, first = app.history("dev", **where)
     assert (first.id, first.finished_by, first.undone_by) == (killed, finisher.id, "")
     assert ended(first) == f"finished by {finisher.id}"

@@ -226,7 +226,7 @@ class _Undo:
             self.errors.append(f"{address} ({was.id}) has gone and cannot be set back")
             return ""
         fields = self._ours_of(address, was, before, current)
-        target, stuck = as_far_as_it_goes(of_others(before, current.has, fields), current.has)
+        target, stuck = as_far_as_it_goes(of_others(before, current.has, fields, self.ids), current.has)
         self.errors += [f"{address} ({current.id}): {one}" for one in stuck]
         differs = bool(diff(target, current.has))
         if differs:
@@ -269,7 +269,7 @@ class _Undo:
             lives = [o for o in self._live(kind) if o.id == name or o.address == address]
             one = min(lives, key=lambda o: o.id != name, default=None)
             waited = work.clock.now() - started
-            differing = differences(target, one.has, fields) if one else "it is not listed"
+            differing = differences(target, one.has, fields, self.ids) if one else "it is not listed"
             busy = one.status.word if one and one.status.phase == "pending" else ""
             if not differing and not busy:
                 if doing is not None:
@@ -412,7 +412,7 @@ class _Undo:
                 continue
             before = restore(kind, self._now(was.pre))
             fields = self._ours_of(address, was, before, current) if current else None
-            differing = differences(before, current.has, fields) if current else "gone"
+            differing = differences(before, current.has, fields, self.ids) if current else "gone"
             if current is not None and was.tagged and current.address not in (None, was.tagged):
                 differing = f"{differing} it carries the address {current.address}".strip()
             if current is not None and was.adopted and current.address == address:

@@ -42,19 +42,24 @@ def still_ours(was: Was, before: Resource, current: Live[Any], ids: Mapping[str,
     return ours, theirs
 
 
-def of_others(before: R, has: R, fields: Fields) -> R:
-    """How it was, with the live value of all that does not go back: what others have set in a mapping stays there."""
+def of_others(before: R, has: R, fields: Fields, ids: Mapping[str, str]) -> R:
+    """How it was, with the live value of all that does not go back: what others have set in a mapping stays there.
+
+    What still names one that has gone, and was made anew, means the new one: see `ids` of `still_ours`.
+    """
     if fields is None:
         return before
-    return replace(
-        before,
-        **{n: taken_back(getattr(before, n), fields[n], now) if n in fields else now for n, now in vars(has).items()},
-    )
+
+    def back(name: str, now: Any) -> Any:
+        shown = field_of(type(before), name, renamed(plain(now), ids)) if names(plain(now), ids) else now
+        return taken_back(getattr(before, name), fields[name], shown)
+
+    return replace(before, **{n: back(n, now) if n in fields else now for n, now in vars(has).items()})
 
 
-def differences(before: Resource, has: Resource, fields: Fields) -> str:
+def differences(before: Resource, has: Resource, fields: Fields, ids: Mapping[str, str]) -> str:
     """The paths that differ among what goes back."""
-    return ", ".join(c.path for c in diff(of_others(before, has, fields), has))
+    return ", ".join(c.path for c in diff(of_others(before, has, fields, ids), has))
 
 
 def tied_to(ids: Iterable[str], entries: Mapping[str, Entry], but: Container[str]) -> dict[str, Was]:
