@@ -11,6 +11,7 @@ from reptiops import app
 from reptiops.app import states
 from reptiops.testing import mocked_aws, provision
 from tests.faults import Faults, Killed
+from tests.skipping import Skipping
 
 ADDRESS = "compute/log_group/repti-media"
 GROUP = "/ecs/dev/repti-media"
@@ -23,7 +24,7 @@ def _missing(where: dict[str, Any]) -> list[tuple[str, str]]:
 def _without_its_group(directory: Path, session: Any) -> dict[str, Any]:
     provision(session, directory, only=(ADDRESS,))
     session.client("logs").delete_log_group(logGroupName=GROUP)
-    return {"session": session, "state_dir": directory}
+    return {"session": session, "state_dir": directory, "clock": Skipping()}
 
 
 @pytest.mark.parametrize("call", ["CreateLogGroup", "PutRetentionPolicy"])

@@ -127,7 +127,7 @@ def test_a_create_of_several_calls_of_which_one_could_not_leave(tmp_path: Path) 
     with mocked_aws() as quiet:
         before, broken = named(), session()
         network = Network(broken, "unreachable", random.Random(SEED), 1.0, 0.0)
-        app.provision("dev", session=broken, state_dir=tmp_path, phases=phases)
+        app.provision("dev", session=broken, state_dir=tmp_path, phases=phases, clock=Skipping())
         assert network.hit["ec2:CreateVpc"] == 1
         assert network.hit["ec2:ModifyVpcAttribute"] > 0
         assert named() - before == made
