@@ -24,7 +24,18 @@ from tests.enumeration import enumerate_points, spread
 from tests.faults import Faults, Killed
 from tests.faults import Point as Write
 from tests.forks import in_fork
-from tests.scenarios import SCENARIOS, Place, Undisturbed, begun, compared, prepared, session, unconverged, undisturbed
+from tests.scenarios import (
+    SCENARIOS,
+    Place,
+    Undisturbed,
+    begun,
+    compared,
+    prepared,
+    session,
+    unconverged,
+    undisturbed,
+    ways_back,
+)
 from tests.test_failures import SEED
 
 UNTAGGED = ("dashboard", "reptidex-dev")
@@ -82,7 +93,9 @@ def tried(point: Point, write: Write, root: Path, quiet: Undisturbed) -> list[st
             if point.way == "state lost":
                 shutil.rmtree(place.root / "state")
             (place.roll_back if point.way == "rollback" else functools.partial(scenario.command, place))()
-        wrong = compared(quiet.before if faults.fired and point.way == "rollback" else quiet.after)
+        back = faults.fired and point.way == "rollback"
+        worlds = ways_back(name, quiet.before, quiet.after) if back else [quiet.after]
+        wrong = min((compared(world) for world in worlds), key=len)
         if point.way == "state lost":
             wrong = [one for one in wrong if one != f"twin or orphan: {UNTAGGED}"]
         return wrong if point.way == "rollback" else wrong + unconverged(name, place)

@@ -21,7 +21,7 @@ from reptiops.report.plans import brief, inside, say
 SCHEMA = 1
 SHOWN = 3
 """How many differences of one field a line tells."""
-LONG = 120
+LONG = 400
 """Characters of a value that a line shows."""
 WORLD = ("0.0.0.0/0", "::/0")
 DATA_PORTS = {5432: "the database's port (PostgreSQL)", 3306: "the database's port (MySQL)", 6379: "the port of Redis"}
