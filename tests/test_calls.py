@@ -22,7 +22,7 @@ SPENT: Mapping[str, Mapping[str, int]] = {
     "prod": {"refresh": 126, "drift": 128, "provision": 455, "teardown": 374},
 }
 """What is spent. Lower it when something gets cheaper; raise it only for something that a person gets for it."""
-MET = {"provision": 1}
+MET = {"provision": 3}
 """A look of one thread may meet what another has just made and not recorded yet: its tags are read singly then."""
 
 

@@ -12,6 +12,9 @@ from reptiops import app
 from reptiops.engine.events import Event
 from reptiops.report.describe import status
 from reptiops.testing import mocked_aws
+from tests.faults import Faults, Killed
+from tests.scenarios import session
+from tests.skipping import Skipping
 from tests.small import small_config
 
 NETWORK = ("network",)
@@ -185,3 +188,21 @@ def test_a_teardown_waits_for_what_is_being_deleted_already(world: Any, where: d
     assert not dying.ids
     assert _gateways(world) == set()
     assert world.client("ec2").describe_addresses()["Addresses"] == []
+
+
+def test_a_rollback_makes_anew_what_is_being_deleted(world: Any, where: dict[str, Any], tmp_path: Path) -> None:
+    """A run that removes a gateway dies when AWS has begun to delete it: AWS still shows it, and it is as good as gone."""
+    app.provision("dev", phases=NETWORK, **where)
+    gateway, before = _gateway(world), len(_gateways(world))
+    fewer = small_config(tmp_path / "fewer", ("nat_gateways: per_az", "nat_gateways: 1"))
+    broken = session()
+    Faults(broken, ("ec2:DeleteNatGateway", 1), "kill before")
+    with pytest.raises(Killed):
+        app.provision("dev", phases=NETWORK, **where | {"session": broken, "config_dir": fewer})
+    (asked,) = (d for d in app.in_doubt(app.open_site(app.Settings("dev", **where))).deleted.values() if "nat-" in d.id)
+    gateway.ids, gateway.ending = {asked.id}, True
+    _, undone = app.roll_back("dev", clock=Skipping(), **where)
+    assert asked.id not in _gateways(world)
+    assert len(_gateways(world)) == before
+    assert [one for one in undone.anew if asked.id in one]
+    assert not app.plan("dev", phases=NETWORK, **where).changes

@@ -7,7 +7,7 @@ undone, must not open it again.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -73,7 +73,8 @@ class Repairs:
                 work.journal.write("repair", address=finding.address, key=finding.key)
             there = inventory(self.scope, graph.kinds()) - {named(d.live) for d in self._gone}
             work.journal.write("before", inventory=sorted(there))
-            gone = [_doomed(*self.before.extra(f)) for f in mend if f.what == "extra"]
+            parting = site.given["parting"]
+            gone = [_doomed(*self.before.extra(f), parting) for f in mend if f.what == "extra"]
             work.expect = self.expect
             self.expect(Countdown(graph, _with(made, gone), work.timings))
             try:
@@ -84,6 +85,8 @@ class Repairs:
                     Remove(graph, gone, work).run()
                     interrupted(work)
             except Exception as error:
+                if all(self._urgent(one) for one in mend):  # what is closed stays closed, whatever else fails
+                    handle_failure(site, work, error, "keep", None)
                 handle_failure(site, work, error, self.on_failure or self.book.on_failure, self.choose)
             again = work.scope.again()
             if last:
@@ -93,9 +96,9 @@ class Repairs:
         return again
 
 
-def _doomed(has: Resource, one: Live[Any], path: str) -> Doomed:
-    """What nobody declares, under an address of its own."""
-    return Doomed(f"{path}/{one.id}", has, one, path)
+def _doomed(has: Resource, one: Live[Any], path: str, parting: Mapping[type[Resource], Mapping[str, Any]]) -> Doomed:
+    """What nobody declares, under an address of its own; deleted by the environment's own settings."""
+    return Doomed(f"{path}/{one.id}", replace(has, **parting.get(type(has), {})), one, path)
 
 
 def _with(made: Plan, gone: Iterable[Doomed]) -> Plan:

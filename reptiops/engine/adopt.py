@@ -117,7 +117,7 @@ def _free(
     """Everything of a kind that carries no address of ours."""
     if kind not in known:
         lives = {one.id: one for one in (*kind.strangers(scope.aws, scope), *matcher.all[kind])}
-        known[kind] = [one for one in lives.values() if one.address is None]
+        known[kind] = [one for one in lives.values() if one.address is None and one.status.phase != "going"]
     return known[kind]
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import Protocol, TypeVar
 
 from reptiops.aws import code, message
 from reptiops.engine.clock import Clock
-from reptiops.engine.events import Event
+from reptiops.engine.events import Event, Sink
 from reptiops.engine.passing import BLIND, passes
 from reptiops.engine.resource import Resource
-
-if TYPE_CHECKING:
-    from reptiops.engine.calls import Work
 
 T = TypeVar("T")
 AGAIN = 5.0
@@ -37,7 +35,18 @@ class Blind:
         return unanswered if passes(kind, error) and unanswered <= BLIND else None
 
 
-def patient(work: Work, look: Callable[[], T]) -> T:
+class Waiting(Protocol):
+    """What a run waits by."""
+
+    clock: Clock
+    stop: threading.Event
+
+    @property
+    def tell(self) -> Sink:
+        """Who is told."""
+
+
+def patient(work: Waiting, look: Callable[[], T]) -> T:
     """What a look shows; looks again while AWS gives no answer, for minutes. What was read before is not read again."""
     blind = Blind(work.clock)
     while True:

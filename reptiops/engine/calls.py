@@ -15,6 +15,7 @@ from typing import Any
 import tenacity
 
 from reptiops.aws import Aws, code, lost, message, request_id
+from reptiops.engine.blind import patient
 from reptiops.engine.canonical import Plain, plain
 from reptiops.engine.clock import Clock, Monotonic
 from reptiops.engine.deleting import Deleting
@@ -83,12 +84,15 @@ class Work:
             self.identity(address),
             restoring=lambda settings: self.journal.write("restores", address=address, settings=settings),
         )
-        if replaced is None and (found := want.standing(self.scope)) is not None:
+        found = patient(self, lambda: want.standing(self.scope)) if replaced is None else None
+        if found is not None:
             self.take(address, found, needs)
             return found.id, Made(found.id, found.out)
         making = Making(address, want, carries, self.aws, self.scope, self.stop, self.clock, self.looks, replaced)
         beside = replaced.id if replaced else ""
-        entry = self._journalled(address, want, "create", None, needs, making.attempt, beside=beside)
+        entry = self._journalled(
+            address, want, "create", None, needs, making.attempt, doubt=lambda: making.doubtful, beside=beside
+        )
         return entry.id, making.made
 
     # -- update, delete --
@@ -252,6 +256,7 @@ class Work:
         attempt: Callable[[], str],
         gone: bool = True,
         applied: Resource | None = None,
+        doubt: Callable[[], bool] = lambda: False,
         **more: Plain,
     ) -> Entry:
         kind = type(target)
@@ -278,7 +283,7 @@ class Work:
             interrupted = self.stop.is_set() and passes(kind, error)
             failed = CallFailed(address, verb, kind.kind(), error, interrupted)
             why = {"code": code(error), "request": request_id(error), "why": message(error), "requests": requests}
-            doubtful = verb == "create" and (lost(error) or (interrupted and isinstance(error, NotYet)))
+            doubtful = verb == "create" and (lost(error) or doubt())
             try:
                 self.journal.write("failed", address=address, verb=verb, doubtful=doubtful, **why)
             except Exception as broken:  # such as a state kept in S3 under the same dead credentials

@@ -14,6 +14,7 @@ from reptiops.engine.diff import carry, diff
 from reptiops.engine.passing import passes
 from reptiops.engine.resource import Identity, Live, Made, NotYet, Resource
 from reptiops.engine.scope import Scope
+from reptiops.errors import ReptiopsError
 from reptiops.limits import NotSent
 
 LOOKS = (0.0, 0.5, 1.5, 3.0)
@@ -60,7 +61,11 @@ class Making:
             answer = self.want.create(self.aws, self.identity)
             self.made = answer if isinstance(answer, Made) else None
             return self.made.id if self.made else str(answer)
-        except (*UNSENT, NotYet):  # that call was not made; of a create of several calls one before it may have been
+        except (
+            *UNSENT,
+            NotYet,
+            ReptiopsError,
+        ):  # that call was not made; of a create of several calls one before it may have been
             self.doubtful = before or self.aws.carried_out() > written
             raise
         except ClientError as error:

@@ -138,7 +138,7 @@ class Matcher:
         renewed = kind.renewed and address in self._state.entries  # by somebody else, who gave it another id
         if kind.existing or renewed or not want.foreign(found):
             return False
-        return not (kind.untold and found.status.phase == "pending" and address in self._scope.begun())
+        return not (kind.untold and found.status.phase in ("pending", "failed") and address in self._scope.begun())
 
 
 def _outdated(want: Resource, one: Live[Any]) -> bool:

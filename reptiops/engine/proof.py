@@ -12,8 +12,9 @@ from reptiops.engine.scope import Scope
 
 
 def inventory(scope: Scope, kinds: Iterable[type[Resource]]) -> Inventory:
-    """Everything live."""
-    return frozenset(named(one) for kind in kinds if not kind.existing for one in scope.live(kind))
+    """Everything live; what AWS is deleting is as good as gone."""
+    lives = (one for kind in kinds if not kind.existing for one in scope.live(kind))
+    return frozenset(named(one) for one in lives if one.status.phase != "going")
 
 
 def named(one: Live[Any]) -> Named:

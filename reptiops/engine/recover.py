@@ -124,7 +124,9 @@ class Unfinished:
         found, now = {}, datetime.now(UTC)
         for address, verb in self.asked.items():
             kind = kinds.get(self.created[address][0]) if verb == "create" and address in self.created else None
-            left = lag - (now - self.asked_at.get(address, now)).total_seconds()
+            # A create may have been asked for again until the run was cut off.
+            asked = max([self.asked_at.get(address, now), *([datetime.fromisoformat(self.last)] if self.last else [])])
+            left = lag - (now - asked).total_seconds()
             if kind is not None and left > 0:
                 found[address] = (kind, left if kind.key is Resource.key else min(left, sum(LOOKS)))
         return found

@@ -271,6 +271,9 @@ class _Undo:
             waited = work.clock.now() - started
             differing = differences(target, one.has, fields, self.ids) if one else "it is not listed"
             busy = one.status.word if one and one.status.phase == "pending" else ""
+            if one and one.status.phase == "failed":
+                self.errors.append(f"{address} ({name}) was set back, but it is {one.status.word} {one.status.reason}")
+                return
             if not differing and not busy:
                 if doing is not None:
                     work.timings.add(target, doing, waited)
@@ -347,7 +350,7 @@ class _Undo:
     ) -> Live[Any] | None:
         entry = self.work.state.entries.get(address)
         for one in self._live(kind):
-            if one.id == but:
+            if one.id == but or one.status.phase == "going":
                 continue
             recorded = entry is not None and (kind.kind(), one.id) == (entry.kind, entry.id)
             same = key is not None and one.has.key() == key and (not kind.taggable or kind.within or kind.untold)
@@ -373,6 +376,7 @@ class _Undo:
             if lost or any(f.metadata.get("secret") for f in fields(kind)):
                 self.errors.append(f"{address} ({was.id}) was deleted with what it held and cannot be brought back")
                 return ""
+            self._until_gone(address, kind, was.id)
             name, _ = work.create(address, before, known.needs if known else ())
             empty = ", without what it held" if kind.holds_data else ""
             self.anew.append(f"{address} ({name}, was {was.id}{empty})")
@@ -387,6 +391,22 @@ class _Undo:
         if known is not None:
             work.recorded_as(address, replace(known, id=name, applied=self._now(known.applied)))
         return name if live is None or differs else ""
+
+    def _until_gone(self, address: str, kind: type[Resource], identifier: str) -> None:
+        """Wait while AWS deletes it: it holds its name, and what another one would need."""
+        work, started = self.work, self.work.clock.now()
+        while not work.stop.is_set():
+            going = [
+                one
+                for one in self._live(kind)
+                if one.status.phase == "going" and (one.id == identifier or one.address == address)
+            ]
+            waited = work.clock.now() - started
+            if not going or waited > work.limit(address, kind):
+                return
+            work.tell(Event("wait", address, "restore", going[0].status.word, waited))
+            work.clock.sleep(min(5.0, max(0.2, kind.typical_delete / 20)), work.stop)
+            work.scope.forget(kind)
 
     def _now(self, value: Plain) -> Plain:
         """The same, with the ids of what was made anew in place of those that are gone."""
