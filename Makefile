@@ -20,9 +20,10 @@ lint: $(BIN)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Three workers on two cores: some tests wait, as for a process or a lease.
 test: lint
 	$(BIN)/python -m compileall -q reptiops tests
-	REPTIOPS_SAMPLE=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not proof and not browser"
+	REPTIOPS_SAMPLE=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not proof and not browser"
 
 # The report in headless Chromium (Debian: apt-get install chromium), judged by axe-core too where REPTIOPS_AXE names its
 # axe.min.js (npm install axe-core); skips what is not there.
@@ -36,7 +37,7 @@ bench: $(BIN)/.installed
 
 # The whole of what `make test` samples: hours. It goes on where it stopped; REPTIOPS_SHARD=1/4 takes a part.
 proof: $(BIN)/.installed
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not proof and not browser"
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not proof and not browser"
 	$(BIN)/python -m pytest -s -m proof
 
 # Real processes, killed before or after a write of a provision, update, reconcile, rollback or teardown. TRIALS (of each,
