@@ -18,6 +18,10 @@ from reptiops.resources.ecs_services import Service
 from tests.simulated import Clock, Simulation
 
 
+FIRST = 1.5
+"""Seconds after its beginning within which a thing is looked at first."""
+
+
 @pytest.mark.parametrize("factor", [0.8, 1.0, 1.3])
 @pytest.mark.parametrize("environment", ["dev", "prod"])
 def test_a_run_is_within_a_tenth_of_the_critical_path(environment: str, factor: float) -> None:
@@ -45,7 +49,8 @@ def test_a_kind_is_looked_at_once_an_interval_unless_something_new_of_it_has_beg
         things = simulation.account.things.get(kind, {}).values()
         for before, after in pairwise(times):
             pending = [one for one in things if one.made + CALL < before < one.ready]
-            if not pending or any(before <= one.made + CALL <= after for one in things):
+            # Its own first look comes by its own beginning, which may lie a moment before a look at the others.
+            if not pending or any(before - FIRST <= one.made + CALL <= after for one in things):
                 continue
             looks += 1
             ages = {(max(0.0, before - one.made - late), one.ready - one.made) for one in pending for late in (0, CALL)}
