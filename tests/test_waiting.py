@@ -17,7 +17,6 @@ from reptiops.engine.resource import Doing
 from reptiops.resources.ecs_services import Service
 from tests.simulated import Clock, Simulation
 
-
 FIRST = 1.5
 """Seconds after its beginning within which a thing is looked at first."""
 
