@@ -6,28 +6,26 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from reptiops.engine.action import Action, Verb
 from reptiops.engine.apply import CONVERGED, ApplyError
-from reptiops.engine.blind import patient
 from reptiops.engine.calls import Work
-from reptiops.engine.canonical import Plain, plain
+from reptiops.engine.canonical import plain
 from reptiops.engine.codec import restore
 from reptiops.engine.diff import as_far_as_it_goes, diff
 from reptiops.engine.eta import Countdown, Reversal
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step
-from reptiops.engine.making import UNSEEN_LOOKS
-from reptiops.engine.plan import look
 from reptiops.engine.proof import compared, inventory, named, named_before
-from reptiops.engine.recover import Named, Unfinished, Was
+from reptiops.engine.recover import Unfinished, Was
 from reptiops.engine.remove import Doomed, Remove, look_after
 from reptiops.engine.resource import ADDRESS_TAG, Doing, Live, Resource
-from reptiops.engine.setback import Fields, differences, names, of_others, renamed, still_ours, tied_to, whole
+from reptiops.engine.setback import Fields, differences, names, of_others, still_ours, tied_to, whole
 from reptiops.engine.state import Entry
+from reptiops.engine.undoing import Undoing
 
 Act = Callable[[str, type[Resource], Was], str]
 """Undoes one change; answers the id of what it changed, or nothing where there was nothing to do."""
@@ -58,31 +56,13 @@ def undo(graph: Graph, work: Work, what: Unfinished, later: bool = False) -> Und
     return _Undo(graph, work, what, later).run()
 
 
-@dataclass
-class _Undo:
-    graph: Graph
-    work: Work
-    what: Unfinished
-    later: bool
-    errors: list[str] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
-    anew: list[str] = field(default_factory=list)
-    theirs: list[str] = field(default_factory=list)
-    anew_as: dict[Named, str] = field(default_factory=dict)
-    """What was deleted → id of what was made anew in its place."""
-    back: set[str] = field(default_factory=set)
-    """Addresses of what was deleted and has been made anew, as far as it can be."""
-    staying: set[Named] = field(default_factory=set)
-    held: dict[str, str] = field(default_factory=dict)
-    """Address → id of what this run made and cannot remove before what was deleted is there again."""
-
-    def __post_init__(self) -> None:
-        self.kinds = {kind.kind(): kind for kind in self.graph.kinds()}
+class _Undo(Undoing):
+    """The undoing itself."""
 
     def run(self) -> Undone:
         work, what = self.work, self.what
         work.journal.write("undoing", runs=what.runs)
-        self._look()
+        self.look()
         later = [a for a, was in what.updated.items() if self._needs_anew(was)]
         # What was switched over goes back the way it went: the rule to the old target group, then the tasks behind it.
         switched = [a for a, was in what.updated.items() if names(was.pre, what.beside.values())]
@@ -92,9 +72,9 @@ class _Undo:
         work.expect(Countdown(self.graph, self._ahead(first, anew, later), work.timings))
         for address in first:
             self._guarded(address, what.updated[address], self._set_back)
-        self._look()
-        self._look_for_doubtful()
-        doomed = self._doomed()
+        self.look()
+        self.look_for_doubtful()
+        doomed = self.doomed()
         held = self._held(doomed, later)
         self.held = {one.address: one.live.id for one in doomed if one.address in held}
         self._remove([one for one in doomed if one.address not in held])
@@ -105,7 +85,7 @@ class _Undo:
             self.back.add(address)
             later = self._set_back_if(later, lambda was: not self._needs_anew(was))
         if untied := tied_to(self.ids, work.state.entries, but={*what.updated, *what.deleted, *what.created}):
-            self._look()
+            self.look()
             what.updated.update(untied)
         self._set_back_if([*later, *untied], lambda _: True)
         self._remove([one for one in doomed if one.address in held])
@@ -119,8 +99,8 @@ class _Undo:
 
     def _ahead(self, first: list[str], anew: list[str], later: list[str]) -> Reversal:
         """What is going to be done, as far as it can be told before."""
-        was, made = self.what.updated, {address: live for address, live, _ in self._created()}
-        gone = (Action(a, "delete", type(o.has), self._parting(a, o), o) for a, o in made.items() if a not in anew)
+        was, made = self.what.updated, {address: live for address, live, _ in self.created()}
+        gone = (Action(a, "delete", type(o.has), self.parting(a, o), o) for a, o in made.items() if a not in anew)
         back = (self._action(a, self.what.deleted[a], "replace" if a in made else "create") for a in anew)
         late = (self._action(a, was[a], "update") for a in later)
         return Reversal(tuple(self._action(a, was[a], "update") for a in first), tuple(gone), (*back, *late))
@@ -170,7 +150,7 @@ class _Undo:
         for address in later:
             was = self.what.updated[address]
             kind = self.kinds.get(was.kind)
-            current = self._find(address, kind, None, was.id) if kind else None
+            current = self.find(address, kind, None, was.id) if kind else None
             texts.append(json.dumps(plain(current.has)) if current else "")
         named = [one for one in doomed if any(whole(one.live.id).search(text) for text in texts)]
         steps = {s.path: s for s in self.graph.order}
@@ -179,10 +159,6 @@ class _Undo:
 
     def _needs(self, s: Step | None) -> set[str]:
         return {self.graph.steps[n].path for n in self.graph.needed(s.name)} if s else set()
-
-    def _look(self) -> None:
-        self.work.scope = self.work.scope.again()
-        patient(self.work, lambda: look(self.work.scope, self.graph.kinds()))
 
     def _guarded(self, address: str, was: Was, act: Act, verb: str = "restore") -> None:
         """One thing that is set back or made anew, told from its beginning to its end."""
@@ -213,11 +189,11 @@ class _Undo:
 
     def _set_back(self, address: str, kind: type[Resource], was: Was) -> str:
         """To the values of before; answers its id where it was not so already."""
-        work, before = self.work, restore(kind, self._now(was.pre))
+        work, before = self.work, restore(kind, self.now(was.pre))
         entry = work.state.entries.get(address)
         if kind.renewed and was.id:
             work.withdraw(address, kind, was.id)
-        current = self._find(address, kind, before.key(), was.id)
+        current = self.find(address, kind, before.key(), was.id)
         if current is None and was.adopted and not was.wrote:  # nothing leads to it any more
             if address not in self.what.entries:
                 work.gone(address)
@@ -266,7 +242,7 @@ class _Undo:
         work, kind, started = self.work, type(target), self.work.clock.now()
         while not work.stop.is_set():
             work.scope.forget(kind)
-            lives = [o for o in self._live(kind) if o.id == name or o.address == address]
+            lives = [o for o in self.live(kind) if o.id == name or o.address == address]
             one = min(lives, key=lambda o: o.id != name, default=None)
             waited = work.clock.now() - started
             differing = differences(target, one.has, fields, self.ids) if one else "it is not listed"
@@ -284,83 +260,6 @@ class _Undo:
             work.tell(Event("wait", address, "restore", busy or differing, waited))
             work.clock.sleep(min(5.0, max(0.2, kind.typical / 20)), work.stop)
 
-    # -- what was created --
-
-    def _created(self) -> Iterator[tuple[str, Live[Any], Step]]:
-        for address, (name, target) in self.what.created.items():
-            kind, step = self.kinds.get(name), self.graph.step_of(address)
-            if kind is None or step is None or kind.existing:
-                continue
-            want = restore(kind, target) if target is not None else None
-            old = self.what.beside.get(address, "")
-            live = self._find(address, kind, want.key() if want else None, but=old)
-            entry = self.work.state.entries.get(address)
-            answered = entry is not None and entry.id != old and entry != self.what.entries.get(address)
-            if live is None and want is not None and entry is not None and answered and not self.later:
-                live = Live(entry.id, want, address)  # its lists lag behind
-            if live is not None:
-                yield address, live, step
-
-    def _look_for_doubtful(self) -> None:
-        """What was asked for when a run was cut off may be there, though AWS's lists do not show it yet."""
-        work, began = self.work, self.work.clock.now()
-        unseen = self.what.unseen(self.kinds, self.work.aws.lag())
-        for pause in UNSEEN_LOOKS:
-            waited, seen = work.clock.now() - began, {address for address, _, _ in self._created()}
-            unseen = {a: (kind, left) for a, (kind, left) in unseen.items() if a not in seen and waited <= left}
-            if not unseen or work.stop.is_set():
-                return
-            work.clock.sleep(pause, work.stop)
-            for kind in {kind for kind, _ in unseen.values()}:
-                work.scope.forget(kind)
-
-    def _doomed(self) -> list[Doomed]:
-        """What has to go. What holds data by now stays, and with it everything that it needs."""
-        made = list(self._created())
-        why = {a: text for a, one, s in made if (text := self._in_service(one, s))}
-        needed = {need for address, _, s in made if address in why for need in self.graph.needed(s.name)}
-        for address, live, s in made:
-            reason = why.get(address) or ("what holds data needs it" if s.name in needed else "")
-            if reason:
-                self.kept.append(f"{address} ({live.id}): {reason}")
-                self.staying.add(named(live))
-                self.work.tell(Event("kept", address, "delete", reason))
-        going = ((address, live, s) for address, live, s in made if named(live) not in self.staying)
-        return [Doomed(address, self._parting(address, live), live, s.path) for address, live, s in going]
-
-    def _parting(self, address: str, live: Live[Any]) -> Resource:
-        """As it is deleted: for good if the run has made it, and as it was before if the run has only taken it back."""
-        restored = self.what.restored.get(address)
-        found: Resource = live.has.unused() if restored is None else replace(live.has, **restored)
-        return found
-
-    def _in_service(self, one: Live[Any], s: Step) -> str:
-        """Why it stays for its data. What is of use without them goes with what filled it, if that run undoes itself."""
-        kind = type(one.has)
-        if not kind.holds_data or (kind.good_empty and not self.later):
-            return ""
-        if reason := one.has.in_service(self.work.aws, one):
-            return str(reason)
-        users = self.graph.dependants(s.name) if kind.opaque else ()
-        lives = (o for user in users for k in self.graph.steps[user].kinds for o in self.work.scope.live(k))
-        return next((f"{o.has.key()} is up and may have written to it" for o in lives if o.has.serves(o)), "")
-
-    def _find(
-        self, address: str, kind: type[Resource], key: str | None, identifier: str = "", but: str = ""
-    ) -> Live[Any] | None:
-        entry = self.work.state.entries.get(address)
-        for one in self._live(kind):
-            if one.id == but or one.status.phase == "going":
-                continue
-            recorded = entry is not None and (kind.kind(), one.id) == (entry.kind, entry.id)
-            same = key is not None and one.has.key() == key and (not kind.taggable or kind.within or kind.untold)
-            if one.address == address or recorded or same or one.id == identifier:
-                return one
-        return None
-
-    def _live(self, kind: type[Resource]) -> list[Live[Any]]:
-        return patient(self.work, lambda: self.work.scope.live(kind))
-
     # -- what was deleted --
 
     def _bring_back(self, address: str, kind: type[Resource], was: Was) -> str:
@@ -368,9 +267,9 @@ class _Undo:
 
         Answers its id where something was done.
         """
-        work, pre = self.work, self._now(was.pre)
+        work, pre = self.work, self.now(was.pre)
         before, known = restore(kind, pre), self.what.entries.get(address)
-        live = self._find(address, kind, before.key(), was.id, but=self.held.get(address, ""))
+        live = self.find(address, kind, before.key(), was.id, but=self.held.get(address, ""))
         if live is None:
             lost = kind.holds_data and not kind.good_empty
             if lost or any(f.metadata.get("secret") for f in fields(kind)):
@@ -389,7 +288,7 @@ class _Undo:
                 self.anew_as[was.kind, was.id] = live.id
         self._converge(address, before, name, "create" if live is None else "update" if differs else None)
         if known is not None:
-            work.recorded_as(address, replace(known, id=name, applied=self._now(known.applied)))
+            work.recorded_as(address, replace(known, id=name, applied=self.now(known.applied)))
         return name if live is None or differs else ""
 
     def _until_gone(self, address: str, kind: type[Resource], identifier: str) -> None:
@@ -398,7 +297,7 @@ class _Undo:
         while not work.stop.is_set():
             going = [
                 one
-                for one in self._live(kind)
+                for one in self.live(kind)
                 if one.status.phase == "going" and (one.id == identifier or one.address == address)
             ]
             waited = work.clock.now() - started
@@ -408,47 +307,34 @@ class _Undo:
             work.clock.sleep(min(5.0, max(0.2, kind.typical_delete / 20)), work.stop)
             work.scope.forget(kind)
 
-    def _now(self, value: Plain) -> Plain:
-        """The same, with the ids of what was made anew in place of those that are gone."""
-        return renamed(value, self.ids)
-
-    @property
-    def ids(self) -> dict[str, str]:
-        """Id of what was deleted → id of what was made anew in its place, as texts name them: without a kind."""
-        return {old: new for (_, old), new in self.anew_as.items()}
-
     # -- the proof --
 
     def _verified(self) -> Undone:
         what = self.what
-        self._look()
+        self.look()
         left, missing = self._compared()
         for address, was in what.updated.items():
             kind = self.kinds.get(was.kind)
             if kind is None or was.pre is None:
                 continue
-            current = self._find(address, kind, restore(kind, was.pre).key(), was.id)
+            current = self.find(address, kind, restore(kind, was.pre).key(), was.id)
             if current is None and was.adopted and not was.wrote:
                 continue
-            before = restore(kind, self._now(was.pre))
+            before = restore(kind, self.now(was.pre))
             fields = self._ours_of(address, was, before, current) if current else None
             differing = differences(before, current.has, fields, self.ids) if current else "gone"
             if current is not None and was.tagged and current.address not in (None, was.tagged):
                 differing = f"{differing} it carries the address {current.address}".strip()
             if current is not None and was.adopted and current.address == address:
                 differing = f"it keeps our tags: take {ADDRESS_TAG} off {current.id}, or a teardown removes it"
-            if differing and not self._told(address):
+            if differing and not self.told(address):
                 self.errors.append(f"{address} is not as it was: {differing}")
         return Undone(left, missing, *map(tuple, (self.errors, self.kept, self.anew, self.theirs)))
-
-    def _told(self, address: str) -> bool:
-        """Whether something that went wrong with it is among the errors."""
-        return any(one.startswith((f"{address} ", f"{address}:")) for one in self.errors)
 
     def _compared(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What is left and what is missing."""
         what = self.what
-        made = {named(one): f"{address} {one.id}" for address, one, _ in self._created()}
+        made = {named(one): f"{address} {one.id}" for address, one, _ in self.created()}
         made = {one: text for one, text in made.items() if one not in self.staying}
         changed = {
             a: named_before(was, self.kinds.get(was.kind)) for a, was in (*what.updated.items(), *what.deleted.items())
@@ -456,5 +342,5 @@ class _Undo:
         now = {one: (one[0], self.anew_as.get(one, one[1])) for one in (*(what.before or ()), *changed.values())}
         before = what.before and frozenset(now[one] for one in what.before) - self.staying
         after = inventory(self.work.scope, self.graph.kinds()) - self.staying
-        told = {now[one] for address, one in changed.items() if self._told(address)}
+        told = {now[one] for address, one in changed.items() if self.told(address)}
         return compared(before, after, made, told, {now[one] for one in changed.values()} if self.later else None)

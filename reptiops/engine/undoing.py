@@ -1,0 +1,143 @@
+"""What a rollback goes by: what it has done so far, what of a run's it finds in AWS, and what of that has to go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from reptiops.engine.blind import patient
+from reptiops.engine.calls import Work
+from reptiops.engine.canonical import Plain
+from reptiops.engine.codec import restore
+from reptiops.engine.events import Event
+from reptiops.engine.graph import Graph, Step
+from reptiops.engine.making import UNSEEN_LOOKS
+from reptiops.engine.plan import look as look_at
+from reptiops.engine.proof import named
+from reptiops.engine.recover import Named, Unfinished
+from reptiops.engine.remove import Doomed
+from reptiops.engine.resource import Live, Resource
+from reptiops.engine.setback import renamed
+
+
+@dataclass
+class Undoing:
+    """One rollback: what it undoes, and what it has come to so far."""
+
+    graph: Graph
+    work: Work
+    what: Unfinished
+    later: bool
+    errors: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    anew: list[str] = field(default_factory=list)
+    theirs: list[str] = field(default_factory=list)
+    anew_as: dict[Named, str] = field(default_factory=dict)
+    """What was deleted → id of what was made anew in its place."""
+    back: set[str] = field(default_factory=set)
+    """Addresses of what was deleted and has been made anew, as far as it can be."""
+    staying: set[Named] = field(default_factory=set)
+    held: dict[str, str] = field(default_factory=dict)
+    """Address → id of what this run made and cannot remove before what was deleted is there again."""
+
+    def __post_init__(self) -> None:
+        self.kinds = {kind.kind(): kind for kind in self.graph.kinds()}
+
+    def look(self) -> None:
+        """Look at everything anew."""
+        self.work.scope = self.work.scope.again()
+        patient(self.work, lambda: look_at(self.work.scope, self.graph.kinds()))
+
+    def now(self, value: Plain) -> Plain:
+        """The same, with the ids of what was made anew in place of those that are gone."""
+        return renamed(value, self.ids)
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """Id of what was deleted → id of what was made anew in its place, as texts name them: without a kind."""
+        return {old: new for (_, old), new in self.anew_as.items()}
+
+    def told(self, address: str) -> bool:
+        """Whether something that went wrong with it is among the errors."""
+        return any(one.startswith((f"{address} ", f"{address}:")) for one in self.errors)
+
+    # -- what was created --
+
+    def created(self) -> Iterator[tuple[str, Live[Any], Step]]:
+        """What the runs have made and is there: its address, itself and its step."""
+        for address, (name, target) in self.what.created.items():
+            kind, step = self.kinds.get(name), self.graph.step_of(address)
+            if kind is None or step is None or kind.existing:
+                continue
+            want = restore(kind, target) if target is not None else None
+            old = self.what.beside.get(address, "")
+            live = self.find(address, kind, want.key() if want else None, but=old)
+            entry = self.work.state.entries.get(address)
+            answered = entry is not None and entry.id != old and entry != self.what.entries.get(address)
+            if live is None and want is not None and entry is not None and answered and not self.later:
+                live = Live(entry.id, want, address)  # its lists lag behind
+            if live is not None:
+                yield address, live, step
+
+    def look_for_doubtful(self) -> None:
+        """What was asked for when a run was cut off may be there, though AWS's lists do not show it yet."""
+        work, began = self.work, self.work.clock.now()
+        unseen = self.what.unseen(self.kinds, self.work.aws.lag())
+        for pause in UNSEEN_LOOKS:
+            waited, seen = work.clock.now() - began, {address for address, _, _ in self.created()}
+            unseen = {a: (kind, left) for a, (kind, left) in unseen.items() if a not in seen and waited <= left}
+            if not unseen or work.stop.is_set():
+                return
+            work.clock.sleep(pause, work.stop)
+            for kind in {kind for kind, _ in unseen.values()}:
+                work.scope.forget(kind)
+
+    def doomed(self) -> list[Doomed]:
+        """What has to go. What holds data by now stays, and with it everything that it needs."""
+        made = list(self.created())
+        why = {a: text for a, one, s in made if (text := self._in_service(one, s))}
+        needed = {need for address, _, s in made if address in why for need in self.graph.needed(s.name)}
+        for address, live, s in made:
+            reason = why.get(address) or ("what holds data needs it" if s.name in needed else "")
+            if reason:
+                self.kept.append(f"{address} ({live.id}): {reason}")
+                self.staying.add(named(live))
+                self.work.tell(Event("kept", address, "delete", reason))
+        going = ((address, live, s) for address, live, s in made if named(live) not in self.staying)
+        return [Doomed(address, self.parting(address, live), live, s.path) for address, live, s in going]
+
+    def parting(self, address: str, live: Live[Any]) -> Resource:
+        """As it is deleted: for good if the run has made it, and as it was before if the run has only taken it back."""
+        restored = self.what.restored.get(address)
+        found: Resource = live.has.unused() if restored is None else replace(live.has, **restored)
+        return found
+
+    def _in_service(self, one: Live[Any], s: Step) -> str:
+        """Why it stays for its data. What is of use without them goes with what filled it, if that run undoes itself."""
+        kind = type(one.has)
+        if not kind.holds_data or (kind.good_empty and not self.later):
+            return ""
+        if reason := one.has.in_service(self.work.aws, one):
+            return str(reason)
+        users = self.graph.dependants(s.name) if kind.opaque else ()
+        lives = (o for user in users for k in self.graph.steps[user].kinds for o in self.work.scope.live(k))
+        return next((f"{o.has.key()} is up and may have written to it" for o in lives if o.has.serves(o)), "")
+
+    def find(
+        self, address: str, kind: type[Resource], key: str | None, identifier: str = "", but: str = ""
+    ) -> Live[Any] | None:
+        """The one of an address: by its tag, by what is recorded, by its key where that tells, or by the id of before."""
+        entry = self.work.state.entries.get(address)
+        for one in self.live(kind):
+            if one.id == but or one.status.phase == "going":
+                continue
+            recorded = entry is not None and (kind.kind(), one.id) == (entry.kind, entry.id)
+            same = key is not None and one.has.key() == key and (not kind.taggable or kind.within or kind.untold)
+            if one.address == address or recorded or same or one.id == identifier:
+                return one
+        return None
+
+    def live(self, kind: type[Resource]) -> list[Live[Any]]:
+        """What there is of a kind, also where AWS does not answer for a time."""
+        return patient(self.work, lambda: self.work.scope.live(kind))
