@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from reptiops.engine.backend import LocalBackend
 from reptiops.engine.graph import PHASES
 from reptiops.engine.recover import Unfinished, unfinished
 from reptiops.engine.state import Journal, Records
+from reptiops.resources.ec2 import Vpc
 from reptiops.testing import mocked_aws
 from tests.drifts import Hand
 from tests.faults import Faults, Killed
@@ -99,6 +101,17 @@ def test_what_the_end_of_a_later_run_settles(which: str, end: str, tmp_path: Pat
     later.write("run", operation=operation, **part)
     later.write(end)
     assert unfinished(records).empty is (settles or (end == "settled" and operation == "reconcile"))
+
+
+@pytest.mark.parametrize(("last", "looked_for"), [("failed", False), ("again", True), ("", True)])
+def test_a_create_is_timed_by_what_its_journal_tells(last: str, looked_for: bool) -> None:
+    """What failed without telling was not asked for since; of what was in flight, the run's last record is as good."""
+    long_ago, what = datetime.now(UTC) - timedelta(seconds=100), Unfinished()
+    create = {"address": "network/vpc", "verb": "create", "at": long_ago.isoformat(timespec="milliseconds")}
+    records: list[dict[str, Any]] = [{"event": "begin", **create, "kind": Vpc.kind(), "target": None}]
+    records += [{"event": last, **create, "doubtful": True}] if last else []
+    what.take([*records, {"event": "note", "at": datetime.now(UTC).isoformat(timespec="milliseconds")}])
+    assert bool(what.unseen({Vpc.kind(): Vpc}, 60.0)) is looked_for
 
 
 def test_a_run_writes_down_what_it_was_told_to_touch(tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from reptiops import app
 from reptiops.app import states
@@ -134,6 +136,19 @@ def test_two_provisions_at_once_make_one_environment(rounds: int, tmp_path: Path
     assert set(ended) <= {"done", "Locked"}, ended
 
 
+def _late(times: int) -> tuple[boto3.Session, list[int]]:
+    """A session whose first looks at VPCs show none; and how many each of them has hidden."""
+    session, hidden = boto3.Session("testing", "testing", "testing", region_name=REGION), list[int]()
+
+    def lagging(parsed: Any, **_: Any) -> None:
+        if len(hidden) < times:
+            hidden.append(len(parsed["Vpcs"]))
+            parsed["Vpcs"] = []
+
+    session._session.register("after-call.ec2.DescribeVpcs", lagging)
+    return session, hidden
+
+
 def test_what_a_killed_run_made_is_looked_for_while_lists_lag(tmp_path: Path) -> None:
     """Killed after CreateVpc and begun again at once, while DescribeVpcs does not show it yet."""
     where: dict[str, Any] = {"state_dir": tmp_path, "only": ["network/vpc"]}
@@ -143,14 +158,7 @@ def test_what_a_killed_run_made_is_looked_for_while_lists_lag(tmp_path: Path) ->
         with pytest.raises(Killed):
             app.provision("dev", session=killed, **where)
         assert faults.fired
-        again, hidden = boto3.Session("testing", "testing", "testing", region_name=REGION), list[int]()
-
-        def lagging(parsed: Any, **_: Any) -> None:
-            if len(hidden) < 6:
-                hidden.append(len(parsed["Vpcs"]))
-                parsed["Vpcs"] = []
-
-        again._session.register("after-call.ec2.DescribeVpcs", lagging)
+        again, hidden = _late(6)
         app.provision("dev", session=again, clock=Skipping(), **where)
         tagged = {"Name": "tag:reptiops:address", "Values": ["network/vpc"]}
         assert len(quiet.client("ec2").describe_vpcs(Filters=[tagged])["Vpcs"]) == 1
@@ -164,17 +172,46 @@ def test_a_rollback_looks_for_what_a_killed_run_made_while_lists_lag(tmp_path: P
         Faults(killed, ("ec2:CreateVpc", 1), "kill after")
         with pytest.raises(Killed):
             app.provision("dev", session=killed, only=["network/vpc"], **where)
-        again, hidden = boto3.Session("testing", "testing", "testing", region_name=REGION), list[int]()
-
-        def lagging(parsed: Any, **_: Any) -> None:
-            if len(hidden) < 7:
-                hidden.append(len(parsed["Vpcs"]))
-                parsed["Vpcs"] = []
-
-        again._session.register("after-call.ec2.DescribeVpcs", lagging)
+        again, hidden = _late(7)
         _, undone = app.roll_back("dev", session=again, clock=Skipping(), **where)
         assert undone.complete
         assert len(hidden) == 7
+        tagged = {"Name": "tag:reptiops:address", "Values": ["network/vpc"]}
+        assert quiet.client("ec2").describe_vpcs(Filters=[tagged])["Vpcs"] == []
+
+
+def _an_hour_before(journal: Path, but: str) -> None:
+    """As if all of a run were an hour old but these events."""
+    lines = []
+    for line in journal.read_text().splitlines():
+        record = json.loads(line)
+        if record["event"] != but:
+            at = datetime.fromisoformat(record["at"]) - timedelta(hours=1)
+            record["at"] = at.isoformat(timespec="milliseconds")
+        lines.append(json.dumps(record) + "\n")
+    journal.write_text("".join(lines))
+
+
+def test_a_create_is_looked_for_from_its_last_attempt_on(tmp_path: Path) -> None:
+    """Begun long ago, answers lost, killed after the third attempt, and undone while DescribeVpcs does not show it yet."""
+    where: dict[str, Any] = {"state_dir": tmp_path}
+    with mocked_aws() as quiet:
+        killed, asked = boto3.Session("testing", "testing", "testing", region_name=REGION), list[str]()
+
+        def lost(model: Any, **_: Any) -> None:
+            asked.append(model.name)
+            if len(asked) < 3:
+                raise ReadTimeoutError(endpoint_url="https://ec2")
+
+        killed._session.register("before-call.ec2.CreateVpc", lost)
+        Faults(killed, ("ec2:CreateVpc", 1), "kill after")
+        with pytest.raises(Killed):
+            app.provision("dev", session=killed, only=["network/vpc"], clock=Skipping(), **where)
+        assert len(asked) == 3
+        (journal,) = tmp_path.glob("dev/journal/*")
+        _an_hour_before(journal, but="again")
+        again, _ = _late(7)
+        app.roll_back("dev", session=again, clock=Skipping(), **where)
         tagged = {"Name": "tag:reptiops:address", "Values": ["network/vpc"]}
         assert quiet.client("ec2").describe_vpcs(Filters=[tagged])["Vpcs"] == []
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import tenacity
@@ -88,7 +89,10 @@ class Work:
         if found is not None:
             self.take(address, found, needs)
             return found.id, Made(found.id, found.out)
-        making = Making(address, want, carries, self.aws, self.scope, self.stop, self.clock, self.looks, replaced)
+        again = partial(self.journal.write, "again", address=address, verb="create")
+        making = Making(
+            address, want, carries, self.aws, self.scope, self.stop, self.clock, self.looks, again, replaced
+        )
         beside = replaced.id if replaced else ""
         entry = self._journalled(
             address, want, "create", None, needs, making.attempt, doubt=lambda: making.doubtful, beside=beside

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,11 +41,15 @@ class Making:
     clock: Clock
     looks: tuple[float, ...]
     """Seconds before each look: lists lag behind writes."""
+    again: Callable[[], None] = lambda: None
+    """Told before each attempt but the first: a later run has to know when something was last asked for."""
     replaced: Live[Any] | None = None
     """The one of the same address beside which it is made."""
     made: Made | None = None
     """What AWS's answer told, where that is all there is to know."""
     doubtful: bool = False
+    asked: bool = False
+    """Whether an attempt was made."""
     pauses: tuple[float, ...] = ()
     """The same as `looks`, where the last error asks for others."""
 
@@ -55,6 +60,9 @@ class Making:
             if found is not None:
                 self._complete(found)
                 return found.id
+        if self.asked:
+            self.again()
+        self.asked = True
         before, self.doubtful = self.doubtful, True
         written = self.aws.carried_out()
         try:

@@ -70,7 +70,9 @@ class Unfinished:
     asked: dict[str, str] = field(default_factory=dict)
     """Address → what AWS was asked to do and no answer is recorded of: it may have happened or not."""
     asked_at: dict[str, datetime] = field(default_factory=dict)
-    """Address → when that was begun, or failed without telling."""
+    """Address → when it was last asked for, or failed without telling."""
+    given_up: set[str] = field(default_factory=set)
+    """Addresses of what failed without telling: nobody has asked for it since."""
     before: Inventory | None = None
     """Everything that was there before the first of the runs."""
     last: str = ""
@@ -92,7 +94,7 @@ class Unfinished:
             if event == "begin":
                 self.asked[record["address"]] = record["verb"]
                 self._asked_at(record)
-            elif event == "failed" and record.get("doubtful"):
+            elif event == "again" or (event == "failed" and record.get("doubtful")):
                 self._asked_at(record)
             elif event in ("done", "kept", "failed", "retired"):
                 self.asked.pop(record["address"], None)
@@ -113,6 +115,7 @@ class Unfinished:
                 self._told(record)
 
     def _asked_at(self, record: Mapping[str, Any]) -> None:
+        (self.given_up.add if record["event"] == "failed" else self.given_up.discard)(record["address"])
         if record.get("at"):
             self.asked_at[record["address"]] = datetime.fromisoformat(record["at"])
 
@@ -124,8 +127,10 @@ class Unfinished:
         found, now = {}, datetime.now(UTC)
         for address, verb in self.asked.items():
             kind = kinds.get(self.created[address][0]) if verb == "create" and address in self.created else None
-            # A create may have been asked for again until the run was cut off.
-            asked = max([self.asked_at.get(address, now), *([datetime.fromisoformat(self.last)] if self.last else [])])
+            asked = self.asked_at.get(address, now)
+            if self.last and address not in self.given_up:
+                # It may have waited for its turn until the run was cut off; earlier versions wrote down no further attempt.
+                asked = max(asked, datetime.fromisoformat(self.last))
             left = lag - (now - asked).total_seconds()
             if kind is not None and left > 0:
                 found[address] = (kind, left if kind.key is Resource.key else min(left, sum(LOOKS)))
