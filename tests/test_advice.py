@@ -326,6 +326,27 @@ def test_a_deployment_that_the_breaker_ends_is_told_with_all_that_aws_knows(tmp_
     assert deployment["rolloutState"] == "COMPLETED", "the rollback waits until ECS has gone back"
 
 
+def test_a_repair_after_which_a_service_does_not_come_up_says_why(tmp_path: Path) -> None:
+    config = small_config(tmp_path / "config")
+    with mocked_aws() as session:
+        provision(session, tmp_path, "dev", config_dir=config, images=("repti-core",))
+        ecs, ecr = session.client("ecs"), session.client("ecr")
+        container = {"name": "repti-core", "image": "x", "memory": 128}
+        theirs = ecs.register_task_definition(family="team-x", containerDefinitions=[container])["taskDefinition"]
+        ecs.update_service(
+            cluster="dev-reptidex-cluster", service="repti-core", taskDefinition=theirs["taskDefinitionArn"]
+        )
+        for image in ecr.list_images(repositoryName="reptidex/dev/repti-core")["imageIds"]:
+            ecr.batch_delete_image(repositoryName="reptidex/dev/repti-core", imageIds=[image])
+        with pytest.raises(app.ProvisionFailed) as failure:
+            app.reconcile("dev", yes=True, session=session, state_dir=tmp_path, config_dir=config)
+        kept = app.explain("dev", session=session, state_dir=tmp_path, config_dir=config)
+    flat = " ".join(explain(failure.value, "dev").split())
+    assert "stopped 3 tasks: CannotPullContainerError: pull image manifest" in flat
+    (down,) = kept.down
+    assert (kept.run.operation, down.address) == ("reconcile", "compute/service/repti-core")
+
+
 def test_a_word_that_is_too_long_for_its_place_stays_whole() -> None:
     name = "123456789012.dkr.ecr.us-east-1.amazonaws.com/reptidex/dev/repti-core:latest:"
     lines = fitted(f"           {name}\n           not found", 80).splitlines()

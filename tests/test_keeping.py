@@ -179,6 +179,34 @@ def test_an_open_port_is_closed_before_anything_slow_begins(where: dict[str, Any
     assert app.drift("dev", **where).findings == ()
 
 
+def test_an_open_port_is_closed_while_something_else_changes(where: dict[str, Any], hand: Hand) -> None:
+    _opened(hand, "repti-community")
+
+    def modifying(parsed: Any, **_: Any) -> None:
+        for one in parsed.get("DBInstances", []):
+            one["DBInstanceStatus"] = "modifying"
+
+    where["session"]._session.register("after-call.rds.DescribeDBInstances", modifying)
+    try:
+        done = app.reconcile("dev", yes=True, **where)
+        assert [f.what for f in done.mended] == ["extra"]
+        ports = [r["FromPort"] for r in _rules(hand, "rds") if r.get("CidrIpv4") == "0.0.0.0/0" and not r["IsEgress"]]
+        assert ports == []
+        why = "not while something is in the middle of a change (database/database: modifying)"
+        assert [(f.address, why) for f, why in done.left] == [("compute/log_group/repti-community", why)]
+        assert done.exit_code == 3
+        with pytest.raises(app.Refused, match=r"database/database: modifying\nNothing was changed"):
+            app.reconcile("dev", yes=True, **where)
+    finally:
+        where["session"]._session.unregister("after-call.rds.DescribeDBInstances", modifying)
+    assert len(app.reconcile("dev", yes=True, **where).mended) == 1
+
+
+def _rules(hand: Hand, group: str) -> list[Any]:
+    found = hand("ec2").describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [hand.group(group)]}])
+    return list(found["SecurityGroupRules"])
+
+
 def test_a_repair_that_fails_opens_no_port_again(where: dict[str, Any], hand: Hand) -> None:
     _opened(hand, "repti-ops")
     Faults(where["session"], ("logs:PutRetentionPolicy", 1))

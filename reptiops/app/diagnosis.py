@@ -36,6 +36,14 @@ class ServiceDown(ReptiopsError):
         super().__init__(str(error))
 
 
+def ask_why(site: Site, run: Apply, error: Exception, journal: Journal) -> None:
+    """Add AWS's own reasons to an error. What failed may be the very thing that is asked now: that hinders no rollback."""
+    try:
+        diagnose(site, run, error, journal)
+    except Exception as broken:
+        error.add_note(f"AWS could not be asked why: {broken}")
+
+
 def diagnose(site: Site, run: Apply, error: BaseException, journal: Journal) -> None:
     """Put what AWS says into the errors of services that did not come up, and into the journal."""
     errors: list[BaseException] = getattr(error, "errors", [])

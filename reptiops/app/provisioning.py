@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from reptiops.app.costs import configured
-from reptiops.app.diagnosis import diagnose
+from reptiops.app.diagnosis import ask_why
 from reptiops.app.failure import Choose, OnFailure, handle_failure
 from reptiops.app.planned import hold_to, of_here
 from reptiops.app.preflight import found as in_the_way
@@ -130,7 +130,7 @@ def provision(
             _remove_undeclared(site, made, work)
             interrupted(work)
         except Exception as error:
-            _asked_why(site, run, error, work)
+            ask_why(site, run, error, work.journal)
             announce(site, book, f"provision failed: {error}", options.tell)
             handle_failure(site, work, error, on_failure or book.on_failure, choose)
         remove_replaced(site.graph, made, run, work)
@@ -138,14 +138,6 @@ def provision(
         took = time.monotonic() - started
     announce(site, book, f"provisioned, {len(made.changes)} changes", options.tell)
     return Outcome(made, live, took, sum(site.aws.calls.values()), site.facts, left)
-
-
-def _asked_why(site: Site, run: Apply, error: Exception, work: Work) -> None:
-    """Add AWS's own reasons to an error. What failed may be the very thing that is asked now: that hinders no rollback."""
-    try:
-        diagnose(site, run, error, work.journal)
-    except Exception as broken:
-        error.add_note(f"AWS could not be asked why: {broken}")
 
 
 SAID = 10.0

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from reptiops.app.diagnosis import ask_why
 from reptiops.app.failure import Choose, OnFailure, handle_failure
 from reptiops.app.runs import Stop, interrupted, writing
 from reptiops.app.site import Site
@@ -26,6 +27,12 @@ from reptiops.engine.resource import Live, Resource
 from reptiops.engine.scope import Scope
 from reptiops.errors import ReptiopsError
 from reptiops.playbook import Playbook
+
+
+def urgent(one: Finding, found: Drift) -> bool:
+    """Whether it is a risk that goes at once: what lets something in, and nothing that is mended can need."""
+    known = found.extras.get((one.kind, one.id))  # not of what only carries our tags
+    return one.what == "extra" and one.risk == "security" and known is not None and known[0].removable
 
 
 @dataclass
@@ -49,7 +56,7 @@ class Repairs:
     def run(self, mend: Iterable[Finding], made: Plan, selection: Selection) -> Scope:
         """Carry out the plan and remove the extras among the findings; answers what AWS shows then."""
         listed = list(mend)
-        first = [one for one in listed if self._urgent(one)]
+        first = [one for one in listed if urgent(one, self.before)]
         rest = [one for one in listed if one not in first]
         if not first or not rest:
             return self._run(listed, made, selection)
@@ -60,10 +67,6 @@ class Repairs:
             removed = ", ".join(d.address for d in self._gone)
             error.args = (f"{error}\nRemoved before that as a risk, and not brought back: {removed}",)
             raise
-
-    def _urgent(self, one: Finding) -> bool:
-        """Whether it is a risk that goes at once: what lets something in, and nothing that is mended can need."""
-        return one.what == "extra" and one.risk == "security" and self.before.extra(one)[0].removable
 
     def _run(self, mend: list[Finding], made: Plan, selection: Selection, last: bool = True) -> Scope:
         site, graph = self.site, self.site.graph
@@ -77,15 +80,17 @@ class Repairs:
             gone = [_doomed(*self.before.extra(f), parting) for f in mend if f.what == "extra"]
             work.expect = self.expect
             self.expect(Countdown(graph, _with(made, gone), work.timings))
+            run = Apply(graph, site.given, made, self.matcher, work, self.book.strict_phases, selection)
             try:
                 if made.changes:
-                    Apply(graph, site.given, made, self.matcher, work, self.book.strict_phases, selection).run()
+                    run.run()
                     interrupted(work)
                 if gone:
                     Remove(graph, gone, work).run()
                     interrupted(work)
             except Exception as error:
-                if all(self._urgent(one) for one in mend):  # what is closed stays closed, whatever else fails
+                ask_why(site, run, error, work.journal)
+                if all(urgent(one, self.before) for one in mend):  # what is closed stays closed, whatever else fails
                     handle_failure(site, work, error, "keep", None)
                 handle_failure(site, work, error, self.on_failure or self.book.on_failure, self.choose)
             again = work.scope.again()

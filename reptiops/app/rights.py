@@ -69,7 +69,7 @@ OPERATIONS: Mapping[Task, tuple[Right, ...]] = {
     ),
     "drift": (*LOOKS, *strays.RIGHTS, *who.RIGHTS, *notify.MESSAGE, *notify.METRICS),
     "job": (*LOOKS, *notify.MESSAGE, *notify.METRICS),
-    "reconcile": (*LOOKS, *strays.RIGHTS, *who.RIGHTS, *notify.MESSAGE, *notify.METRICS),
+    "reconcile": (*LOOKS, *strays.RIGHTS, *who.RIGHTS, *notify.MESSAGE, *notify.METRICS, *deployments.RIGHTS),
     "teardown": (*facts.LEAVING, *notify.MESSAGE),
     "adopt": LOOKS,
     "init": state_bucket.RIGHTS,

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from reptiops.app.failure import Choose, OnFailure
-from reptiops.app.repairing import Repairs
+from reptiops.app.repairing import Repairs, urgent
 from reptiops.app.runs import Stop, run_id
 from reptiops.app.site import Refused, Settings, Site, open_site, owner_of
 from reptiops.engine import lock as locks
@@ -166,7 +166,8 @@ def reconcile(
     expect: Callable[[Countdown], None] = lambda _: None,
     **settings: Any,
 ) -> Reconciled:
-    """Make live what was applied, within what the playbook allows. Raises Refused while something is deploying.
+    """Make live what was applied, within what the playbook allows. While something is in the middle of a change it closes
+    what is open to strangers and leaves the rest, or raises Refused where there is nothing to close.
 
     `expect` is told what is going to happen.
     """
@@ -178,12 +179,14 @@ def reconcile(
     before = drift_site(site, matcher)
     chosen = frozenset(phases) or frozenset(book.phases)
     findings = [f for f in before.findings if f.address.split("/")[0] in chosen]
-    if before.busy and findings:
+    later = [f for f in findings if not urgent(f, before)] if before.busy else []
+    mend, left = _sort([f for f in findings if f not in later], before, site, book, yes, ask)
+    if before.busy and findings and not mend:
         raise Refused(
             "Something is in the middle of a change:\n  " + "\n  ".join(before.busy) + "\nNothing was changed: run the "
             "same command again when that has ended."
         )
-    mend, left = _sort(findings, before, site, book, yes, ask)
+    left += [(f, f"not while something is in the middle of a change ({before.busy[0]})") for f in later]
     braked = _brake(mend, before, book, max_changes)
     if braked or not mend:
         left += [(f, "braked") for f in mend]
