@@ -79,6 +79,8 @@ NEGLIGIBLE = 1e-6
 class NotSent(ReptiopsError):
     """A run was interrupted while a call waited for its turn: the call was not made."""
 
+    exit_code = 130
+
 
 @dataclass
 class Bucket:

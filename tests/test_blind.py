@@ -51,6 +51,31 @@ def test_a_removal_rides_out_looks_that_got_no_answer(
     assert run.state.entries == {}
 
 
+def test_an_update_rides_out_the_looks_before_it(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is there by now, and which neighbours have to make room, is read when the network is away."""
+    begun, looks = list[bool](), list[bool]()
+
+    def away(**_: Any) -> None:
+        if begun:
+            looks.append(len(looks) % 2 == 0)
+            if looks[-1]:
+                raise UNREACHED
+
+    def moved(note: Note, lives: Iterable[Live[Any]]) -> list[Live[Any]]:
+        return [one for one in lives if note.name == "/notes/first" and one.id == "/notes/b"]
+
+    aws.session._session.register("before-call.ssm.GetParametersByPath", away)
+    Run(aws, tmp_path, {"first": "1", "second": "b"}).apply.run()
+    run = Run(aws, tmp_path, {"first": "2", "second": "b"})
+    monkeypatch.setattr(Note, "displaces", moved)
+    begun.append(True)
+    run.apply.run()
+    assert live_notes()["/notes/first"] == "2"
+    assert sum(looks) >= 2
+    records = list(run.work.journal.records)
+    assert [r["id"] for r in records if r["event"] == "displaced"] == ["/notes/b"]
+
+
 def test_a_rollback_rides_out_looks_that_got_no_answer(aws: Aws, tmp_path: Path) -> None:
     undoing, looks = list[bool](), list[bool]()
 

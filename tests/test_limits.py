@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from reptiops import app, limits
 from reptiops.aws import Aws, lost, unsent
+from reptiops.engine.events import Event
 from reptiops.engine.passing import passes
 from reptiops.limits import GROWS, LIMITS, Bucket, Limits, NotSent, Seats, aside
 from reptiops.resources.sns import Topic
@@ -24,6 +25,9 @@ from reptiops.testing import mocked_aws
 from tests.samples import World
 from tests.simulated import Hours
 from tests.strict import work_on
+from tests.test_engine import ENV, Run, aws, live_notes
+
+__all__ = ["aws"]
 
 
 @given(st.floats(1, 50), st.floats(0.1, 20), st.integers(1, 200))
@@ -173,6 +177,42 @@ def test_an_interrupted_wait_ends_in_order_and_what_was_made_goes(
         assert "Rolled back: AWS was read again and is as it was before." in str(told.value)
         assert [v["IsDefault"] for v in session.client("ec2").describe_vpcs()["Vpcs"]] == [True]
         assert stop.now() < 60, "the wait for a subnet's turn takes a quarter of an hour"
+
+
+@pytest.mark.parametrize("command", ["provision", "teardown"])
+def test_a_last_look_that_waits_ends_with_the_stop_as_an_interruption(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
+) -> None:
+    """The first look takes all that may be asked at once, the one at the end has to wait."""
+    stop = Hours(lambda: stop.set())
+    with mocked_aws() as session:
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path}
+        if command == "teardown":
+            app.provision("dev", only=("network/vpc",), **where)
+        monkeypatch.setattr(limits.Switch, "on", True)
+        monkeypatch.setattr("reptiops.aws.Limits", partial(Limits, {"cloudtrail:DescribeTrails": (1, 0.001)}, stop.now))
+        monkeypatch.setattr(Aws, "_emulated", lambda aws: False)
+        run: Any = app.teardown if command == "teardown" else partial(app.provision, only=("network/vpc",))
+        with pytest.raises(app.Interrupted) as told:
+            run("dev", stop=stop, **where)
+        assert told.value.exit_code == 130
+        assert "reptiops status dev" in str(told.value)
+        assert app.history("dev", **where)[0].interrupted
+
+
+def test_what_waits_to_be_read_once_more_when_a_run_is_stopped_has_not_failed(aws: Aws, tmp_path: Path) -> None:
+    """Right before an update: nothing was asked of AWS yet."""
+    Run(aws, tmp_path, ENV).apply.run()
+    run = Run(aws, tmp_path, {**ENV, "first": "2"})
+    told: list[Event] = []
+    stop = Hours(lambda: stop.set())
+    run.work.tell = told.append
+    run.work.stop = aws.stop = stop
+    limits.Switch.on, aws._limits = True, Limits({"ssm:GetParametersByPath": (0, 0.001)}, stop.now)
+    run.apply.run()
+    assert stop.is_set()
+    assert [e.word for e in told if e.word == "failed"] == []
+    assert live_notes()["/notes/first"] == "1"
 
 
 def test_the_stop_of_a_run_is_the_one_that_its_calls_wait_on(world: World) -> None:

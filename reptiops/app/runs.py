@@ -19,6 +19,7 @@ from reptiops.engine.plan import EVERYTHING, Selection
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Journal
 from reptiops.errors import ReptiopsError
+from reptiops.limits import NotSent
 from reptiops.operations.notify import tell
 from reptiops.playbook import Playbook
 from reptiops.redact import redacted
@@ -108,10 +109,21 @@ def writing(
             yield work
             journal.write("end", operation=operation)
         except Exception as error:
-            stopped(work, error)
-            _closed(site, work, run, lock, error)
+            cause = _cut_off(site, error) if isinstance(error, NotSent) else error
+            stopped(work, cause)
+            _closed(site, work, run, lock, cause)
+            if cause is not error:
+                raise cause from error
             raise
         _closed(site, work, run, lock, None)
+
+
+def _cut_off(site: Site, error: NotSent) -> Interrupted:
+    """What a read that waited for its turn means for a run that was stopped meanwhile."""
+    return Interrupted(
+        "interrupted while it waited to read AWS: nothing new was started, and AWS has answered what was asked. "
+        f"`reptiops status {site.env.name}` reads again, and says what is in doubt.\n{error}"
+    )
 
 
 def _part(selection: Selection) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step, results
 from reptiops.engine.last import Last
 from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, decide, nobody
-from reptiops.engine.recheck import Moved, recheck
+from reptiops.engine.recheck import Filled, Moved, recheck, still
 from reptiops.engine.resource import Live, Resource
 from reptiops.engine.task import Progress, Task
 from reptiops.engine.unknown import is_unknown
@@ -59,10 +59,11 @@ class Apply:
         selection: Selection = EVERYTHING,
     ):
         self._graph, self._given, self._work, self._strict = graph, given, work, strict
-        self._selection = selection
+        self._selection, self._owned = selection, given.get("owned", nobody)
         self._matcher = matcher
         self._planned = {a.address: a for a in plan.actions}
         self._last = Last(graph, plan, strict)
+        self._filled = Filled(work, plan)
         self._progress: dict[str, Progress] = {}
         self._waiting = {s.name: s for s in graph.order}
         self._tried: dict[str, int] = {}
@@ -82,6 +83,7 @@ class Apply:
     def run(self) -> None:
         """Do it all. Raises ApplyError after everything in flight has settled."""
         work = self._work
+        self._filled.look()
         with Crew(work.clock, work.parallel, "apply", work.stop) as crew:
             while True:
                 going = not self._errors and not work.stop.is_set()
@@ -171,7 +173,7 @@ class Apply:
     def _begin(self, crew: Crew, progress: Progress, address: str, want: Resource, started: float) -> None:
         found, foreign = self._matcher.find(address, want)
         going = self._matcher.going(address, want) if found is None else None
-        action = decide(address, want, found, foreign, progress.step, self._given.get("owned", nobody), going)
+        action = decide(address, want, found, foreign, progress.step, self._owned, going)
         declared, want = want, action.want or want
         if not self._selection.covers(address):
             if found is not None:
@@ -206,16 +208,12 @@ class Apply:
             task.want, task.replaced = task.want.succeeding(live), live
             self.superseded.append((task.address, live))
         elif task.action.in_place and live is not None:
-            work.delete(task.address, task.want, live)
-            self._until_gone(task, live, "was to be replaced, but is still not gone")
+            self._make_room(task, live)
         elif task.action.going is not None:
             self._until_gone(task, task.action.going, "is being deleted, and still not gone")
             task.started = work.clock.now()
         if task.action.verb == "update" and live is not None:
-            owned = self._given.get("owned", nobody)
-            current, action = recheck(
-                work.scope, task.address, task.declared, live, task.step, owned, task.decided, self._built_on
-            )
+            current, action = patient(work, lambda: recheck(work.scope, task, live, self._owned, self._built_on))
             self._built_on.add(current.id)
             task.live, task.want = current, action.want or task.want
             if action.verb == "update":
@@ -227,6 +225,15 @@ class Apply:
             task.live = Live(identifier, task.want, task.address)
             if made is not None:
                 task.answer = Live(identifier, task.want, task.address, made.status, made.out)
+
+    def _make_room(self, task: Task, live: Live[Any]) -> None:
+        """Delete what is made anew, unless somebody changed or filled it since the plan."""
+        work = self._work
+        current, action = patient(work, lambda: still(work.scope, task, live, self._owned, self._built_on))
+        self._filled.check(task.address, current)
+        task.want = action.want or task.want
+        work.delete(task.address, task.want, current)
+        self._until_gone(task, current, "was to be replaced, but is still not gone")
 
     def _until_gone(self, task: Task, live: Live[Any], otherwise: str) -> None:
         work, kind, clock = self._work, type(task.want), self._work.clock
@@ -242,6 +249,8 @@ class Apply:
                 task.told = f"{GOING}: {live.id} ({live.status.word})"
                 work.tell(Event("wait", task.address, task.action.verb, task.told, waited))
             clock.sleep(interval(waited, task.want.takes("delete")), work.stop)
+        if work.stop.is_set():
+            raise NotSent(f"{task.address} was not made: the run was stopped before {live.id} was gone")
         raise ReptiopsError(f"{task.address} ({live.id}) {otherwise}")
 
     # -- waiting is looking again --
@@ -266,9 +275,9 @@ class Apply:
             error = future.exception()
             if not isinstance(subject, Task):
                 self._looks.end(subject, 0 if error else len(future.result()))
-            if error is not None and not isinstance(subject, Task) and self._passes(subject, error):
-                continue
-            if isinstance(error, NotSent) and not isinstance(subject, Task):  # a look that nobody waits for any more
+            looked = error is not None and not isinstance(subject, Task)
+            # What was not sent is no failure: the run was stopped, and nobody waits for a look any more.
+            if isinstance(error, NotSent) or (looked and self._passes(subject, error)):
                 continue
             if error is not None:
                 self._fail(subject, error)

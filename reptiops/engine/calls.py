@@ -269,7 +269,7 @@ class Work:
         known = self.state.entries.get(address) or (self.state.entries.get(live.address or "") if live else None)
         was = vars(known) if known else None
         if verb in ("create", "update") and kind.displaces is not Resource.displaces:
-            for other in target.displaces(self.scope.since(kind, self.began).values()):
+            for other in target.displaces(patient(self, lambda: self.scope.since(kind, self.began)).values()):
                 self._displaced(kind, other)
         names: dict[str, Plain] = {"id": None, **more}
         if live:

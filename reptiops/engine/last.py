@@ -41,7 +41,7 @@ class Last:
         due = self._due(waiting)
         self.held = [task for task in self.held if task not in due]
         for task in due:
-            task.held, task.started = False, now
+            task.held, task.started, task.decided = False, now, now
             if task.action.in_place:
                 progress[task.step.name].held -= 1
             else:

@@ -1,4 +1,6 @@
-"""Looking again right before an update: the plan may be minutes old, and a pipeline may have deployed since."""
+"""Looking again right before an update, and before a deletion that makes room for the same thing made anew: the plan may
+be minutes old, and a pipeline may have deployed since.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +8,17 @@ import dataclasses
 from collections.abc import Collection
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from reptiops.aws import code
 from reptiops.engine.action import Action
-from reptiops.engine.graph import Step
-from reptiops.engine.plan import Owned, decide
+from reptiops.engine.blind import patient
+from reptiops.engine.calls import Work
+from reptiops.engine.diff import diff
+from reptiops.engine.plan import Owned, Plan, decide
 from reptiops.engine.resource import Live, Resource
 from reptiops.engine.scope import Scope
+from reptiops.engine.task import Task
 from reptiops.errors import ReptiopsError
 
 
@@ -21,33 +29,85 @@ class Moved(ReptiopsError):
 
 
 def recheck(
-    scope: Scope,
-    address: str,
-    declared: Resource,
-    planned: Live[Any],
-    s: Step,
-    owned: Owned,
-    moment: float,
-    built_on: Collection[str] = (),
+    scope: Scope, task: Task, planned: Live[Any], owned: Owned, built_on: Collection[str] = ()
 ) -> tuple[Live[Any], Action]:
-    """What is there since `moment` and what it needs now. Raises Moved where that is more than the plan said.
+    """What is there since it was decided, and what it needs now. Raises Moved where that is more than the plan said.
 
     Everything the observation rests on is read anew: which revision of a task definition counts is for its service to
     say. The new one is found by id, else by address, else by natural key: a deployment gives it another id. One that
     AWS does not list is taken as it was: the call will tell. `built_on`: the ids of what this run made newer forms of.
     """
-    lives, key = scope.afresh(type(declared), moment), declared.key()
+    address, declared = task.address, task.declared
+    lives, key = scope.afresh(type(declared), task.decided), declared.key()
     found = (
         next((one for one in lives if one.id == planned.id), None)
         or next((one for one in lives if one.address == address), None)
         or next((one for one in lives if key is not None and one.has.key() == key), planned)
     )
-    action = decide(address, _following(address, declared, planned, found, built_on), found, False, s, owned)
+    action = decide(address, _following(address, declared, planned, found, built_on), found, False, task.step, owned)
     if action.verb not in ("update", "none"):
         raise Moved(f"{address} ({found.id}): the plan said update, now it would be {action.verb}. Plan again.")
     if action.hindrance:
         raise Moved(f"{address} ({found.id}): {action.hindrance}")
     return found, action
+
+
+def still(
+    scope: Scope, task: Task, planned: Live[Any], owned: Owned, built_on: Collection[str] = ()
+) -> tuple[Live[Any], Action]:
+    """What is to be deleted and made anew, as it is by now, and the action. Raises Moved where it is not what the
+    plan showed: nobody has agreed to lose that.
+
+    One that AWS does not list is taken as it was: its deletion will tell.
+    """
+    address, declared = task.address, task.declared
+    lives = scope.afresh(type(declared), task.decided)
+    found = next((one for one in lives if one.id == planned.id), planned)
+    action = decide(address, _following(address, declared, planned, found, built_on), found, False, task.step, owned)
+    if action.verb != "replace":
+        raise Moved(f"{address} ({found.id}): the plan said replace, now it would be {action.verb}. Plan again.")
+    if action.hindrance:
+        raise Moved(f"{address} ({found.id}): {action.hindrance}")
+    partial = planned.status.partial or found.status.partial
+    changed = [
+        change.path
+        for change in (() if partial else diff(planned.has, found.has))
+        if getattr(declared, change.field) is not None and owned(address, change.path) in (None, "reptiops")
+    ]
+    if changed:
+        raise Moved(
+            f"{address} ({found.id}): somebody changed {', '.join(changed)} since the plan, which would delete it. "
+            "It was left alone: plan again."
+        )
+    return found, action
+
+
+class Filled:
+    """Whether data came into what a plan deletes and makes anew, after somebody has agreed to that."""
+
+    def __init__(self, work: Work, plan: Plan):
+        self._work = work
+        self._doomed = {a.address: a.live for a in plan.actions if a.in_place and a.kind.holds_data and a.live}
+        self._held: dict[str, str] = {}
+
+    def look(self) -> None:
+        """Before anything is done: what holds data already was in the plan as lost."""
+        self._held = {address: self._holds(live) for address, live in self._doomed.items()}
+
+    def check(self, address: str, live: Live[Any]) -> None:
+        """Raise Moved where it was empty and is not any more."""
+        if address in self._held and not self._held[address] and (why := self._holds(live)):
+            raise Moved(
+                f"{address} ({live.id}): {why}, which it did not when this run began. It was left alone: plan again."
+            )
+
+    def _holds(self, live: Live[Any]) -> str:
+        try:
+            return patient(self._work, lambda: str(live.has.in_service(self._work.aws, live)))
+        except ClientError as error:
+            if code(error) in type(live.has).absent:
+                return ""
+            raise
 
 
 def _following(

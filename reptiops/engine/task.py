@@ -24,7 +24,7 @@ class Task:
     started: float = 0.0
     """When its turn came; until then it is not waited for."""
     decided: float = 0.0
-    """When its step began: what is read later is fresh enough to decide by."""
+    """When its step began, or it came after all else: what is read later is fresh enough to decide by."""
     live: Live[Any] | None = None
     before: Live[Any] | None = None
     """What was live when its update was sent."""
