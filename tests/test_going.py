@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,16 +40,20 @@ def where(world: Any, tmp_path: Path) -> dict[str, Any]:
 class Dying:
     """Something that AWS is deleting: shown so until `ending` is set and it was looked at some times more."""
 
-    def __init__(self, session: Any, read: str, listed: str, name: str, word: str, delete: Any):
+    def __init__(
+        self, session: Any, read: str, listed: str, name: str, word: str, delete: Any, going: str = "deleting"
+    ):
         self.ids: set[str] = set()
         self.ending, self._looks = False, 0
-        self._listed, self._name, self._word, self._delete = listed, name, word, delete
+        self._listed, self._name, self._word, self._delete, self._going = (
+            listed, name, word, delete, going,
+        )  # fmt: skip
         session.events.register(f"after-call.{read}", self._shown)
 
     def _shown(self, parsed: Any, **_: Any) -> None:
         there = [one for one in parsed.get(self._listed, []) if one[self._name] in self.ids]
         for one in there:
-            one[self._word] = "deleting"
+            one[self._word] = self._going
         self._looks += self.ending and bool(there)
         if self._looks > LOOKS:
             doomed, self.ids = self.ids, set()
@@ -155,6 +160,41 @@ def test_a_database_and_a_cache_that_are_being_deleted_are_made_anew(world: Any,
     assert instance["InstanceCreateTime"] > made
     assert [g["Status"] for g in cache.describe_replication_groups()["ReplicationGroups"]] == ["available"]
     assert not app.plan("dev", phases=DATABASE, **where).changes
+
+
+def test_a_service_that_drains_and_that_no_state_records_is_waited_for(world: Any, where: dict[str, Any]) -> None:
+    """ECS lists it no more, and refuses another of its name until it has gone."""
+    address, early = "compute/service/repti-core", list[str]()
+    app.provision("dev", **where)
+    ecs = world.client("ecs")
+    draining = Dying(
+        world,
+        "ecs.DescribeServices",
+        "services",
+        "serviceName",
+        "status",
+        lambda i: ecs.delete_service(cluster="dev-reptidex-cluster", service=i, force=True),
+        "DRAINING",
+    )
+
+    def unlisted(parsed: Any, **_: Any) -> None:
+        parsed["serviceArns"] = [a for a in parsed["serviceArns"] if a.rpartition("/")[2] not in draining.ids]
+
+    def made(params: Any, **_: Any) -> None:
+        early.extend(draining.ids)
+
+    world.events.register("after-call.ecs.ListServices", unlisted)
+    world.events.register("before-call.ecs.CreateService", made)
+    draining.ids = {"repti-core"}
+    shutil.rmtree(where["state_dir"])
+    assert [a.going is not None for a in app.plan("dev", **where).changes if a.address == address] == [True]
+    draining.ending = True
+    told: list[Event] = []
+    app.provision("dev", tell=told.append, **where)
+    waits = [e.text for e in told if e.address == address and "until the one before is gone" in e.text]
+    assert ["draining" in text for text in waits] == [True]
+    assert early == []
+    assert not app.plan("dev", **where).changes
 
 
 def test_a_name_that_aws_has_not_given_free_yet_is_waited_for(world: Any, where: dict[str, Any]) -> None:

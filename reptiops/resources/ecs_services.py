@@ -126,14 +126,17 @@ class Service(Resource):
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """Everything in our cluster, ten a call; deleted ones stay visible as INACTIVE.
 
-        ListServices leaves out what is draining, DescribeServices shows it: what is recorded is asked for by its ARN.
+        ListServices leaves out what is draining, DescribeServices shows it: what is recorded is asked for by its ARN, and
+        what is wanted by its name, which no other gets until it has gone.
         """
         recorded = scope.recorded(cls).ids()
         for cluster in scope.ours(Cluster):
             here = {arn for arn in recorded if arn.split("/")[-2] == cluster.has.name}
-            arns = sorted({*aws.ecs.pages("list_services", "serviceArns", cluster=cluster.id), *here})
-            for start in range(0, len(arns), DESCRIBED_AT_ONCE):
-                some = arns[start : start + DESCRIBED_AT_ONCE]
+            arns = {*aws.ecs.pages("list_services", "serviceArns", cluster=cluster.id), *here}
+            names = {want.name for want in scope.wanted(cls)} - {arn.rsplit("/", 1)[-1] for arn in arns}
+            asked = sorted(arns | names)
+            for start in range(0, len(asked), DESCRIBED_AT_ONCE):
+                some = asked[start : start + DESCRIBED_AT_ONCE]
                 answer = aws.ecs.describe_services(cluster=cluster.id, services=some, include=["TAGS"])
                 for one in answer["services"]:
                     if one["status"] != "INACTIVE":
