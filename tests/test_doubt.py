@@ -133,6 +133,22 @@ def test_a_run_writes_down_what_it_was_told_to_touch(tmp_path: Path) -> None:
     assert told[2:] == [{"phases": [], "addresses": ["storage/bucket"]}, None]
 
 
+def test_a_teardown_of_a_part_settles_what_no_step_declares_any_more(tmp_path: Path) -> None:
+    """An earlier version's step: what it made is removed with the phase that its address names."""
+    with mocked_aws() as session:
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path, "clock": Skipping()}
+        app.provision("dev", only=("network/vpc",), **where)
+        killed = Journal(app.open_site(app.Settings("dev", **where)).records, "2")
+        killed.write("run", operation="provision")
+        killed.write("begin", address="network/peering/old", verb="create", kind="some", target=None, was=None)
+        killed.close()
+        assert list(_doubt(where).created) == ["network/peering/old"]
+        for phase, left in (("storage", ["network/peering/old"]), ("network", [])):
+            (tmp_path / "less.yaml").write_text(f"operation: teardown\nphases: [{phase}]\n")
+            app.teardown("dev", playbook="less", playbook_dir=tmp_path, **where)
+            assert list(_doubt(where).created) == left
+
+
 def test_office_hours_leave_an_update_in_doubt(tmp_path: Path) -> None:
     config, after = small_config(tmp_path / "before"), small_config(tmp_path / "after", LESS)
     with mocked_aws() as session:

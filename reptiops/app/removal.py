@@ -7,6 +7,7 @@ from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
+from reptiops.app.recovery import in_doubt
 from reptiops.app.runs import Stop, announce, interrupted, writing
 from reptiops.app.site import Declined, Refused, Settings, Site, open_site
 from reptiops.config import Environment
@@ -65,7 +66,7 @@ def teardown(
         return Teardown((), time.monotonic() - started, sum(site.aws.calls.values()), foreign=foreign)
     if not approve(site.env, actions):
         raise Declined("Nothing was changed.")
-    with writing(site, "teardown", options.tell, scope, stop, book, _part(site.graph, book)) as work:
+    with writing(site, "teardown", options.tell, scope, stop, book, _part(site, book)) as work:
         started = time.monotonic()  # the run's time, as `history` has it: from the lock to the last look
         expect(Countdown(site.graph, actions, work.timings))
         removal = Remove(site.graph, doomed, work, book.strict_phases)
@@ -134,11 +135,18 @@ def _chosen(
     return tuple(a for a in actions if _phase(site.graph, a.address) in book.phases), inside
 
 
-def _part(graph: Graph, book: Playbook) -> Selection:
-    """What the playbook's phases hold, by address: one that is brought forward goes with another phase than it names."""
+def _part(site: Site, book: Playbook) -> Selection:
+    """What the playbook's phases hold, by address: one that is brought forward goes with another phase than it names.
+
+    What the state or an unfinished run knows of a step that there is no more goes with the phase that it names.
+    """
     if set(book.phases) == set(PHASES):
         return EVERYTHING
-    return Selection(addresses=tuple(s.path for s in graph.order if _phase(graph, s.path) in book.phases))
+    doubt = in_doubt(site)
+    known = {*site.state.entries, *doubt.created, *doubt.updated, *doubt.deleted}
+    older = sorted(address for address in known if site.graph.step_of(address) is None)
+    inside = (*(s.path for s in site.graph.order), *older)
+    return Selection(addresses=tuple(one for one in inside if _phase(site.graph, one) in book.phases))
 
 
 def _phase(graph: Graph, address: str) -> str:
