@@ -105,6 +105,34 @@ class Chosen(_Part):
     addresses: tuple[str, ...] = ()
 
 
+class Undeclared(_Part):
+    """What nobody declared inside what the environment owns, and a provision leaves as it is."""
+
+    address: str = Field(description="the address in its own tag, or of what it hangs on")
+    id: str
+    kind: str = Field(description="service.Class, such as ec2_access.SecurityGroupRule")
+    risk: Literal["security", "availability", "data", "cost", "cosmetic"]
+    live: Json = Field(description="what it is like")
+
+
+class AtWork(_Part):
+    """A run that was changing the environment when this was made: what is seen may be its doing."""
+
+    operation: str
+    who: str
+    host: str
+    pid: int
+    since: str = Field(description="UTC, ISO 8601")
+
+
+class Unended(_Part):
+    """Runs that were killed, or failed and were kept."""
+
+    runs: tuple[str, ...] = Field(description="their ids")
+    operations: tuple[str, ...] = Field(description="what each was, such as provision")
+    ways_out: tuple[str, ...] = Field(description="the commands that end the doubt")
+
+
 class PlanDocument(_Part):
     """A whole plan."""
 
@@ -122,6 +150,9 @@ class PlanDocument(_Part):
     time: Time | None
     cost: Cost | None
     changes: tuple[PlannedChange, ...]
+    undeclared: tuple[Undeclared, ...] = ()
+    at_work: AtWork | None = None
+    unfinished: Unended | None = None
 
 
 def plan_schema() -> dict[str, Any]:
@@ -154,6 +185,10 @@ def document(
         time=_time(plan),
         cost=_cost(difference),
         changes=changes(plan, difference),
+        undeclared=tuple(
+            Undeclared(address=one.address, id=one.id, kind=one.kind, risk=one.risk, live=one.live)
+            for one in plan.beside
+        ),
     )
 
 

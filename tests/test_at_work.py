@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import json
 import os
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import jsonschema
 import pytest
 from click.testing import CliRunner
 
@@ -27,6 +29,7 @@ from reptiops.engine.recover import unfinished
 from reptiops.engine.resource import Live
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Journal, Records, State
+from reptiops.plandocument import plan_schema
 from reptiops.report.page import page
 from reptiops.report.runs import ended
 from reptiops.testing import mocked_aws
@@ -51,6 +54,15 @@ def _said(where: dict[str, Any], *args: str, answer: str = "") -> tuple[int, str
     return result.exit_code, result.output
 
 
+def _document(where: dict[str, Any], command: str) -> dict[str, Any]:
+    """What `--json` prints; the first line may be a remark on stderr."""
+    text = _said(where, command, "dev", "--json")[1]
+    document: dict[str, Any] = json.loads(text[text.index("{") : text.rindex("}") + 1])
+    if command == "plan":
+        jsonschema.validate(document, plan_schema())
+    return document
+
+
 def _killed(where: dict[str, Any]) -> str:
     Faults(where["session"], ("ec2:CreateInternetGateway", 1), "kill before")
     with pytest.raises(Killed):
@@ -70,6 +82,7 @@ def test_a_run_that_is_at_work_is_not_taken_for_a_dead_one(where: dict[str, Any]
         seen["page"] = page(app.overview("dev", **where))
         for command in ("status", "plan", "drift"):
             seen[command] = _said(where, command, "dev")
+        seen["json"] = {command: _document(where, command) for command in ("plan", "drift")}
         seen["state"] = _said(where, "state", "show", "dev")
         seen["unlock"] = _said(where, "unlock", "dev", answer="n\n")
 
@@ -85,6 +98,10 @@ def test_a_run_that_is_at_work_is_not_taken_for_a_dead_one(where: dict[str, Any]
     assert code in (0, 3), text
     assert "is at work: provision" in text
     assert "may be its doing" in text
+    for document in seen["json"].values():
+        told = document["at_work"]
+        assert (told["operation"], told["host"], told["pid"]) == ("provision", socket.gethostname(), os.getpid())
+        assert document["unfinished"] is None
     for _, text in (seen["state"], seen["unlock"]):
         assert " ago" in text
         assert "gone" not in text
@@ -105,6 +122,14 @@ def test_of_one_that_was_killed_everybody_tells_the_ways_out(where: dict[str, An
         assert f"Did not end: provision {run}" in text
         assert "reptiops rollback dev" in text
         assert "is running" not in text
+    for command in ("plan", "drift"):
+        document = _document(where, command)
+        assert document["at_work"] is None
+        assert document["unfinished"] == {
+            "runs": [run],
+            "operations": ["provision"],
+            "ways_out": ["reptiops provision dev", "reptiops rollback dev"],
+        }
     _, text = _said(where, "state", "show", "dev")
     assert f"last run   {run}" in text
     assert "that run is gone, and the next one takes over by itself" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import itertools
 import json
 import os
@@ -205,6 +206,40 @@ def test_an_open_port_is_closed_while_something_else_changes(where: dict[str, An
 def _rules(hand: Hand, group: str) -> list[Any]:
     found = hand("ec2").describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [hand.group(group)]}])
     return list(found["SecurityGroupRules"])
+
+
+def test_a_plan_tells_what_it_sees_and_nobody_declared(where: dict[str, Any], hand: Hand, monkeypatch: Any) -> None:
+    monkeypatch.setattr("boto3.Session", lambda **_: where["session"])
+    anybody = {"IpProtocol": "tcp", "FromPort": 6379, "ToPort": 6379, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    hand("ec2").authorize_security_group_ingress(GroupId=hand.group("redis"), IpPermissions=[anybody])
+    try:
+        (seen,) = app.plan("dev", **where).beside
+        (found,) = app.drift("dev", **where).findings
+        assert seen == found
+        place = ("--state-dir", str(where["state_dir"]))
+        document = json.loads(_typed("plan", "dev", "--json", *place))
+        assert document["changes"] == []
+        (told,) = document["undeclared"]
+        assert (told["address"], told["id"], told["risk"]) == ("security/security_group/redis", found.id, "security")
+        assert told["live"]["peer"] == "0.0.0.0/0"
+        for command in (("plan", "dev"), ("provision", "dev", "--yes")):
+            text = _typed(*command, *place)
+            assert "undeclared: security/security_group/redis: security group rule: " in text
+            assert "is open to the whole internet" in text
+            assert f"`reptiops drift dev --state-dir {where['state_dir']}` looks for more" in text
+        assert app.plan("dev", phases=["network"], **where).beside == ()
+        assert "undeclared" not in _typed("plan", "dev", "--phase", "network", *place)
+    finally:
+        assert len(app.reconcile("dev", **where).mended) == 1
+    text = _typed("plan", "dev", *place)
+    assert "undeclared" not in text
+    assert "also looks for what nobody declared" in text
+
+
+def _typed(*args: str) -> str:
+    result = contextvars.copy_context().run(CliRunner().invoke, cli, args)
+    assert result.exit_code == 0, result.output
+    return result.stdout
 
 
 def test_a_repair_that_fails_opens_no_port_again(where: dict[str, Any], hand: Hand) -> None:

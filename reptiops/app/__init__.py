@@ -15,7 +15,7 @@ from reptiops.app.overview import Overview, overview
 from reptiops.app.planned import PlanMoved, documented_plan
 from reptiops.app.preflight import preflight
 from reptiops.app.provisioning import Outcome, declared, plan, provision, steps_of
-from reptiops.app.recovery import RollbackIncomplete, at_work, current, in_doubt, roll_back
+from reptiops.app.recovery import RollbackIncomplete, at_work, current, in_doubt, open_ends, roll_back
 from reptiops.app.removal import Teardown, teardown
 from reptiops.app.rights import Task, policies
 from reptiops.app.runs import Interrupted, Stop
@@ -75,6 +75,7 @@ __all__ = [
     "history",
     "in_doubt",
     "notify",
+    "open_ends",
     "open_site",
     "overview",
     "owner_of",

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from reptiops.app.costs import cost_of_plan
+from reptiops.app.recovery import at_work, in_doubt, open_ends
 from reptiops.app.selection import select
 from reptiops.app.site import Refused, Settings, Site, open_site, plan_site
 from reptiops.engine.plan import Plan, Selection
@@ -25,7 +26,9 @@ def documented_plan(
     """What provision would do, and the same as a document. Reads only."""
     site, selection = open_site(Settings(environment, **settings)), select(phases, only)
     made = plan_site(site, selection)
-    return made, document_of(site, made, selection)
+    working, unended = open_ends(at_work(site), in_doubt(site), environment)
+    document = document_of(site, made, selection)
+    return made, document.model_copy(update={"at_work": working, "unfinished": unended})
 
 
 def document_of(site: Site, made: Plan, selection: Selection) -> PlanDocument:

@@ -109,7 +109,7 @@ def provision(
     _refuse_missing(site)
     scope = site.scope()
     _look_for_doubtful(site, scope, options.tell)
-    made = foretold(site, make(site.graph, site.given, scope, site.state, selection))
+    made = foretold(site, scope, make(site.graph, site.given, scope, site.state, selection), selection)
     if kept is not None:
         hold_to(kept, site, made, selection)
     _refuse(site.env.name, made, book, allow_replace, selection)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from reptiops.app.failure import undone_text
+from reptiops.app.failure import commands_out, undone_text
 from reptiops.app.runs import Stop, writing
 from reptiops.app.site import Declined, Refused, Settings, Site, open_site, records_of
 from reptiops.engine import lock as locks
@@ -14,6 +14,7 @@ from reptiops.engine.lock import Lease
 from reptiops.engine.recover import Unfinished, unfinished
 from reptiops.engine.rollback import Undone, undo
 from reptiops.errors import ReptiopsError
+from reptiops.plandocument import AtWork, Unended
 
 
 class RollbackIncomplete(ReptiopsError):
@@ -65,6 +66,17 @@ def current(environment: str, **settings: Any) -> tuple[Lease | None, Unfinished
     """Who is at work, and what runs that did not end have left. Calls AWS only where the state is kept in S3."""
     records = records_of(Settings(environment, **settings))
     return locks.holder(records.backend), unfinished(records)
+
+
+def open_ends(lease: Lease | None, doubt: Unfinished, environment: str) -> tuple[AtWork | None, Unended | None]:
+    """Both for machines; None where there is none."""
+    working = lease and AtWork(
+        operation=lease.operation, who=lease.who, host=lease.host, pid=lease.pid, since=lease.since
+    )
+    if doubt.empty or lease is not None:  # what a run at work has begun is in no doubt
+        return working, None
+    ways = tuple(command for command, _ in commands_out(doubt.operations, environment))
+    return working, Unended(runs=tuple(doubt.runs), operations=tuple(doubt.operations), ways_out=ways)
 
 
 def in_doubt(site: Site) -> Unfinished:

@@ -20,10 +20,11 @@ from reptiops.endpoints import is_aws, world
 from reptiops.engine.backend import Backend, LocalBackend
 from reptiops.engine.clock import Clock, Monotonic
 from reptiops.engine.codec import restore
+from reptiops.engine.drift import beside
 from reptiops.engine.eta import TIMINGS, Timings, forecast
 from reptiops.engine.events import Sink, silent
 from reptiops.engine.graph import Graph
-from reptiops.engine.plan import EVERYTHING, Plan, Selection, make, wanted
+from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, make, wanted
 from reptiops.engine.recover import Unfinished, unfinished
 from reptiops.engine.scope import Names, Scope
 from reptiops.engine.state import Belongs, Records, State
@@ -254,9 +255,13 @@ def session_of(settings: Settings) -> tuple[Any, str | None, Path]:
 
 def plan_site(site: Site, selection: Selection = EVERYTHING) -> Plan:
     """The plan of an opened site."""
-    return foretold(site, make(site.graph, site.given, site.scope(), site.state, selection))
+    scope = site.scope()
+    return foretold(site, scope, make(site.graph, site.given, scope, site.state, selection), selection)
 
 
-def foretold(site: Site, made: Plan) -> Plan:
-    """A plan with how long it is expected to take here."""
+def foretold(site: Site, scope: Scope, made: Plan, selection: Selection) -> Plan:
+    """A plan with how long it is expected to take here, and with what the same look has seen that nobody declared."""
+    matcher = Matcher(scope, site.graph.kinds(), site.state)
+    seen = beside(site.graph, matcher, site.state, owner_of(site.env), made)
+    made = replace(made, beside=tuple(one for one in seen if selection.covers(one.address)))
     return replace(made, forecast=forecast(made, site.graph, site.timings())) if made.changes else made

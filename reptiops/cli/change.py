@@ -58,6 +58,7 @@ def provision(
 
     def approve(plan: Plan) -> bool:
         plans.show_plan(console, plan, given["verbose"], app.cost_of_plan(configuration, plan))
+        findings.show_beside(console, plan)
         return kept is not None or yes or click.confirm("Do it?", default=False, err=given["as_json"])
 
     with stoppable(progress) as stop, progress:

@@ -33,12 +33,12 @@ def drift(env: str, who: bool = False, playbook: str | None = None, **given: Any
     with _counting_failure(env, playbook, given):
         found = app.drift(env, playbook=playbook or "drift", beside=beside, **site_settings(given))
     deeds = app.who(env, found.findings, **site_settings(given)) if who else {}
+    lease, doubt = app.current(env, **site_settings(given))
     if given["as_json"]:
-        show_json(findings.drift(found, deeds))
+        show_json(findings.drift(found, deeds, *app.open_ends(lease, doubt, env)))
     else:
         with paged() as console:
             findings.show_drift(console, found, deeds, env)
-            lease, doubt = app.current(env, **site_settings(given))
             if lease is None and (other := runs.unsettled(None, doubt, env)):
                 say(console, f"[yellow]{escape(other)}[/]", hang=4)
     if playbook is not None:

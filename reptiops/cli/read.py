@@ -15,7 +15,7 @@ from reptiops.cli.lines import tell
 from reptiops.cli.options import paged, selectable, shared, show_json, site_settings
 from reptiops.cli.values import Output
 from reptiops.config import load_environment
-from reptiops.report import describe, plans, runs, terminal
+from reptiops.report import describe, findings, plans, runs, terminal
 from reptiops.report.hints import ENVIRONMENT
 
 
@@ -39,6 +39,7 @@ def plan(
         configuration = load_environment(env, given["config_dir"])
         with paged() as console:
             plans.show_plan(console, made, given["verbose"], app.cost_of_plan(configuration, made))
+            findings.show_beside(console, made, more=not (phases or only))
             if other := runs.unsettled(*app.current(env, **site_settings(given)), env):
                 plans.say(console, f"[yellow]{escape(other)}[/]", hang=4)
     if out is not None:

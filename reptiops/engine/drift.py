@@ -9,43 +9,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from reptiops.engine.action import Action
 from reptiops.engine.canonical import Plain, plain
 from reptiops.engine.diff import diff
+from reptiops.engine.finding import Finding as Finding
 from reptiops.engine.graph import Graph, Step
-from reptiops.engine.plan import Matcher, Owned, walk
+from reptiops.engine.plan import Matcher, Owned, Plan, walk
 from reptiops.engine.resource import Change, Live, Resource, Risk
 from reptiops.engine.state import State
 from reptiops.engine.unknown import is_unknown
-
-What = Literal["changed", "missing", "extra"]
-
-
-@dataclass(frozen=True, order=True)
-class Finding:
-    """One difference. For an extra `address` is what it hangs on, or the address in its own tag."""
-
-    address: str
-    id: str
-    field: str
-    what: What
-    risk: Risk
-    applied: Plain = dataclasses.field(compare=False, default=None)
-    live: Plain = dataclasses.field(compare=False, default=None)
-    owner: str = "reptiops"
-    kind: str = ""
-    natural: str = ""
-    """Of an extra: what AWS tells it from others by. A rule that is made again gets another id and is the same finding."""
-    names: Mapping[str, str] = dataclasses.field(compare=False, default_factory=dict)
-    """Of an extra: what the ids in its fields are called, for a person."""
-
-    @property
-    def key(self) -> str:
-        """What makes it the same finding in the next run."""
-        extra = f"{self.kind} {self.natural or self.id}" if self.what == "extra" else ""
-        return f"{self.address} {self.what} {self.field} {extra}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -120,6 +94,13 @@ def find(graph: Graph, given: Mapping[str, Any], matcher: Matcher, state: State,
         if owner(extra.address, "extra") in (None, "reptiops"):
             found.append(extra)
     return Drift(tuple(sorted(found)), tuple(sorted(pending)), tuple(busy), extras)
+
+
+def beside(graph: Graph, matcher: Matcher, state: State, owner: Owned, made: Plan) -> tuple[Finding, ...]:
+    """What nobody declared inside what we own and a plan leaves as it is. It costs no call: the plan has seen it."""
+    known = {a.address: a for a in made.actions}
+    found = (_extra(one, known) for one in dict(_extras(graph, matcher, state, known)).values())
+    return tuple(sorted(one for one in found if owner(one.address, "extra") in (None, "reptiops")))
 
 
 def _of(a: Action, state: State, owner: Owned) -> Iterator[Finding]:

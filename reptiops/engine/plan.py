@@ -12,6 +12,7 @@ from typing import Any
 from reptiops.engine.action import Action, Verb
 from reptiops.engine.codec import restore
 from reptiops.engine.diff import diff, retagged, yielded
+from reptiops.engine.finding import Finding
 from reptiops.engine.forecast import Forecast
 from reptiops.engine.graph import PHASES, Graph, Step, results
 from reptiops.engine.resource import Live, Resource
@@ -53,6 +54,8 @@ class Plan:
     live: Mapping[str, Live[Any]] = field(default_factory=dict)
     forecast: Forecast | None = None
     """How long it is expected to take, where somebody has asked."""
+    beside: tuple[Finding, ...] = ()
+    """What nobody declared and it leaves as it is, where somebody has asked."""
 
     @property
     def changes(self) -> tuple[Action, ...]:

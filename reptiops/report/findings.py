@@ -13,7 +13,9 @@ from rich.markup import escape
 
 from reptiops.app.upkeep import Reconciled
 from reptiops.engine.drift import Drift, Finding
+from reptiops.engine.plan import Plan
 from reptiops.operations.who import Deed
+from reptiops.plandocument import AtWork, Unended
 from reptiops.report.durations import duration
 from reptiops.report.fields import Difference, differences, words
 from reptiops.report.plans import brief, inside, say
@@ -47,13 +49,20 @@ def finding(one: Finding, deed: Deed | str | None = None) -> dict[str, Any]:
     }
 
 
-def drift(found: Drift, deeds: Mapping[str, Deed | str] | None = None) -> dict[str, Any]:
-    """Everything a drift run found."""
+def drift(
+    found: Drift,
+    deeds: Mapping[str, Deed | str] | None = None,
+    working: AtWork | None = None,
+    unended: Unended | None = None,
+) -> dict[str, Any]:
+    """Everything a drift run found, and whether other runs are at work or did not end."""
     return {
         "schema": SCHEMA,
         "drift": [finding(one, (deeds or {}).get(one.key)) for one in found.findings],
         "pending": [finding(one) for one in found.pending],
         "busy": list(found.busy),
+        "at_work": working and working.model_dump(mode="json"),
+        "unfinished": unended and unended.model_dump(mode="json"),
     }
 
 
@@ -164,6 +173,22 @@ def show_drift(console: Console, found: Drift, deeds: Mapping[str, Deed | str] |
         say(console, f"[dim]pending, not drift: {parts} of the configuration that nobody has provisioned yet[/]")
     for busy in found.busy:
         say(console, f"[yellow]in the middle of a change:[/] {escape(busy)}")
+
+
+def show_beside(console: Console, plan: Plan, more: bool = False) -> None:
+    """What a plan has seen that nobody declared; `more`: also where other such things are looked for."""
+    for one in plan.beside:
+        say(console, f"[yellow]undeclared:[/] {escape(one.address)}: {escape(in_words(one))}", hang=6)
+    if plan.beside:
+        what = "that" if len(plan.beside) == 1 else "these"
+        say(
+            console,
+            f"[dim]A provision leaves {what}: `reptiops drift ENV` looks for more, `reptiops reconcile ENV` removes what its "
+            "playbook allows.[/]",
+            hang=2,
+        )
+    elif more and plan.live:
+        say(console, "[dim]`reptiops drift ENV` also looks for what nobody declared and only carries its tags.[/]")
 
 
 def _keeping(found: Iterable[Finding], env: str) -> str:

@@ -11,7 +11,7 @@ from reptiops.app import Outcome, Teardown
 from reptiops.config import Environment
 from reptiops.report.describe import Todo, outputs
 from reptiops.report.durations import duration
-from reptiops.report.findings import counted
+from reptiops.report.findings import counted, show_beside
 from reptiops.report.plans import say, show_notes
 from reptiops.report.plans import summary as planned
 
@@ -38,6 +38,7 @@ def show_outcome(
     else:
         show_notes(console, done.plan.notes)
         say(console, planned(done.plan))
+        show_beside(console, done.plan)
     for line in done.left:
         say(loud, f"[red]not as wanted:[/] {escape(line)}")
     _show_places(console, env, outputs(env, done.live), sandbox)
