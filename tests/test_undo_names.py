@@ -19,6 +19,7 @@ from reptiops.resources.secretsmanager import Secret
 from reptiops.testing import mocked_aws, provision
 from tests.drifts import Hand
 from tests.samples import World
+from tests.skipping import Skipping
 from tests.small import SERVICES, small_config
 from tests.test_keeping import V43
 
@@ -135,6 +136,31 @@ def test_a_secret_that_a_run_took_back_is_not_lost_by_its_rollback(how: Any, tmp
         assert left["DeletedDate"] > datetime.now(UTC) + timedelta(days=6), "in its window again"
         provision(only=part, **where)
         assert secrets.get_secret_value(SecretId=name)["SecretString"] == before
+
+
+@pytest.mark.parametrize("how", ["rollback", "keep"])
+def test_a_secret_that_had_gone_when_it_was_to_be_taken_back_goes_for_good(how: Any, tmp_path: Path) -> None:
+    """Its window ends between the create that it refuses and its restoration: it is made anew, and nobody needs that one."""
+    config = small_config(tmp_path / "config", ("recovery_days: 0 ", "recovery_days: 7 "))
+    with mocked_aws() as session:
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path / "state", "config_dir": config}
+        secrets, ended = session.client("secretsmanager"), list[str]()
+        provision(only=("database/database_secret",), **where)
+        app.teardown("dev", **where)
+
+        def end(**_: Any) -> None:
+            if not ended:
+                ended.append("reptidex/dev/database")
+                secrets.delete_secret(SecretId=ended[0], ForceDeleteWithoutRecovery=True)
+
+        session._session.register("before-call.secretsmanager.RestoreSecret", end)
+        _fails(session, "rds.CreateDBSubnetGroup")
+        with pytest.raises(app.ProvisionFailed) as failed:
+            app.provision("dev", on_failure=how, clock=Skipping(), **where)
+        assert ended
+        undone = failed.value.undone or app.roll_back("dev", **where)[1]
+        assert undone.complete, undone
+        assert secrets.list_secrets(IncludePlannedDeletion=True)["SecretList"] == []
 
 
 def test_a_deleted_secret_of_others_is_not_taken_back() -> None:

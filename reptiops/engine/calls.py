@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -81,10 +81,15 @@ class Work:
 
         `replaced`: the one of the same address beside which it is made.
         """
-        carries = replace(
-            self.identity(address),
-            restoring=lambda settings: self.journal.write("restores", address=address, settings=settings),
-        )
+        anew: dict[str, Plain] = {}
+
+        def restoring(settings: Mapping[str, Plain] | None) -> None:
+            if settings is None:
+                anew["anew"] = True
+            else:
+                self.journal.write("restores", address=address, settings=settings)
+
+        carries = replace(self.identity(address), restoring=restoring)
         found = patient(self, lambda: want.standing(self.scope)) if replaced is None else None
         if found is not None:
             self.take(address, found, needs)
@@ -95,7 +100,15 @@ class Work:
         )
         beside = replaced.id if replaced else ""
         entry = self._journalled(
-            address, want, "create", None, needs, making.attempt, doubt=lambda: making.doubtful, beside=beside
+            address,
+            want,
+            "create",
+            None,
+            needs,
+            making.attempt,
+            doubt=lambda: making.doubtful,
+            told=anew,
+            beside=beside,
         )
         return entry.id, making.made
 
@@ -261,6 +274,7 @@ class Work:
         gone: bool = True,
         applied: Resource | None = None,
         doubt: Callable[[], bool] = lambda: False,
+        told: Mapping[str, Plain] = {},
         **more: Plain,
     ) -> Entry:
         kind = type(target)
@@ -301,7 +315,8 @@ class Work:
             since = before.created
         entry = Entry(address, kind.kind(), identifier, plain(applied or target), needs, since)
         if gone:
-            self._record(address, verb, entry, seconds=round(self.clock.now() - started, 3), requests=requests)
+            seconds = round(self.clock.now() - started, 3)
+            self._record(address, verb, entry, seconds=seconds, requests=requests, **told)
         else:
             self.asked[address] = [*self.asked.get(address, ()), *requests]
         return entry

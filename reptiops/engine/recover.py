@@ -107,6 +107,8 @@ class Unfinished:
                 self.before = frozenset((kind, name) for kind, name in record["inventory"])
             elif event == "restores" and not back:
                 self.restored[record["address"]] = record["settings"]
+            elif event == "done" and record.get("anew") and not back:
+                self.restored.pop(record["address"], None)
             elif event == "begin" and back:
                 self._undone(record)
             elif event in ("begin", "displaced") and not back:

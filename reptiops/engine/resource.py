@@ -93,9 +93,9 @@ class Identity:
     address: str
     tags: Mapping[str, str]
     generation: int = 0
-    restoring: Callable[[Mapping[str, Plain]], None] = field(default=lambda _: None, compare=False)
+    restoring: Callable[[Mapping[str, Plain] | None], None] = field(default=lambda _: None, compare=False)
     """Told by a kind right before it takes back what was deleted instead of making it: with which settings of the tool a
-    rollback has to delete it, so that it can be taken back once more."""
+    rollback has to delete it, so that it can be taken back once more. None: AWS has made it anew, whatever was told before."""
 
     @property
     def token(self) -> str:

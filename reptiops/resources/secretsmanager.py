@@ -117,6 +117,8 @@ class Secret(Resource):
             if code(error) != "InvalidRequestException" or "delet" not in message(error):
                 raise
             answer = self._restore(aws, identity)
+        else:
+            identity.restoring(None)
         if "VersionId" not in answer:
             return str(answer["ARN"])  # restored: only a read tells the version
         return Made(answer["ARN"], {"arn": answer["ARN"], "version": answer["VersionId"]})
