@@ -18,6 +18,7 @@ from reptiops.resources.elasticache import ReplicationGroup
 from reptiops.resources.secretsmanager import Secret
 from reptiops.testing import mocked_aws, provision
 from tests.drifts import Hand
+from tests.faults import Faults, Killed
 from tests.samples import World
 from tests.skipping import Skipping
 from tests.small import SERVICES, small_config
@@ -136,6 +137,30 @@ def test_a_secret_that_a_run_took_back_is_not_lost_by_its_rollback(how: Any, tmp
         assert left["DeletedDate"] > datetime.now(UTC) + timedelta(days=6), "in its window again"
         provision(only=part, **where)
         assert secrets.get_secret_value(SecretId=name)["SecretString"] == before
+
+
+def test_what_has_the_name_of_something_made_anew_is_not_set_back_for_it(tmp_path: Path) -> None:
+    """The dashboard comes back under the name that the database has, too: the alarms over that one have nothing to do with it."""
+    config = small_config(tmp_path / "before")
+    without = small_config(tmp_path / "after", ("dashboard: true", "dashboard: false"))
+    with mocked_aws() as session:
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path / "state"}
+        provision(images=SERVICES, config_dir=config, **where)
+        faults = Faults(session, ("cloudwatch:DeleteDashboards", 1), "kill after")
+        with pytest.raises(Killed):
+            app.provision("dev", config_dir=without, only=("monitoring/dashboard",), **where)
+        assert faults.fired
+        watch = session.client("cloudwatch")
+        named = [
+            one["AlarmName"]
+            for one in watch.describe_alarms()["MetricAlarms"]
+            if NAME in [dimension["Value"] for dimension in one["Dimensions"]]
+        ]
+        watch.delete_alarms(AlarmNames=named[:1])
+        _, undone = app.roll_back("dev", config_dir=config, **where)
+        assert named
+        assert undone.complete, undone
+        assert [one["DashboardName"] for one in watch.list_dashboards()["DashboardEntries"]] == [NAME]
 
 
 @pytest.mark.parametrize("how", ["rollback", "keep"])

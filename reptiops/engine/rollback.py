@@ -68,7 +68,7 @@ class _Undo(Undoing):
         switched = [a for a, was in what.updated.items() if names(was.pre, what.beside.values())]
         first = [a for a in (*switched, *(a for a in reversed(what.updated) if a not in switched)) if a not in later]
         rank = {s.path: index for index, s in enumerate(self.graph.order)}
-        anew = sorted(what.deleted, key=lambda a: rank.get("/".join(a.split("/")[:2]), -1))
+        anew = sorted(what.deleted, key=lambda a: rank.get(_step(a), -1))
         work.expect(Countdown(self.graph, self._ahead(first, anew, later), work.timings))
         for address in first:
             self._guarded(address, what.updated[address], self._set_back)
@@ -84,7 +84,8 @@ class _Undo(Undoing):
             self._guarded(address, what.deleted[address], self._bring_back, "create")
             self.back.add(address)
             later = self._set_back_if(later, lambda was: not self._needs_anew(was))
-        if untied := tied_to(self.ids, work.state.entries, but={*what.updated, *what.deleted, *what.created}):
+        gone = [(_step(a), was.id) for a, was in what.deleted.items() if (was.kind, was.id) in self.anew_as]
+        if untied := tied_to(gone, work.state.entries, but={*what.updated, *what.deleted, *what.created}):
             self.look()
             what.updated.update(untied)
         self._set_back_if([*later, *untied], lambda _: True)
@@ -344,3 +345,8 @@ class _Undo(Undoing):
         after = inventory(self.work.scope, self.graph.kinds()) - self.staying
         told = {now[one] for address, one in changed.items() if self.told(address)}
         return compared(before, after, made, told, {now[one] for one in changed.values()} if self.later else None)
+
+
+def _step(address: str) -> str:
+    """The path of its step."""
+    return "/".join(address.split("/")[:2])

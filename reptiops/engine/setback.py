@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import fields as fields_of
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -62,12 +62,16 @@ def differences(before: Resource, has: Resource, fields: Fields, ids: Mapping[st
     return ", ".join(c.path for c in diff(of_others(before, has, fields, ids), has))
 
 
-def tied_to(ids: Iterable[str], entries: Mapping[str, Entry], but: Container[str]) -> dict[str, Was]:
-    """What no run has written and yet names what has gone: AWS unties a route table when its subnet is deleted."""
-    gone, found = tuple(ids), dict[str, Was]()
+def tied_to(gone: Collection[tuple[str, str]], entries: Mapping[str, Entry], but: Container[str]) -> dict[str, Was]:
+    """What no run has written and yet names what has gone: AWS unties a route table when its subnet is deleted.
+
+    `gone` is the step and the id of each. A database and a dashboard may have one id: who means which, its needs tell.
+    """
+    found = dict[str, Was]()
     for address, entry in entries.items():
         applied: Any = entry.applied
-        named = [one for one, value in applied.items() if names(value, gone)] if address not in but else []
+        ids = [one for path, one in gone if path in entry.needs] if address not in but else []
+        named = [one for one, value in applied.items() if ids and names(value, ids)]
         if named:
             found[address] = Was(entry.kind, entry.id, entry.applied, wrote=dict.fromkeys(named, ()))
     return found
