@@ -23,10 +23,12 @@ from reptiops.engine.plan import Plan, PlanError
 from reptiops.engine.resource import Live
 from reptiops.policy import Policy, allow, deny
 from reptiops.pricing import load_prices
+from reptiops.report.describe import Todo
 from reptiops.report.durations import duration
 from reptiops.report.fields import differences, words
 from reptiops.report.plans import brief, outlook, say, show_plan
-from reptiops.report.terminal import age
+from reptiops.report.summary import show_outcome
+from reptiops.report.terminal import age, show_status
 from reptiops.testing import mocked_aws, provision
 
 READ = allow(["s3:GetObject"], ["arn:aws:s3:::a/*"])
@@ -133,6 +135,53 @@ def test_an_age_is_awss_else_that_of_the_record() -> None:
     assert age(live, made.timestamp() + 2 * hour, made.isoformat()) == "2h"
     assert age(replace(live, created=made), made.timestamp() + 3 * hour, "2026-01-02T04:00:00+00:00") == "3h"
     assert age(live, made.timestamp()) == ""
+
+
+def test_on_a_narrow_terminal_a_resource_is_one_line() -> None:
+    rule = "security/security_group_rule/ecs/outbound/tcp-443-0.0.0.0_0"
+    rows = [
+        {"address": "network/vpc", "id": "vpc-1", "status": "available", "age": "4h", "kind": ""},
+        {"address": rule, "id": "sgr-90016193538f8295e", "status": "ready", "age": "12m", "kind": ""},
+        {
+            "address": "monitoring/alarm/a",
+            "id": "reptidex-dev-a",
+            "status": "INSUFFICIENT_DATA",
+            "age": "4h",
+            "kind": "",
+        },
+        {"address": "compute/service/a", "id": "a" * 60, "status": "0 of 0 running", "age": "4h", "kind": ""},
+        {"address": "compute/service/b", "id": "", "status": "absent", "age": "", "kind": ""},
+    ]
+    console = Console(width=80, force_terminal=True, color_system=None)
+    with console.capture() as shown:
+        show_status(console, rows)
+    lines = [line.rstrip() for line in shown.get().splitlines()]
+    assert lines == [
+        "available        4h  network/vpc  vpc-1",
+        f"ready           12m  {rule}",
+        "INSUFFICIENT_DATA   4h  monitoring/alarm/a  reptidex-dev-a",
+        f"0 of 0 running   4h  compute/service/a  {'a' * 39}…",
+        "absent               compute/service/b",
+        "Ids are cut to fit; --json and a wider terminal have them whole.",
+    ]
+    assert max(map(len, lines)) == 80
+    console = Console(width=80, force_terminal=True, color_system=None)
+    with console.capture() as shown:
+        show_status(console, rows[:1])
+    assert shown.get().splitlines()[0].split() == ["address", "status", "age", "id"], "where there is room, in columns"
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_what_is_left_to_do_is_not_noted_as_well(left: bool) -> None:
+    made = Plan((), ("no image yet for web-public: desired count 0 until there is one", "caches nothing"))
+    todos = [Todo("push these images (ARM64), then provision again", ("web-public:latest",))] if left else []
+    facts: Any = None
+    console = Console(width=80, force_terminal=True, color_system=None)
+    with console.capture() as shown:
+        show_outcome(console, load_environment("dev"), app.Outcome(made, {}, 1.0, 1, facts), {}, todos)
+    text = shown.get()
+    assert "note: caches nothing" in text
+    assert ("no image yet" in text, "push these images" in text) == (not left, left)
 
 
 def test_what_has_no_price_is_named_beside_the_cost(made: Any, tmp_path: Path) -> None:

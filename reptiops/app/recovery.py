@@ -70,9 +70,9 @@ def current(environment: str, **settings: Any) -> tuple[Lease | None, Unfinished
 
 def open_ends(lease: Lease | None, doubt: Unfinished, environment: str) -> tuple[AtWork | None, Unended | None]:
     """Both for machines; None where there is none."""
-    working = lease and AtWork(
-        operation=lease.operation, who=lease.who, host=lease.host, pid=lease.pid, since=lease.since
-    )
+    working = None
+    if lease is not None:
+        working = AtWork(operation=lease.operation, who=lease.who, host=lease.host, pid=lease.pid, since=lease.since)
     if doubt.empty or lease is not None:  # what a run at work has begun is in no doubt
         return working, None
     ways = tuple(command for command, _ in commands_out(doubt.operations, environment))

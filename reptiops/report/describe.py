@@ -13,6 +13,8 @@ from reptiops.engine.plan import Plan
 from reptiops.engine.resource import Live
 from reptiops.report.terminal import age
 
+PUSH = "push these images"
+
 
 def outcome(done: Outcome, todos: Iterable[Todo] = ()) -> dict[str, Any]:
     """A finished provision: what was planned, and what came of it."""
@@ -106,7 +108,7 @@ def _images(env: Environment, done: Outcome) -> Todo | None:
         return None
     architecture = env.compute.architecture
     until = "until then these services run no task"
-    return Todo(f"push these images ({architecture}), then provision again", tuple(missing), until)
+    return Todo(f"{PUSH} ({architecture}), then provision again", tuple(missing), until)
 
 
 def _subscriptions(done: Outcome) -> Todo | None:

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from reptiops.app import Outcome, Teardown
 from reptiops.config import Environment
-from reptiops.report.describe import Todo, outputs
+from reptiops.report.describe import PUSH, Todo, outputs
 from reptiops.report.durations import duration
 from reptiops.report.findings import counted, show_beside
 from reptiops.report.plans import say, show_notes
@@ -31,18 +31,20 @@ def show_outcome(
 ) -> None:
     """The whole summary. What is not as wanted is said also on a quiet console, and that a sandbox answers nowhere."""
     loud = Console(file=console.file, emoji=False, highlight=False)
+    todos = list(todos)
     if done.plan.changes:
         counted = ", ".join(f"{n} {word}" for word, n in counts.items()) or "no change"
         console.print()
         say(console, f"[bold]{env.name}[/]: {counted} in {duration(done.seconds)}, {done.calls} calls.")
     else:
-        show_notes(console, done.plan.notes)
+        told = any(one.what.startswith(PUSH) for one in todos)  # image by image, below
+        show_notes(console, (one for one in done.plan.notes if not (told and one.startswith("no image yet"))))
         say(console, planned(done.plan))
         show_beside(console, done.plan)
     for line in done.left:
         say(loud, f"[red]not as wanted:[/] {escape(line)}")
     _show_places(console, env, outputs(env, done.live), sandbox)
-    _show_todos(console, list(todos))
+    _show_todos(console, todos)
 
 
 def show_left(console: Console, done: Teardown) -> None:

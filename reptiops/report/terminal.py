@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from reptiops.engine.resource import Live
 from reptiops.engine.state import Entry
@@ -15,28 +16,40 @@ from reptiops.report.progress import Progress as Progress
 
 ID = 24
 """Columns that an id takes: most of AWS's are shorter, ARNs longer."""
+WORD = 14
+"""Columns that a status takes where there is little room, such as `0 of 0 running`; a longer one moves its own line."""
+SOME = 4
+"""Columns from which a part of an id tells something."""
 
 
 def show_status(console: Console, rows: Iterable[Mapping[str, str]]) -> None:
-    """Each resource: address, id, live status, age. A line each, so that it can be searched; on a terminal that is too
-    narrow for that a second line, indented, with what stands behind the address.
+    """Each resource on a line, so that it can be searched: address, live status, age, id. On a terminal that is too narrow
+    for that the status comes first, and an id is cut where the line ends.
     """
     listed = list(rows)
     columns = ("address", "status", "age", "id")
     widths = {c: max([len(c), *(len(row[c]) for row in listed)]) for c in columns[:-1]}
-    narrow = console.is_terminal and sum(widths.values()) + 2 * len(columns) + ID > console.width
-    for row in listed if narrow else [{c: c for c in columns}, *listed]:
-        behind = [row["status"], row["age"], brief(row["id"])]
-        if narrow and not row["id"]:
-            console.print(f"{row['address']}  {row['status']}", style="bold", markup=False, soft_wrap=True)
-        elif narrow:
-            console.print(row["address"], style="bold" if not row["id"] else "", markup=False, soft_wrap=True)
-            console.print(
-                "    " + "  ".join(part for part in behind if part), style="dim", markup=False, soft_wrap=True
-            )
-        else:
-            front = "  ".join(row[c].ljust(width) for c, width in widths.items())
-            console.print(_beside(console, front, row["id"]), markup=False, highlight=False, soft_wrap=True)
+    if console.is_terminal and sum(widths.values()) + 2 * len(columns) + ID > console.width:
+        _show_narrow(console, listed)
+        return
+    for row in [{c: c for c in columns}, *listed]:
+        front = "  ".join(row[c].ljust(width) for c, width in widths.items())
+        console.print(_beside(console, front, row["id"]), markup=False, highlight=False, soft_wrap=True)
+
+
+def _show_narrow(console: Console, rows: Iterable[Mapping[str, str]]) -> None:
+    listed, cut = list(rows), False
+    wide = max((len(row["status"]) for row in listed if len(row["status"]) <= WORD), default=0)
+    for row in listed:
+        line = Text(f"{row['status']:{wide}}  {row['age']:>3}  ", style="" if row["id"] else "bold")
+        line.append(row["address"])
+        room, identifier = console.width - len(line) - 2, brief(row["id"])
+        if identifier and len(identifier) > room:
+            cut, identifier = True, f"{identifier[: room - 1]}…" if room > SOME else ""
+        line.append(f"  {identifier}" if identifier else "", style="dim")
+        console.print(line, highlight=False, soft_wrap=True)
+    if cut:
+        console.print("Ids are cut to fit; --json and a wider terminal have them whole.", style="dim", soft_wrap=True)
 
 
 def show_entries(console: Console, entries: Iterable[Entry]) -> None:
