@@ -275,9 +275,8 @@ class Apply:
             error = future.exception()
             if not isinstance(subject, Task):
                 self._looks.end(subject, 0 if error else len(future.result()))
-            looked = error is not None and not isinstance(subject, Task)
             # What was not sent is no failure: the run was stopped, and nobody waits for a look any more.
-            if isinstance(error, NotSent) or (looked and self._passes(subject, error)):
+            if isinstance(error, NotSent) or (error and not isinstance(subject, Task) and self._passes(subject, error)):
                 continue
             if error is not None:
                 self._fail(subject, error)
