@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from reptiops import app
+from reptiops.engine.plan import PlanError
 from reptiops.testing import mocked_aws
+from tests.small import small_config
 
 
 def test_what_a_selection_leaves_out_is_not_taken_for_ours(tmp_path: Path) -> None:
@@ -21,3 +25,27 @@ def test_what_a_selection_leaves_out_is_not_taken_for_ours(tmp_path: Path) -> No
         assert bucket.verb == "foreign"
         app.teardown("dev", **where)
         assert s3.list_objects_v2(Bucket="reptidex-dev-uploads")["KeyCount"] == 1
+
+
+MAILED = ("emails: []", "emails: [ops@reptidex.com]")
+
+
+def test_nothing_is_made_on_what_is_somebody_elses_and_was_not_selected(tmp_path: Path) -> None:
+    """A topic of our name, of which nothing says that we made it: a subscription would send our alarms its way."""
+    with mocked_aws() as session:
+        where: dict[str, Any] = {
+            "session": session,
+            "state_dir": tmp_path / "state",
+            "config_dir": small_config(tmp_path, MAILED),
+        }
+        sns, only = session.client("sns"), ("monitoring/subscription",)
+        arn = sns.create_topic(Name="reptidex-dev-alarms")["TopicArn"]
+        for run in (app.plan, app.provision):
+            with pytest.raises(PlanError, match=r"subscription/ops@reptidex.com needs monitoring/alarm_topic") as told:
+                run("dev", only=only, **where)
+            assert "reptiops adopt" in str(told.value)
+        assert sns.list_subscriptions()["Subscriptions"] == []
+        app.provision("dev", only=("network/vpc",), **where)  # what does not need it goes on
+        app.adopt("dev", "monitoring/alarm_topic", arn, **where)
+        app.provision("dev", only=only, **where)
+        assert [one["Endpoint"] for one in sns.list_subscriptions()["Subscriptions"]] == ["ops@reptidex.com"]

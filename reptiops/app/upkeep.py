@@ -240,7 +240,7 @@ def _repairs(
         try:
             made = make(site.graph, site.given, scope, site.state, selection)
         except NeedsMissing as error:
-            held[error.address] = f"it needs {error.missing}, which is missing and is not mended"
+            held[error.address] = f"it needs {error.missing}, {error.why}"
             continue
         return replace(made, actions=tuple(a for a in made.actions if a.verb != "delete")), selection, held
 

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from reptiops.engine.action import Action, Verb
+from reptiops.engine.canonical import plain
 from reptiops.engine.codec import restore
 from reptiops.engine.diff import diff, retagged, yielded
 from reptiops.engine.finding import Finding
@@ -18,6 +19,7 @@ from reptiops.engine.graph import PHASES, Graph, Step, results
 from reptiops.engine.resource import Live, Resource
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import State
+from reptiops.engine.unknown import unknown_addresses
 from reptiops.errors import ReptiopsError
 
 
@@ -40,9 +42,26 @@ class UnknownAddress(PlanError):
 class NeedsMissing(PlanError):
     """An address that needs another one, which is not there and may not be made."""
 
+    why = "which is missing and is not mended"
+
     def __init__(self, address: str, missing: str):
         self.address, self.missing = address, missing
         super().__init__(f"{address} needs {missing}, which is not there and was not selected.")
+
+
+class NeedsForeign(NeedsMissing):
+    """An address that would be made on what has a name of ours, was not selected, and nothing says that we made."""
+
+    why = "which nothing says that reptiops made"
+
+    def __init__(self, address: str, strange: Action):
+        super().__init__(address, strange.address)
+        there = strange.live.id if strange.live is not None else ""
+        self.args = (
+            f"{address} needs {strange.address} ({there}), which exists, was not selected, and nothing says that reptiops "
+            "made it. Take it over first with `reptiops adopt`, or choose another name in the configuration. Nothing was "
+            "changed.",
+        )
 
 
 @dataclass(frozen=True)
@@ -224,6 +243,8 @@ def walk(
     """
     values: dict[str, Any] = dict(given)
     absent: set[str] = set()
+    strange: dict[str, Action] = {}
+    hidden: dict[str, Any] = {}
     for s in graph.order:
         wanted = s.wanted(values)
         actions, live = [], {}
@@ -235,6 +256,8 @@ def walk(
                 if found is None:
                     absent.add(s.name)
                     continue
+                if action.verb == "foreign":
+                    strange[address] = action
                 action = replace(action, verb="none", changes=())
             renewed = action.verb == "replace" or (action.verb == "update" and action.kind.renewed)
             if found is not None and not renewed:
@@ -243,8 +266,24 @@ def walk(
                 missing = graph.steps[next(iter(absent.intersection(s.needs)))].path
                 raise NeedsMissing(address, missing)
             actions.append(action)
+        _refuse_strangers(s, actions, {**values, **hidden}, strange)
         values[s.name] = results(s, wanted, live)
+        if strange.keys() & live:
+            hidden[s.name] = results(s, wanted, {a: one for a, one in live.items() if a not in strange})
         yield s, actions
+
+
+def _refuse_strangers(
+    s: Step, actions: Iterable[Action], hidden: Mapping[str, Any], strange: Mapping[str, Action]
+) -> None:
+    """Raise NeedsForeign where something would be made or changed with an id of what is not ours; `hidden`: the values
+    without those ids.
+    """
+    changing = [a.address for a in actions if a.verb not in ("none", "foreign")] if strange else []
+    wanted = s.wanted(hidden) if changing else {}
+    for address in changing:
+        for other in sorted(unknown_addresses(plain(wanted.get(address))) & strange.keys()):
+            raise NeedsForeign(address, strange[other])
 
 
 def wanted_actions(graph: Graph, given: Mapping[str, Any]) -> tuple[Action, ...]:
