@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from reptiops.engine.remove import LAGS, look_after, patience
 from reptiops.engine.resource import ADDRESS_TAG
 from reptiops.engine.scope import Scope
-from reptiops.operations.strays import strays
+from reptiops.operations.strays import Known, strays
 from reptiops.resources.autoscaling import COUNT, ScalableTarget
 from reptiops.resources.sns import Topic
 from reptiops.sandbox import rules
@@ -97,7 +97,7 @@ def test_a_target_is_no_stray_to_who_has_read_it(world: World) -> None:
     (live,) = Scope(world.aws, world.names, [want, CLUSTER]).live(ScalableTarget)
 
     def found(known: tuple[str, ...]) -> list[str]:
-        told = strays(world.aws, world.names.tags, ADDRESS_TAG, known)
+        told = strays(world.aws, world.names.tags, ADDRESS_TAG, Known.of([(want.kind(), known)]))
         return [one.arn for one in told if ":application-autoscaling:" in one.arn]
 
     assert found((live.id,)) == [live.out["arn"]]

@@ -21,7 +21,7 @@ from reptiops.engine.plan import Matcher, NeedsMissing, Plan, Selection, look, m
 from reptiops.engine.resource import ADDRESS_TAG, Resource
 from reptiops.engine.scope import Scope
 from reptiops.engine.unknown import unknown_addresses
-from reptiops.operations.strays import strays
+from reptiops.operations.strays import Known, strays
 from reptiops.operations.who import Deed, Sought, changed
 from reptiops.playbook import Playbook, Repair, load_playbook
 
@@ -116,8 +116,8 @@ def drift_site(site: Site, matcher: Matcher | None = None) -> Drift:
     """The drift of an opened site, with what carries its tags and is of no kind that the tool makes."""
     seen = matcher or observed(site)[1]
     found = find(site.graph, site.given, seen, site.state, owner_of(site.env))
-    known = {name for lives in seen.all.values() for one in lives for name in one.names}
-    known |= _removed(site)
+    read = [(kind.kind(), one.names) for kind, lives in seen.all.items() for one in lives]
+    known = Known.of([*read, *_removed(site)])
     more = [
         Finding(one.address or "network/vpc", one.arn, "", "extra", "security", natural=one.arn)
         for one in strays(site.aws, site.names.tags, ADDRESS_TAG, known)
@@ -125,14 +125,16 @@ def drift_site(site: Site, matcher: Matcher | None = None) -> Drift:
     return replace(found, findings=tuple(sorted((*found.findings, *more))))
 
 
-def _removed(site: Site) -> set[str]:
-    """What runs of the last day removed: the tagging API goes on showing it for a while."""
-    since, ids = run_id(datetime.now(UTC) - timedelta(days=1)), set()
-    for run in site.records.runs():
-        for record in site.records.records(run) if run >= since else ():
-            if record.get("verb") == "delete" and record["event"] == "begin":
-                ids |= {record.get("id", ""), record.get("arn", "")}
-    return ids - {""}
+def _removed(site: Site) -> list[tuple[str, tuple[str, str]]]:
+    """What runs of the last day removed, by kind, id and ARN: the tagging API goes on showing it for a while."""
+    since = run_id(datetime.now(UTC) - timedelta(days=1))
+    return [
+        (record["kind"], (record.get("id") or "", record.get("arn") or ""))
+        for run in site.records.runs()
+        if run >= since
+        for record in site.records.records(run)
+        if record.get("verb") == "delete" and record["event"] == "begin"
+    ]
 
 
 @dataclass(frozen=True)

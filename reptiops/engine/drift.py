@@ -181,16 +181,24 @@ def _extra(extra: tuple[Resource, Live[Any], str], known: Mapping[str, Action]) 
 
 def _names(has: Resource, known: Mapping[str, Action]) -> dict[str, str]:
     """The names of our resources whose ids are in the fields of another one."""
-    ours = {a.live.id: getattr(a.live.has, "name", "") for a in known.values() if a.live is not None}
-    held = [getattr(has, f.name) for f in dataclasses.fields(has)]
-    return {value: ours[value] for value in held if isinstance(value, str) and ours.get(value)}
+    named = ((value, getattr(a.live.has, "name", "")) for value, a in _held(has, known) if a.live is not None)
+    return {value: name for value, name in named if name}
 
 
 def _hangs_on(has: Resource, known: Mapping[str, Action]) -> str | None:
     """The address of the resource whose id is in one of its fields: the group of a rule, the VPC of a subnet."""
-    ids = {a.live.id: a.address for a in known.values() if a.live is not None}
+    return next((a.address for _, a in _held(has, known)), None)
+
+
+def _held(has: Resource, known: Mapping[str, Action]) -> Iterator[tuple[str, Action]]:
+    """The ids in the fields of a resource, each with what has it. Its own name is none, and one that several have says
+    nothing: a database, a cache and a dashboard may be called alike.
+    """
+    ids: dict[str, list[Action]] = {}
+    for a in known.values():
+        if a.live is not None:
+            ids.setdefault(a.live.id, []).append(a)
     for f in dataclasses.fields(has):
         value = getattr(has, f.name)
-        if isinstance(value, str) and value in ids:
-            return ids[value]
-    return None
+        if f.name != "name" and isinstance(value, str) and len(some := ids.get(value, [])) == 1:
+            yield value, some[0]
