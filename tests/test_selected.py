@@ -49,3 +49,22 @@ def test_nothing_is_made_on_what_is_somebody_elses_and_was_not_selected(tmp_path
         app.adopt("dev", "monitoring/alarm_topic", arn, **where)
         app.provision("dev", only=only, **where)
         assert [one["Endpoint"] for one in sns.list_subscriptions()["Subscriptions"]] == ["ops@reptidex.com"]
+
+
+FLOWING = ("  flow_logs:\n    enabled: false", "  flow_logs:\n    enabled: true")
+
+
+def test_what_is_no_longer_declared_goes_after_what_needs_it(tmp_path: Path) -> None:
+    """A group of flow logs under a flow log that still writes: a part that would remove it first is refused."""
+    with mocked_aws() as session:
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path / "state", "allow_replace": True}
+        app.provision("dev", phases=("network",), config_dir=small_config(tmp_path / "with", FLOWING), **where)
+        where["config_dir"] = small_config(tmp_path / "without")
+        logs, ec2 = session.client("logs"), session.client("ec2")
+        with pytest.raises(app.Refused, match=r"network/flow_log, which may need network/flow_log_group\n"):
+            app.provision("dev", only=("network/flow_log_group",), **where)
+        assert logs.describe_log_groups()["logGroups"]
+        app.provision("dev", only=("network/flow_log",), **where)
+        assert ec2.describe_flow_logs()["FlowLogs"] == []
+        app.provision("dev", only=("network/flow_log_group",), **where)
+        assert logs.describe_log_groups()["logGroups"] == []

@@ -73,6 +73,8 @@ class Plan:
     live: Mapping[str, Live[Any]] = field(default_factory=dict)
     forecast: Forecast | None = None
     """How long it is expected to take, where somebody has asked."""
+    spared: tuple[str, ...] = ()
+    """What nobody declares any more and was not selected: it stays for now, and may need what is removed."""
     beside: tuple[Finding, ...] = ()
     """What nobody declared and it leaves as it is, where somebody has asked."""
 
@@ -334,20 +336,18 @@ def make(
         )
     # One that another address takes over by its natural key is no longer the old address's to delete.
     taken = {(a.kind, a.live.id) for a in actions if a.live is not None and a.verb != "foreign"}
-    removed = [
+    gone = [
         r
         for r in extra
-        if r.address not in declared
-        and selection.covers(r.address)
-        and r.live
-        and (r.kind, r.live.id) not in taken
-        and r.live.status.phase != "going"
+        if r.address not in declared and r.live and (r.kind, r.live.id) not in taken and r.live.status.phase != "going"
     ]
+    removed = [r for r in gone if selection.covers(r.address)]
+    spared = tuple(r.address for r in gone if r not in removed)
     if selection == EVERYTHING:  # else what still uses the old one may not be touched
         removed += superseded(matcher, actions)
     live = {a.address: a.live for a in actions if a.live is not None}
     facts = given.get("facts")
-    return Plan(tuple(actions + removed), tuple(getattr(facts, "notes", ())), live)
+    return Plan(tuple(actions + removed), tuple(getattr(facts, "notes", ())), live, spared=spared)
 
 
 def _refuse_unknown(selection: Selection, known: set[str]) -> None:
