@@ -28,7 +28,7 @@ from reptiops.engine.plan import Plan
 from reptiops.engine.references import Reference, parts, references
 from reptiops.export.terraform import Imports
 from reptiops.operations.spend import spend
-from reptiops.report.page import page
+from reptiops.report.page import charts, page
 from reptiops.steps import documented
 from reptiops.testing import mocked_aws
 from tests import browser
@@ -251,8 +251,29 @@ def test_the_critical_path_goes_back_over_what_was_needed() -> None:
     legs = {leg.address: leg for leg in timeline(records, documented())}
     critical = {a for a, leg in legs.items() if leg.critical}
     assert critical == {"network/vpc", "network/internet_gateway", "network/public_route_table"}
-    assert legs["network/public_route_table"] == Leg("network/public_route_table", "create", 9, 30, False, True)
+    assert legs["network/public_route_table"] == Leg(
+        "network/public_route_table", "create", 9, 30, False, True, waits=20
+    )
     assert legs["network/elastic_ip/us-east-1a"].failed
+
+
+def test_what_is_waited_for_is_a_part_of_the_bar() -> None:
+    records = [
+        {"event": "run", "at": "2026-01-01T00:00:00.000+00:00"},
+        _record("begin", "database/database", 0, "update"),
+        _record("done", "database/database", 2, "update"),
+        _record("begin", "compute/service/repti-core", 2, "update"),
+        _record("done", "compute/service/repti-core", 3, "update"),
+        _record("ready", "database/database", 10, "update"),
+        {k: v for k, v in _record("symptoms", "compute/service/repti-core", 43).items() if k != "verb"},
+    ]
+    database, service = timeline(records, documented())
+    assert (database.verb, database.ends, database.waits, database.failed) == ("update", 10, 8, False)
+    assert (service.verb, service.ends, service.waits, service.failed) == ("update", 43, 40, True)
+    drawn = str(charts.timeline((database, service)))
+    assert "update database/database, from 0.0 s to 10 s, 8.0 s of it waiting for AWS" in drawn
+    assert 'style="width:80.00%"' in drawn
+    assert "wait" not in str(charts.timeline([dataclasses.replace(database, waits=0.0)]))
 
 
 @pytest.mark.usefixtures("looked")

@@ -56,7 +56,10 @@ class Shown:
 
 @dataclass(frozen=True)
 class Leg:
-    """One change of a run, in seconds from the run's beginning; `critical`: it was on the critical path."""
+    """One change of a run, in seconds from the run's beginning; `critical`: it was on the critical path.
+
+    `waits`: so many of them, the last ones, went by after AWS had answered and until it was ready.
+    """
 
     address: str
     verb: str
@@ -64,6 +67,7 @@ class Leg:
     ends: float
     failed: bool = False
     critical: bool = False
+    waits: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -196,8 +200,11 @@ def _shown(
 
 
 def timeline(records: Iterable[Mapping[str, Any]], graph: Graph) -> tuple[Leg, ...]:
-    """The changes of one run from its journal, by their beginning. A change ends when AWS said that it was ready."""
+    """The changes of one run from its journal, by their beginning. A change ends when AWS said that it was ready, or when
+    it was asked why it was not.
+    """
     began: dict[str, float] = {}
+    answered: dict[str, float] = {}
     spans: dict[str, Leg] = {}
     start: datetime | None = None
     for record in records:
@@ -206,10 +213,14 @@ def timeline(records: Iterable[Mapping[str, Any]], graph: Graph) -> tuple[Leg, .
         seconds, address = (at - start).total_seconds(), record.get("address", "")
         if record["event"] == "begin":
             began.setdefault(address, seconds)
-        elif record["event"] in ("done", "ready", "failed") and address in began:
+        elif record["event"] in ("done", "failed") and address in began:
+            answered[address] = seconds
             spans[address] = Leg(address, record["verb"], began[address], seconds, record["event"] == "failed")
+        elif record["event"] in ("ready", "symptoms") and address in spans:
+            failed, waits = record["event"] == "symptoms", seconds - answered[address]
+            spans[address] = replace(spans[address], ends=seconds, failed=failed, waits=waits)
     critical = _critical(spans, graph)
-    legs = [Leg(s.address, s.verb, s.starts, s.ends, s.failed, s.address in critical) for s in spans.values()]
+    legs = [replace(one, critical=one.address in critical) for one in spans.values()]
     return tuple(sorted(legs, key=lambda leg: (leg.starts, leg.ends)))
 
 

@@ -59,7 +59,12 @@ def _sections(found: Overview) -> list[Markup]:
             sections.unfinished(found),
             element("p", ran, class_="hint"),
             charts.timeline(found.timeline) if found.timeline else sections.nothing("No run has changed anything yet."),
-            _key(("critical", "on the critical path"), ("plain", "beside it"), ("failed", "failed")),
+            _key(
+                ("critical", "on the critical path"),
+                ("plain", "beside it"),
+                ("failed", "failed"),
+                ("wait", "AWS has answered, and is not ready yet"),
+            ),
             sections.stopped(found),
         ),
         sections.section(

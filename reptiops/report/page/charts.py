@@ -147,8 +147,13 @@ def _leg(leg: Leg, end: float) -> Markup:
     left, width = 100 * leg.starts / end, max(0.4, 100 * (leg.ends - leg.starts) / end)
     state = "failed" if leg.failed else "critical" if leg.critical else "plain"
     said = f"{leg.verb} {leg.address}, from {seconds(leg.starts)} to {seconds(leg.ends)}"
+    waits = 100 * leg.waits / ((leg.ends - leg.starts) or 1.0)
+    said += f", {seconds(leg.waits)} of it waiting for AWS" if leg.waits else ""
     said += ", on the critical path" if leg.critical else ""
-    bar = element("div", class_=f"bar {state}", style=f"left:{min(left, 99.6):.2f}%;width:{width:.2f}%", title=said)
+    wait = element("div", class_="wait", style=f"width:{waits:.2f}%") if leg.waits else None
+    bar = element(
+        "div", wait, class_=f"bar {state}", style=f"left:{min(left, 99.6):.2f}%;width:{width:.2f}%", title=said
+    )
     return element(
         "tr",
         element("th", element("a", leg.address, title=leg.address, href=f"#{anchor(leg.address)}"), scope="row"),
