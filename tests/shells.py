@@ -43,6 +43,9 @@ class Shell:
             "LINES": "50",
             "PS1": "$ ",
             "LC_ALL": "C.UTF-8",
+            "PYTHONPATH": os.environ.get(
+                "PYTHONPATH", ""
+            ),  # the tool that is tested, not another one that is installed
             **variables,
         }
         command = shutil.which(name) or name

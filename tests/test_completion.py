@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from tests.shells import Shell
 from tests.test_failures import SEED
 
 ADDRESSES = ("network/vpc", "monitoring/subscription/ops@reptidex.com", "monitoring/subscription/other@reptidex.com")
+RUN = "20260301T120000.000001"
 FPATH = "unsetopt prompt_cr prompt_sp; bindkey -e; fpath=({script.parent}/functions $fpath); autoload -U compinit; compinit -u -D\n"
 """As a person has it in ~/.zshrc: the file is found by its name and its first line."""
 LINES = {
@@ -33,6 +35,10 @@ LINES = {
     "reptiops plan dev --only=monitoring/subscription/op": "reptiops plan dev --only=monitoring/subscription/ops@reptidex.com",
     "reptiops accept --state-dir=states dev network/v": "reptiops accept --state-dir=states dev network/vpc",
     "reptiops state reb": "reptiops state rebuild",
+    "reptiops cost dev --what-if off": "reptiops cost dev --what-if office-hours",
+    "reptiops cost dev --what-if=single-nat,off": "reptiops cost dev --what-if=single-nat,office-hours",
+    "reptiops explain dev 2026": f"reptiops explain dev {RUN}",
+    "reptiops explain 2026": f"reptiops explain {RUN}",
     "reptiops cost dev --what-if nothing-begins-so": "reptiops cost dev --what-if nothing-begins-so",
 }
 """What is typed before TAB → what then stands there."""
@@ -56,6 +62,8 @@ def place(directory: Path, shell: str) -> Path:
     (directory / "states" / "dev").mkdir(parents=True)
     state = {"entries": {address: {} for address in ADDRESSES}}
     (directory / "states" / "dev" / "state.json").write_text(json.dumps(state))
+    (directory / "states" / "dev" / "journal").mkdir()
+    (directory / "states" / "dev" / "journal" / f"{RUN}.jsonl").touch()
     script = directory / f"reptiops.{shell}"
     script.write_text(CliRunner().invoke(cli, ["completion", shell]).output)
     (directory / "functions").mkdir()
@@ -116,6 +124,7 @@ def test_fish_completes_and_says_what_it_offers(every: bool, tmp_path: Path) -> 
             "HOME": str(tmp_path),
             "REPTIOPS_STATE_DIR": "states",
             "LC_ALL": "C.UTF-8",
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
         },
     ).stdout
     offered = {part.splitlines()[0]: part.splitlines()[1:] for part in said.split("== ")[1:]}

@@ -83,10 +83,12 @@ def test_the_completion_script_asks_the_tool(shell: str) -> None:
         (["plan", "dev", "--only"], "compute/service/repti-m", {"compute/service/repti-media"}),
         (["plan", "nowhere", "--only"], "compute", set()),
         (["state"], "re", {"rebuild"}),
+        (["cost", "dev", "--what-if"], "", {"office-hours", "single-nat", "no-nat", "savings-plan"}),
+        (["cost", "dev", "--what-if"], "no-nat,", {"no-nat,office-hours", "no-nat,single-nat", "no-nat,savings-plan"}),
     ],
 )
 def test_completion(words: list[str], incomplete: str, expected: set[str], tmp_path: Path) -> None:
-    words = [*words, "--state-dir", str(tmp_path)] if "dev" in words and "--only" not in words else words
+    words = [*words, "--state-dir", str(tmp_path)] if "dev" in words and words[-1][:2] != "--" else words
     found = ShellComplete(cli, {}, "reptiops", VARIABLE).get_completions(words, incomplete)
     assert {one.value for one in found} == expected
 

@@ -1,4 +1,4 @@
-"""Completion in the shell: environments, playbooks, phases and addresses, on whatever command takes them.
+"""Completion in the shell: environments, playbooks, phases, addresses, runs, on whatever command takes them.
 
 An argument is completed by its name, so that a new command completes without a word about it here.
 """
@@ -135,6 +135,17 @@ class Names(click.types.StringParamType):
             return []
 
 
+class Questions(Names):
+    """Names of which a comma puts several into one value: the last of them is completed."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Those before the comma stay, and are not offered again."""
+        before, comma, last = incomplete.rpartition(",")
+        found = super().shell_complete(ctx, param, last)
+        given = before.split(",")
+        return [CompletionItem(f"{before}{comma}{one.value}") for one in found if one.value not in given]
+
+
 def _environments(ctx: click.Context) -> Iterable[str]:
     from reptiops.config import environments
 
@@ -191,6 +202,13 @@ def _environments_or_runs(ctx: click.Context) -> Iterable[str]:
     return (*_environments(ctx), *_runs(ctx))
 
 
+def _questions(ctx: click.Context) -> Iterable[str]:
+    """Those with a name; settings are too many, and their values nobody else's to know."""
+    from reptiops.app.costs import NAMED, SAVINGS
+
+    return (*NAMED, SAVINGS)
+
+
 _TYPES: Mapping[str, Names] = {
     "env": Names("env", _environments),
     "playbook": Names("playbook", _playbooks),
@@ -198,6 +216,7 @@ _TYPES: Mapping[str, Names] = {
     "address": Names("address", _addresses),
     "only": Names("address", _addresses),
     "run": Names("run", _runs),
+    "what_if": Questions("question", _questions),
     "env or run": Names("env", _environments_or_runs),
 }
 
@@ -216,7 +235,7 @@ def completing(command: click.Command) -> None:
 def completion(shell: str) -> None:
     """Print the completion script for SHELL.
 
-    It completes commands, options, environments, playbooks and addresses.
+    It completes commands, options, environments, playbooks, phases, addresses, runs and questions of `cost --what-if`.
     """
     from reptiops.cli import cli
 
