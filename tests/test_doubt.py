@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from reptiops import app
+from reptiops.app import states
 from reptiops.engine.backend import LocalBackend
 from reptiops.engine.graph import PHASES
 from reptiops.engine.recover import Unfinished, unfinished
@@ -42,6 +43,11 @@ def _killed(session: Any, where: dict[str, Any], point: str, **more: Any) -> Unf
     return doubt
 
 
+def _recorded(where: dict[str, Any]) -> set[str]:
+    """The addresses of the network that the state knows."""
+    return {e.address for e in states.entries("dev", **where) if e.address.startswith("network/")}
+
+
 def _a_part(session: Any, where: dict[str, Any], **part: Any) -> None:
     """A provision of a part ends, and had something to do."""
     ec2 = session.client("ec2")
@@ -51,16 +57,70 @@ def _a_part(session: Any, where: dict[str, Any], **part: Any) -> None:
 
 
 def test_a_provision_of_a_part_leaves_the_rest_in_doubt(tmp_path: Path) -> None:
+    """And settles its part: the VPC stays as that run has left it when the rest is undone."""
     with mocked_aws() as session:
         before = inventory(session)
         where: dict[str, Any] = {"session": session, "state_dir": tmp_path, "clock": Skipping()}
         killed = _killed(session, where, "ec2:CreateInternetGateway")
         _a_part(session, where, only=("network/vpc",))
-        assert _doubt(where).created == killed.created
+        doubt, (settler,) = _doubt(where), app.history("dev", **where)[:1]
+        assert doubt.created == {a: one for a, one in killed.created.items() if a != "network/vpc"}
         assert "network/internet_gateway" in killed.asked
-        app.roll_back("dev", **where)
-        assert inventory(session) == before
+        told = f"settled since by {settler.id}, so a rollback leaves it: network/vpc"
+        assert [line.strip() for line in app.doubt_text(doubt, "dev") if "settled" in line] == [told]
+        _, undone = app.roll_back("dev", **where)
+        assert undone.complete, undone
+        made = inventory(session) - before
+        vpcs = session.client("ec2").describe_vpcs()["Vpcs"]
+        (vpc,) = [one["VpcId"] for one in vpcs if not one["IsDefault"]]
+        assert made, "the VPC, with what AWS makes in every one"
+        assert not session.client("ec2").describe_internet_gateways()["InternetGateways"]
+        assert [s for s in session.client("ec2").describe_subnets()["Subnets"] if s["VpcId"] == vpc] == []
         assert _doubt(where).empty
+        assert _recorded(where) == {"network/vpc"}
+
+
+def test_what_a_later_run_of_a_part_needs_stays_when_the_run_before_it_is_undone(tmp_path: Path) -> None:
+    """The killed run has made the VPC, a later one a gateway in it: nothing takes the ground from under that one."""
+    with mocked_aws() as session:
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path, "clock": Skipping()}
+        _killed(session, where, "ec2:CreateVpc")
+        app.provision("dev", only=("network/internet_gateway",), **where)
+        assert "network/vpc" in _doubt(where).created
+        _, undone = app.roll_back("dev", **where)
+        assert undone.complete, undone
+        (kept,) = undone.kept
+        assert kept.startswith("network/vpc (vpc-")
+        assert "network/internet_gateway needs it, which run" in kept
+        ec2 = session.client("ec2")
+        (gateway,) = ec2.describe_internet_gateways()["InternetGateways"]
+        assert gateway["Attachments"][0]["VpcId"] in kept
+        assert _recorded(where) == {"network/vpc", "network/internet_gateway"}
+        assert _doubt(where).empty
+
+
+def test_an_update_that_a_later_run_of_a_part_has_settled_is_not_set_back(tmp_path: Path) -> None:
+    config, after = small_config(tmp_path / "before"), small_config(tmp_path / "after", LESS)
+    with mocked_aws() as session:
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path / "state", "clock": Skipping()}
+        app.provision("dev", config_dir=config, only=("compute/log_group",), **where)
+        mine = {**where, "config_dir": after}
+        faults = Faults(session, ("logs:PutRetentionPolicy", 2), "kill after")
+        with pytest.raises(Killed):
+            app.provision("dev", only=("compute/log_group",), **mine)
+        assert faults.fired
+        (settled, was), (other, _) = list(_doubt(mine).updated.items())[:2]
+        session.client("logs").put_retention_policy(logGroupName=was.id, retentionInDays=7)
+        app.provision("dev", only=(settled,), **mine)
+        app.roll_back("dev", **mine)
+        days = {
+            e.address: e.applied["retention_days"]
+            for e in states.entries("dev", session=session, state_dir=tmp_path / "state")
+            if e.address in (settled, other) and isinstance(e.applied, dict)
+        }
+        assert days == {settled: 60, other: 30}
+        groups = session.client("logs").describe_log_groups(logGroupNamePrefix="/ecs/dev/")["logGroups"]
+        assert sorted(g["retentionInDays"] for g in groups)[-2:] == [30, 60]
 
 
 def test_the_same_part_again_leaves_no_doubt_of_it(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from reptiops.errors import ReptiopsError
 OnFailure = Literal["rollback", "keep", "ask"]
 ASKED = {"retire": "switching it off"}
 """What a verb asks AWS for, where its name does not say it."""
+NAMED = 3
+"""How many addresses of a list are told."""
 Choose = Callable[[str, Unfinished], Literal["rollback", "keep"]]
 """Asked with what happened and what the run has done; answers what is to become of it."""
 
@@ -60,10 +62,27 @@ def doubt_text(what: Unfinished, environment: str) -> list[str]:
         f"  in doubt: {address}, {ASKED.get(verb, verb)} was asked for and no answer is recorded"
         for address, verb in what.asked.items()
     ]
+    lines += [f"  {line}" for line in settled_text(what)]
     lines.append("Two ways out:")
     return lines + [
         line for pair in commands_out(what.operations, environment) for line in (f"  {pair[0]}", f"      {pair[1]}")
     ]
+
+
+def settled_text(what: Unfinished) -> list[str]:
+    """What of them later runs of a part have settled; a line for each of these."""
+    by: dict[str, list[str]] = {}
+    for address, run in what.settled.items():
+        by.setdefault(run, []).append(address)
+    return [
+        f"settled since by {run}, so a rollback leaves it: " + ", ".join(some[:NAMED]) + more(len(some) - NAMED)
+        for run, some in sorted(by.items())
+    ]
+
+
+def more(number: int) -> str:
+    """The end of a list that is not told in full."""
+    return f" and {number} more" if number > 0 else ""
 
 
 def undone_text(undone: Undone, environment: str) -> str:

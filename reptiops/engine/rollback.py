@@ -190,7 +190,7 @@ class _Undo(Undoing):
 
     def _set_back(self, address: str, kind: type[Resource], was: Was) -> str:
         """To the values of before; answers its id where it was not so already."""
-        work, before = self.work, restore(kind, self.now(was.pre))
+        work, before = self.work, restore(kind, self.now(was.pre, address))
         entry = work.state.entries.get(address)
         if kind.renewed and was.id:
             work.withdraw(address, kind, was.id)
@@ -203,7 +203,7 @@ class _Undo(Undoing):
             self.errors.append(f"{address} ({was.id}) has gone and cannot be set back")
             return ""
         fields = self._ours_of(address, was, before, current)
-        target, stuck = as_far_as_it_goes(of_others(before, current.has, fields, self.ids), current.has)
+        target, stuck = as_far_as_it_goes(of_others(before, current.has, fields, self.ids(address)), current.has)
         self.errors += [f"{address} ({current.id}): {one}" for one in stuck]
         differs = bool(diff(target, current.has))
         if differs:
@@ -216,7 +216,7 @@ class _Undo(Undoing):
         elif was.adopted and known is None:
             work.gone(address)
         elif not stuck and known is not None:
-            work.recorded_as(address, known)
+            work.recorded_as(address, replace(known, applied=self.now(known.applied, address)))
         return current.id if differs or was.tagged or kind.renewed else ""
 
     def _give_back(self, address: str, before: str, current: Live[Any], known: Entry | None) -> None:
@@ -229,7 +229,7 @@ class _Undo(Undoing):
 
     def _ours_of(self, address: str, was: Was, before: Resource, current: Live[Any]) -> Fields:
         """What of it goes back: the fields that the runs have written, but not those that another has moved on since."""
-        fields, theirs = still_ours(was, before, current, self.ids)
+        fields, theirs = still_ours(was, before, current, self.ids(address))
         if theirs and type(before).renewed:  # neither more nor less than there was
             self.staying |= {named_before(was, type(before)), named(current)}
         for one in theirs:
@@ -246,7 +246,7 @@ class _Undo(Undoing):
             lives = [o for o in self.live(kind) if o.id == name or o.address == address]
             one = min(lives, key=lambda o: o.id != name, default=None)
             waited = work.clock.now() - started
-            differing = differences(target, one.has, fields, self.ids) if one else "it is not listed"
+            differing = differences(target, one.has, fields, self.ids(address)) if one else "it is not listed"
             busy = one.status.word if one and one.status.phase == "pending" else ""
             if one and one.status.phase == "failed":
                 self.errors.append(f"{address} ({name}) was set back, but it is {one.status.word} {one.status.reason}")
@@ -268,7 +268,7 @@ class _Undo(Undoing):
 
         Answers its id where something was done.
         """
-        work, pre = self.work, self.now(was.pre)
+        work, pre = self.work, self.now(was.pre, address)
         before, known = restore(kind, pre), self.what.entries.get(address)
         live = self.find(address, kind, before.key(), was.id, but=self.held.get(address, ""))
         if live is None:
@@ -289,7 +289,7 @@ class _Undo(Undoing):
                 self.anew_as[was.kind, was.id] = live.id
         self._converge(address, before, name, "create" if live is None else "update" if differs else None)
         if known is not None:
-            work.recorded_as(address, replace(known, id=name, applied=self.now(known.applied)))
+            work.recorded_as(address, replace(known, id=name, applied=self.now(known.applied, address)))
         return name if live is None or differs else ""
 
     def _until_gone(self, address: str, kind: type[Resource], identifier: str) -> None:
@@ -321,9 +321,9 @@ class _Undo(Undoing):
             current = self.find(address, kind, restore(kind, was.pre).key(), was.id)
             if current is None and was.adopted and not was.wrote:
                 continue
-            before = restore(kind, self.now(was.pre))
+            before = restore(kind, self.now(was.pre, address))
             fields = self._ours_of(address, was, before, current) if current else None
-            differing = differences(before, current.has, fields, self.ids) if current else "gone"
+            differing = differences(before, current.has, fields, self.ids(address)) if current else "gone"
             if current is not None and was.tagged and current.address not in (None, was.tagged):
                 differing = f"{differing} it carries the address {current.address}".strip()
             if current is not None and was.adopted and current.address == address:
