@@ -230,6 +230,9 @@ class _Undo(Undoing):
     def _ours_of(self, address: str, was: Was, before: Resource, current: Live[Any]) -> Fields:
         """What of it goes back: the fields that the runs have written, but not those that another has moved on since."""
         fields, theirs = still_ours(was, before, current, self.ids(address))
+        taken = self._taken(before, current, fields)
+        fields = fields and {n: wrote for n, wrote in fields.items() if n not in taken}
+        theirs += taken.values()
         if theirs and type(before).renewed:  # neither more nor less than there was
             self.staying |= {named_before(was, type(before)), named(current)}
         for one in theirs:
@@ -237,6 +240,20 @@ class _Undo(Undoing):
                 self.theirs.append(text)
                 self.work.tell(Event("kept", address, "restore", one))
         return fields
+
+    def _taken(self, before: Resource, current: Live[Any], fields: Fields) -> dict[str, str]:
+        """Field → who has by now what it was, and would have to make room: nobody does whose work is not undone."""
+        kind, found = type(before), dict[str, str]()
+        if kind.displaces is Resource.displaces:
+            return found
+        ours = {was.id for was in (*self.what.updated.values(), *self.what.deleted.values())}
+        ours |= {one.id for _, one, _ in self.created()}
+        others = [one for one in self.live(kind) if one.id not in ours]
+        for name in fields or ():
+            was, has = getattr(before, name), getattr(current.has, name)
+            if rivals := list(replace(current.has, **{name: was}).displaces(others)):
+                found[name] = f"{name} stays {has!r}, for {rivals[0].address or rivals[0].id} has {was!r} by now"
+        return found
 
     def _converge(self, address: str, target: Resource, name: str, doing: Doing | None, fields: Fields = None) -> None:
         """Wait until AWS shows it as it was and has finished with it; how long that took is remembered."""
