@@ -131,6 +131,29 @@ def session() -> Iterator[Any]:
         yield made
 
 
+@pytest.fixture
+def account() -> Iterator[Any]:
+    """A session in an emulated account that a test has to itself."""
+    from reptiops.testing import mocked_aws
+
+    with mocked_aws() as made:
+        yield made
+
+
+@pytest.fixture
+def edits() -> tuple[tuple[str, str], ...]:
+    """What the small environment of `where` has otherwise than dev: a file that wants it has its own."""
+    return ()
+
+
+@pytest.fixture
+def where(account: Any, tmp_path: Path, edits: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    """A small environment in that account, as what runs over it is given it."""
+    from tests.small import small_config
+
+    return {"session": account, "state_dir": tmp_path / "state", "config_dir": small_config(tmp_path, *edits)}
+
+
 @pytest.fixture(params=["local", "s3"])
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     """Where a state is kept: a directory, and a bucket."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +10,16 @@ import pytest
 
 from reptiops import app
 from reptiops.app import states
-from reptiops.testing import mocked_aws
 from tests.faults import Faults, Killed
 from tests.inventory import inventory
-from tests.small import small_config
 
 FLOW_LOGS = ("flow_logs:\n    enabled: false", "flow_logs:\n    enabled: true")
 BELOW = ("network", "security")
 
 
 @pytest.fixture
-def world() -> Iterator[Any]:
-    with mocked_aws() as session:
-        yield session
-
-
-@pytest.fixture
-def where(world: Any, tmp_path: Path) -> dict[str, Any]:
-    return {"session": world, "state_dir": tmp_path / "state", "config_dir": small_config(tmp_path, FLOW_LOGS)}
+def edits() -> tuple[tuple[str, str], ...]:
+    return (FLOW_LOGS,)
 
 
 def _network(session: Any) -> list[str]:
@@ -112,17 +103,17 @@ def _watched(session: Any) -> None:
     )
 
 
-def test_a_teardown_leaves_what_only_has_our_names_and_says_so(world: Any, where: dict[str, Any]) -> None:
-    subnets = _network(world)
-    _redis(world, subnets, "reptidex-dev")
-    _balancer(world, subnets)
-    _cluster(world)
-    _watched(world)
-    before = inventory(world)
+def test_a_teardown_leaves_what_only_has_our_names_and_says_so(account: Any, where: dict[str, Any]) -> None:
+    subnets = _network(account)
+    _redis(account, subnets, "reptidex-dev")
+    _balancer(account, subnets)
+    _cluster(account)
+    _watched(account)
+    before = inventory(account)
     with pytest.raises(app.Refused, match="reptiops adopt dev --all"):
         app.provision("dev", **where)
     gone = app.teardown("dev", **where)
-    assert inventory(world) == before
+    assert inventory(account) == before
     assert gone.doomed == ()
     assert {one.split()[0] for one in gone.foreign} >= {
         "database/redis",
@@ -136,22 +127,22 @@ def test_a_teardown_leaves_what_only_has_our_names_and_says_so(world: Any, where
     }
 
 
-def test_a_cache_of_somebody_elses_is_not_replaced(world: Any, where: dict[str, Any]) -> None:
+def test_a_cache_of_somebody_elses_is_not_replaced(account: Any, where: dict[str, Any]) -> None:
     app.provision("dev", phases=BELOW, **where)
     ours = [{"Name": "tag:Project", "Values": ["reptidex"]}]
-    subnets = [one["SubnetId"] for one in world.client("ec2").describe_subnets(Filters=ours)["Subnets"]]
-    _redis(world, subnets)
-    before = inventory(world)
+    subnets = [one["SubnetId"] for one in account.client("ec2").describe_subnets(Filters=ours)["Subnets"]]
+    _redis(account, subnets)
+    before = inventory(account)
     with pytest.raises(app.Refused, match="reptiops adopt dev database/redis reptidex-dev"):
         app.provision("dev", phases=(*BELOW, "database"), allow_replace=True, **where)
-    assert inventory(world) == before
+    assert inventory(account) == before
     app.adopt("dev", "database/redis", "reptidex-dev", **where)
     (redis,) = (a for a in app.plan("dev", **where).actions if a.address == "database/redis")
     assert redis.verb == "replace"
 
 
-def test_a_group_that_another_team_reads_stays_as_it_is(world: Any, where: dict[str, Any]) -> None:
-    logs = world.client("logs")
+def test_a_group_that_another_team_reads_stays_as_it_is(account: Any, where: dict[str, Any]) -> None:
+    logs = account.client("logs")
     logs.create_log_group(logGroupName="/vpc/dev/flow-logs", tags={"Owner": "another team"})
     with pytest.raises(app.Refused, match="reptiops adopt dev network/flow_log_group /vpc/dev/flow-logs"):
         app.provision("dev", phases=("network",), **where)
@@ -165,9 +156,9 @@ def test_a_group_that_another_team_reads_stays_as_it_is(world: Any, where: dict[
     assert logs.describe_log_groups()["logGroups"] == []
 
 
-def test_a_group_that_aws_made_anew_for_our_flow_log_is_ours(world: Any, where: dict[str, Any]) -> None:
+def test_a_group_that_aws_made_anew_for_our_flow_log_is_ours(account: Any, where: dict[str, Any]) -> None:
     """Somebody deletes the group, the flow log writes on, and AWS makes another one without tags or an end."""
-    logs = world.client("logs")
+    logs = account.client("logs")
     app.provision("dev", phases=("network",), **where)
     logs.delete_log_group(logGroupName="/vpc/dev/flow-logs")
     logs.create_log_group(logGroupName="/vpc/dev/flow-logs")
@@ -176,10 +167,10 @@ def test_a_group_that_aws_made_anew_for_our_flow_log_is_ours(world: Any, where: 
     assert group["retentionInDays"] == 30
 
 
-def test_a_name_is_no_proof_of_a_dashboard_or_an_alarm(world: Any, where: dict[str, Any], tmp_path: Path) -> None:
+def test_a_name_is_no_proof_of_a_dashboard_or_an_alarm(account: Any, where: dict[str, Any], tmp_path: Path) -> None:
     """Ours are found again without a state, whatever was changed in them; another one of that name stops the run."""
     app.provision("dev", **where)
-    watch = world.client("cloudwatch")
+    watch = account.client("cloudwatch")
     body = json.loads(watch.get_dashboard(DashboardName="reptidex-dev")["DashboardBody"])
     body["widgets"] = body["widgets"][3:]
     watch.put_dashboard(DashboardName="reptidex-dev", DashboardBody=json.dumps(body))
@@ -207,12 +198,12 @@ def test_a_name_is_no_proof_of_a_dashboard_or_an_alarm(world: Any, where: dict[s
 
 
 def test_a_cache_that_a_killed_run_has_asked_for_is_ours_while_aws_tells_no_tags(
-    world: Any, where: dict[str, Any]
+    account: Any, where: dict[str, Any]
 ) -> None:
     """The same group without a run that has asked for it is somebody else's."""
     phases = (*BELOW, "database")
     app.provision("dev", phases=BELOW, **where)
-    Faults(world, ("elasticache:CreateReplicationGroup", 1), "kill after")
+    Faults(account, ("elasticache:CreateReplicationGroup", 1), "kill after")
     with pytest.raises(Killed):
         app.provision("dev", phases=phases, **where)
 
@@ -224,8 +215,8 @@ def test_a_cache_that_a_killed_run_has_asked_for_is_ours_while_aws_tells_no_tags
         found = parsed.get("ResourceTagMappingList", [])
         parsed["ResourceTagMappingList"] = [one for one in found if ":replicationgroup:" not in one["ResourceARN"]]
 
-    world.events.register("after-call.elasticache.DescribeReplicationGroups", creating)
-    world.events.register("after-call.resource-groups-tagging-api.GetResources", untagged)
+    account.events.register("after-call.elasticache.DescribeReplicationGroups", creating)
+    account.events.register("after-call.resource-groups-tagging-api.GetResources", untagged)
     verbs = {a.address: a.verb for a in app.plan("dev", phases=phases, **where).actions}
     assert verbs["database/redis"] == "none"
     elsewhere = {**where, "state_dir": where["state_dir"] / "elsewhere"}

@@ -247,8 +247,7 @@ class _Undo(Undoing):
         if kind.displaces is Resource.displaces:
             return found
         ours = {was.id for was in (*self.what.updated.values(), *self.what.deleted.values())}
-        ours |= {one.id for _, one, _ in self.created()}
-        others = [one for one in self.live(kind) if one.id not in ours]
+        others = [o for o in self.live(kind) if o.id not in ours and o.address not in self.what.created]
         for name in fields or ():
             was, has = getattr(before, name), getattr(current.has, name)
             if rivals := list(replace(current.has, **{name: was}).displaces(others)):
