@@ -208,6 +208,7 @@ def play(name: str, choose: Callable[[list[Point]], list[Point]], results: Path)
             _furnish(base)
             site = Site(base)
             scenario.begin(site)
+            site.world()  # which makes the clients that read it, once for all trials
             site.close()
             writes, before, after = undisturbed(scenario, base)
             every = points(name, writes)

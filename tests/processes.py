@@ -20,12 +20,16 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore import xform_name
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.loaders import JSONFileLoader
+from moto.core.botocore_stubber import MockRawResponse
 from moto.moto_api._internal import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
+from werkzeug.test import Client
 
 from reptiops import cli
 from reptiops.aws import is_read
@@ -125,6 +129,35 @@ class Server:
     def session(self) -> Any:
         """A boto3 session that sees this world."""
         return sandbox_session(Status(True, self.endpoint, region=REGION))
+
+    def answer(self, request: AWSPreparedRequest) -> AWSResponse:
+        """What it answers to a request of this process, without a connection; a write of ours is not counted."""
+        with self._one:
+            answer = Client(self._inner).open(
+                urlsplit(request.url).path,
+                query_string=urlsplit(request.url).query,
+                method=request.method,
+                headers=[(k, v.decode() if isinstance(v, bytes) else str(v)) for k, v in request.headers.items()],
+                data=request.body or b"",
+            )
+        return AWSResponse(request.url, answer.status_code, answer.headers, MockRawResponse(answer.data))
+
+
+class Reader:
+    """Clients that ask a server of this process directly. They outlive it: making them costs more than what they read."""
+
+    def __init__(self) -> None:
+        self.server: Server | None = None
+        self._session = sandbox_session(Status(True, "http://127.0.0.1:1", region=REGION))
+        self._session.events.register("before-send", self._send)
+        self.client = functools.cache(self._session.client)
+
+    def _send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        assert self.server is not None
+        return self.server.answer(request)
+
+
+reader = functools.cache(Reader)
 
 
 class Spawner:
@@ -239,8 +272,10 @@ class Site:
 
     def world(self) -> World:
         """The inventory without what AWS makes up anew each time."""
+        direct = reader()
+        direct.server = self.server
         made_up = r"[0-9a-f]{8,}|[A-Z0-9]{12,}|(?<=-)[0-9a-f]{4}(?=-)|(?<=:)[0-9]+$"
-        return Counter((what, re.sub(made_up, "", name)) for what, name in inventory(self.server.session()))
+        return Counter((what, re.sub(made_up, "", name)) for what, name in inventory(direct))
 
 
 @functools.cache
