@@ -8,6 +8,7 @@ making that world is paid for once. The forked server counts the writes and kill
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import random
@@ -213,6 +214,8 @@ def play(name: str, choose: Callable[[list[Point]], list[Point]], results: Path)
             writes, before, after = undisturbed(scenario, base)
             every = points(name, writes)
             chosen = choose(every)
+            gc.collect()
+            gc.freeze()  # else each fork copies what its first collection goes through
             print(f"{name}: {writes} writes, {len(every)} points, {len(chosen)} to try", flush=True)
             wrong = sum(_tried(point, scenario, base, before, after, results) for point in chosen)
         return {"points": len(every), "tried": len(chosen), "wrong": wrong}
