@@ -91,21 +91,22 @@ GRAPH = Graph(
 class Run:
     """One run over it, to its end or to where AWS refuses."""
 
-    def __init__(self, aws: Aws, root: Path, tone: str):
+    def __init__(self, aws: Aws, root: Path, tone: str, graph: Graph = GRAPH):
+        self.graph = graph
         self.given = {"env": {"tone": tone}, "facts": None}
         self.records = Records(LocalBackend(root))
         self.records.backend.prepare()
         self.state = self.records.load(BELONGS)
-        scope = Scope(aws, NAMES, wanted(GRAPH, self.given, self.state))
-        self.plan = make(GRAPH, self.given, scope, self.state)
+        scope = Scope(aws, NAMES, wanted(graph, self.given, self.state))
+        self.plan = make(graph, self.given, scope, self.state)
         self.work = Work(aws, scope, self.state, Journal(self.records, f"{time.time_ns()}"), silent, looks=(0.0,))
         self.work.journal.write("run", operation="provision")
-        self.work.journal.write("before", inventory=sorted(inventory(scope, GRAPH.kinds())))
-        self.apply = Apply(GRAPH, self.given, self.plan, Matcher(scope, GRAPH.kinds(), self.state), self.work)
+        self.work.journal.write("before", inventory=sorted(inventory(scope, graph.kinds())))
+        self.apply = Apply(graph, self.given, self.plan, Matcher(scope, graph.kinds(), self.state), self.work)
 
     def all(self) -> Self:
         self.apply.run()
-        assert remove_replaced(GRAPH, self.plan, self.apply, self.work) == {}
+        assert remove_replaced(self.graph, self.plan, self.apply, self.work) == {}
         self.work.journal.write("end", operation="provision")
         return self
 

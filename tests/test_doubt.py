@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from reptiops import app
-from reptiops.app import states
 from reptiops.engine.backend import LocalBackend
 from reptiops.engine.graph import PHASES
 from reptiops.engine.recover import Unfinished, unfinished
@@ -43,11 +42,6 @@ def _killed(session: Any, where: dict[str, Any], point: str, **more: Any) -> Unf
     return doubt
 
 
-def _recorded(where: dict[str, Any]) -> set[str]:
-    """The addresses of the network that the state knows."""
-    return {e.address for e in states.entries("dev", **where) if e.address.startswith("network/")}
-
-
 def _a_part(session: Any, where: dict[str, Any], **part: Any) -> None:
     """A provision of a part ends, and had something to do."""
     ec2 = session.client("ec2")
@@ -56,50 +50,78 @@ def _a_part(session: Any, where: dict[str, Any], **part: Any) -> None:
     assert app.provision("dev", **part, **where).plan.changes
 
 
-def test_a_provision_of_a_part_leaves_the_rest_in_doubt(tmp_path: Path) -> None:
-    """And settles its part: the VPC stays as that run has left it when the rest is undone."""
+def _refused(where: dict[str, Any], session: Any, address: str, by: str, run: str = "") -> None:
+    """No rollback is done, nor offered: a later run has touched `by`, and that would not stand without `address`."""
+    before, doubt = inventory(session), _doubt(where)
+    run = run or app.history("dev", **where)[0].id
+    assert doubt.built_on[address] == (run, by)
+    why = f"{address}: run {run} has touched " + ("it since" if by == address else f"{by}, which builds on it")
+    with pytest.raises(app.Refused) as refused:
+        app.roll_back("dev", **where)
+    lines = [line.strip() for line in str(refused.value).splitlines()]
+    assert doubt.runs[0] in lines[0]
+    assert "undoing it would break what that run made" in lines[0]
+    assert why in lines
+    assert lines[-1].startswith("Nothing was changed.")
+    assert all(f"reptiops {way} dev" in lines[-1] for way in ("provision", "teardown"))
+    told = "\n".join(app.doubt_text(doubt, "dev"))
+    assert why in told
+    assert "One way out:\n  reptiops provision dev" in told
+    assert "reptiops rollback" not in told
+    unended = app.open_ends(None, doubt, "dev")[1]
+    assert unended is not None
+    assert unended.ways_out == ("reptiops provision dev",)
+    assert inventory(session) == before
+    assert _doubt(where) == doubt
+
+
+def test_what_a_later_run_of_a_part_has_touched_is_not_undone_with_the_run_before_it(tmp_path: Path) -> None:
+    """A provision of everything is the way on, and leaves no doubt."""
     with mocked_aws() as session:
-        before = inventory(session)
         where: dict[str, Any] = {"session": session, "state_dir": tmp_path, "clock": Skipping()}
         killed = _killed(session, where, "ec2:CreateInternetGateway")
         _a_part(session, where, only=("network/vpc",))
-        doubt, (settler,) = _doubt(where), app.history("dev", **where)[:1]
-        assert doubt.created == {a: one for a, one in killed.created.items() if a != "network/vpc"}
+        assert _doubt(where).created == killed.created
         assert "network/internet_gateway" in killed.asked
-        told = f"settled since by {settler.id}, so a rollback leaves it: network/vpc"
-        assert [line.strip() for line in app.doubt_text(doubt, "dev") if "settled" in line] == [told]
-        _, undone = app.roll_back("dev", **where)
-        assert undone.complete, undone
-        made = inventory(session) - before
-        vpcs = session.client("ec2").describe_vpcs()["Vpcs"]
-        (vpc,) = [one["VpcId"] for one in vpcs if not one["IsDefault"]]
-        assert made, "the VPC, with what AWS makes in every one"
-        assert not session.client("ec2").describe_internet_gateways()["InternetGateways"]
-        assert [s for s in session.client("ec2").describe_subnets()["Subnets"] if s["VpcId"] == vpc] == []
+        _refused(where, session, "network/vpc", "network/vpc")
+        app.provision("dev", **where)
         assert _doubt(where).empty
-        assert _recorded(where) == {"network/vpc"}
 
 
-def test_what_a_later_run_of_a_part_needs_stays_when_the_run_before_it_is_undone(tmp_path: Path) -> None:
-    """The killed run has made the VPC, a later one a gateway in it: nothing takes the ground from under that one."""
+@pytest.mark.parametrize("point", ["ec2:CreateVpc", "ec2:CreateSubnet"])
+def test_no_rollback_takes_the_ground_from_under_what_a_later_run_of_a_part_has_made(
+    point: str, tmp_path: Path
+) -> None:
+    """The gateway names the VPC, be its id in the journal of the run that made it or not."""
     with mocked_aws() as session:
         where: dict[str, Any] = {"session": session, "state_dir": tmp_path, "clock": Skipping()}
-        _killed(session, where, "ec2:CreateVpc")
+        _killed(session, where, point, only=("network/vpc", "network/public_subnet"))
         app.provision("dev", only=("network/internet_gateway",), **where)
-        assert "network/vpc" in _doubt(where).created
+        _refused(where, session, "network/vpc", "network/internet_gateway")
+
+
+def test_a_run_of_a_part_that_touched_nothing_of_it_hinders_no_rollback(tmp_path: Path) -> None:
+    """The killed run is undone whole, also where the part of the later one could have touched it; what that one has
+    made stays as it is.
+    """
+    with mocked_aws() as session:
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path, "clock": Skipping()}
+        before = inventory(session)
+        _killed(session, where, "ec2:CreateSubnet", only=("network/vpc", "network/public_subnet"))
+        app.provision("dev", only=("storage/bucket",), **where)
+        made = {one for one in app.open_site(app.Settings("dev", **where)).state.entries if one.startswith("storage/")}
+        assert made
+        assert not _doubt(where).built_on
         _, undone = app.roll_back("dev", **where)
         assert undone.complete, undone
-        (kept,) = undone.kept
-        assert kept.startswith("network/vpc (vpc-")
-        assert "network/internet_gateway needs it, which run" in kept
-        ec2 = session.client("ec2")
-        (gateway,) = ec2.describe_internet_gateways()["InternetGateways"]
-        assert gateway["Attachments"][0]["VpcId"] in kept
-        assert _recorded(where) == {"network/vpc", "network/internet_gateway"}
         assert _doubt(where).empty
+        assert set(app.open_site(app.Settings("dev", **where)).state.entries) == made
+        left = inventory(session) - before
+        assert left
+        assert not [one for one in left if "ec2" in str(one).lower()]
 
 
-def test_an_update_that_a_later_run_of_a_part_has_settled_is_not_set_back(tmp_path: Path) -> None:
+def test_an_update_that_a_later_run_of_a_part_has_made_once_more_is_not_set_back(tmp_path: Path) -> None:
     config, after = small_config(tmp_path / "before"), small_config(tmp_path / "after", LESS)
     with mocked_aws() as session:
         where: dict[str, Any] = {"session": session, "state_dir": tmp_path / "state", "clock": Skipping()}
@@ -109,18 +131,10 @@ def test_an_update_that_a_later_run_of_a_part_has_settled_is_not_set_back(tmp_pa
         with pytest.raises(Killed):
             app.provision("dev", only=("compute/log_group",), **mine)
         assert faults.fired
-        (settled, was), (other, _) = list(_doubt(mine).updated.items())[:2]
+        (settled, was), _ = list(_doubt(mine).updated.items())[:2]
         session.client("logs").put_retention_policy(logGroupName=was.id, retentionInDays=7)
         app.provision("dev", only=(settled,), **mine)
-        app.roll_back("dev", **mine)
-        days = {
-            e.address: e.applied["retention_days"]
-            for e in states.entries("dev", session=session, state_dir=tmp_path / "state")
-            if e.address in (settled, other) and isinstance(e.applied, dict)
-        }
-        assert days == {settled: 60, other: 30}
-        groups = session.client("logs").describe_log_groups(logGroupNamePrefix="/ecs/dev/")["logGroups"]
-        assert sorted(g["retentionInDays"] for g in groups)[-2:] == [30, 60]
+        _refused(mine, session, settled, settled)
 
 
 def test_the_same_part_again_leaves_no_doubt_of_it(tmp_path: Path) -> None:
@@ -161,6 +175,88 @@ def test_what_the_end_of_a_later_run_settles(which: str, end: str, tmp_path: Pat
     later.write("run", operation=operation, **part)
     later.write(end)
     assert unfinished(records).empty is (settles or (end == "settled" and operation == "reconcile"))
+
+
+def _begin(address: str, verb: str = "update", **more: Any) -> dict[str, Any]:
+    given = {"kind": "some", "target": None, "pre": None, "id": f"{address}-id", "was": None}
+    return {"event": "begin", "address": address, "verb": verb, **given, **more}
+
+
+def _done(address: str, name: str, verb: str = "create", applied: Any = None, needs: tuple[str, ...] = ()) -> Any:
+    entry = {"address": address, "kind": "some", "id": name, "applied": applied, "needs": needs, "created": ""}
+    return {"event": "done", "address": address, "verb": verb, "entry": entry}
+
+
+NEW = [_begin("a/new", "create", id=None), _done("a/new", "new-1")]
+REVISED = [_begin("a/task", id="arn:task:5", wrote={}), _done("a/task", "arn:task:6", "update")]
+SET = [_begin("a/set", pre={"uses": "old-1", "name": "set"}, wrote={"uses": "other"})]
+USER = [_begin("b/user", wrote={})]
+BUILT: Mapping[str, tuple[list[Any], list[Any], tuple[str, str] | None]] = {
+    "nothing of it": ([*NEW, *SET], [*USER, _done("b/user", "user-1", "update", {"uses": "new-12"})], None),
+    "its address": (SET, [_begin("a/set", wrote={"name": "other"})], ("a/set", "a/set")),
+    "the address that it had": (
+        [_begin("a/now", "adopt", tagged="a/then")],
+        [_begin("a/then", "create", id=None), _done("a/then", "then-1")],
+        ("a/now", "a/then"),
+    ),
+    "a neighbour that made room": (
+        [_begin("a/rule", "create", id=None), {**_begin("a/neighbour", pre={}), "event": "displaced"}],
+        [_begin("a/neighbour", wrote={})],
+        ("a/neighbour", "a/neighbour"),
+    ),
+    "its record": ([_begin("a/new", "create", id=None)], [_done("a/new", "new-1", "record")], ("a/new", "a/new")),
+    "what it names": (NEW, [*USER, _done("b/user", "user-1", "update", {"uses": ["new-1"]})], ("a/new", "b/user")),
+    "what was written to it": (NEW, [_begin("b/user", wrote={"uses": "new-1"})], ("a/new", "b/user")),
+    "a new revision": (REVISED, [*USER, _done("b/user", "user-1", "update", "arn:task:6")], ("a/task", "b/user")),
+    "the revision before it": (REVISED, [*USER, _done("b/user", "user-1", "update", "arn:task:5")], None),
+    "an id that is not known": (
+        NEW[:1],
+        [*USER, _done("b/user", "user-1", "update", needs=("a/new",))],
+        ("a/new", "b/user"),
+    ),
+    "a create that was refused": (
+        [NEW[0], {"event": "failed", "address": "a/new", "verb": "create", "doubtful": False}],
+        [*USER, _done("b/user", "user-1", "update", needs=("a/new",))],
+        None,
+    ),
+    "what it has replaced": (
+        [_begin("a/group", "create", id=None, beside="old-1"), _done("a/group", "group-2")],
+        [_begin("a/group/replaced", "delete", id="old-1")],
+        ("a/group", "a/group/replaced"),
+    ),
+    "what it named before": (SET, [_begin("b/old", "delete", id="old-1")], ("a/set", "b/old")),
+    "what it still names": (SET, [_begin("b/set", "delete", id="set")], None),
+    "what was made anew by its name": (
+        SET,
+        [_begin("b/old", "delete", id="old-1"), _begin("b/old", "create", id=None), _done("b/old", "old-1")],
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("which", BUILT)
+@pytest.mark.parametrize("end", ["end", "settled"])
+def test_what_a_later_run_of_a_part_has_built_on(which: str, end: str, tmp_path: Path) -> None:
+    """One that did not end, or settles nothing, hinders no rollback; nor one that comes before."""
+    first, then, expected = BUILT[which]
+    records = Records(LocalBackend(tmp_path))
+    records.backend.prepare()
+    for run, operation, done, last in (
+        ("1", "provision", then, end),
+        ("2", "provision", [*first, _begin("c/other")], "stopped"),
+        ("3", "reconcile", then, "end"),
+        ("4", "provision", then, end),
+    ):
+        journal = Journal(records, run)
+        journal.write("run", operation=operation, selection={"phases": ["a", "b"], "addresses": []})
+        for record in done:
+            journal.write(**record)
+        if run == "4":
+            assert not unfinished(records).built_on
+        journal.write(last)
+    found = unfinished(records)
+    assert found.runs == ["2"]
+    assert found.built_on == ({expected[0]: ("4", expected[1])} if expected else {})
 
 
 @pytest.mark.parametrize(("last", "looked_for"), [("failed", False), ("again", True), ("", True)])

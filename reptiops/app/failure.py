@@ -19,6 +19,8 @@ ASKED = {"retire": "switching it off"}
 """What a verb asks AWS for, where its name does not say it."""
 NAMED = 3
 """How many addresses of a list are told."""
+Ways = tuple[tuple[str, str], ...]
+"""The commands that end a doubt, each with what it does."""
 Choose = Callable[[str, Unfinished], Literal["rollback", "keep"]]
 """Asked with what happened and what the run has done; answers what is to become of it."""
 
@@ -39,18 +41,30 @@ def ways_out(environment: str) -> str:
     )
 
 
-def commands_out(operations: Iterable[str], environment: str) -> tuple[tuple[str, str], tuple[str, str]]:
-    """The two commands, each with what it does. What a teardown has removed no rollback brings back."""
+def commands_out(operations: Iterable[str], environment: str, built_on: bool = False) -> Ways:
+    """The commands that end a doubt, each with what it does. What a teardown has removed no rollback brings back, and
+    what a later run has built on no rollback takes away.
+    """
     if "teardown" in operations:
-        ways = ("teardown", "removes the rest"), ("provision", "makes what is missing anew")
+        ways = [("teardown", "removes the rest"), ("provision", "makes what is missing anew")]
     else:
-        ways = ("provision", "goes on to what the configuration says"), ("rollback", "goes back to how it was before")
-    (first, then), (second, otherwise) = ways
-    return (f"reptiops {first} {environment}", then), (f"reptiops {second} {environment}", otherwise)
+        ways = [("provision", "goes on to what the configuration says"), ("rollback", "goes back to how it was before")]
+        ways = ways[:1] if built_on else ways
+    return tuple((f"reptiops {command} {environment}", then) for command, then in ways)
+
+
+def ways_of(what: Unfinished, environment: str) -> Ways:
+    """The commands that end this doubt, each with what it does."""
+    return commands_out(what.operations, environment, bool(what.built_on))
+
+
+def so_many(ways: Ways) -> str:
+    """What stands above them."""
+    return "Two ways out" if ways[1:] else "One way out"
 
 
 def doubt_text(what: Unfinished, environment: str) -> list[str]:
-    """What runs that did not end have left in doubt, and the two ways out; a line each."""
+    """What runs that did not end have left in doubt, and the ways out; a line each."""
     if what.empty:
         return []
     runs = ", ".join(f"{operation} {run}" for run, operation in zip(what.runs, what.operations, strict=False))
@@ -62,27 +76,22 @@ def doubt_text(what: Unfinished, environment: str) -> list[str]:
         f"  in doubt: {address}, {ASKED.get(verb, verb)} was asked for and no answer is recorded"
         for address, verb in what.asked.items()
     ]
-    lines += [f"  {line}" for line in settled_text(what)]
-    lines.append("Two ways out:")
-    return lines + [
-        line for pair in commands_out(what.operations, environment) for line in (f"  {pair[0]}", f"      {pair[1]}")
+    if what.built_on and "teardown" not in what.operations:
+        lines += ["No rollback is offered:", *(f"  {line}" for line in built_on_text(what))]
+    ways = ways_of(what, environment)
+    lines.append(f"{so_many(ways)}:")
+    return lines + [line for pair in ways for line in (f"  {pair[0]}", f"      {pair[1]}")]
+
+
+def built_on_text(what: Unfinished) -> list[str]:
+    """Which later runs have built on it, and why that forbids to undo it; a line each."""
+    told = list(what.built_on.items())
+    lines = ["a later run of a part has ended and built on it, and undoing it would break what that run made"]
+    lines += [
+        f"{address}: run {run} has {'touched it since' if by == address else f'touched {by}, which builds on it'}"
+        for address, (run, by) in told[:NAMED]
     ]
-
-
-def settled_text(what: Unfinished) -> list[str]:
-    """What of them later runs of a part have settled; a line for each of these."""
-    by: dict[str, list[str]] = {}
-    for address, run in what.settled.items():
-        by.setdefault(run, []).append(address)
-    return [
-        f"settled since by {run}, so a rollback leaves it: " + ", ".join(some[:NAMED]) + more(len(some) - NAMED)
-        for run, some in sorted(by.items())
-    ]
-
-
-def more(number: int) -> str:
-    """The end of a list that is not told in full."""
-    return f" and {number} more" if number > 0 else ""
+    return lines + ([f"and {len(told) - NAMED} more"] if told[NAMED:] else [])
 
 
 def undone_text(undone: Undone, environment: str) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from reptiops.app.diagnosis import Down, services_down
-from reptiops.app.failure import commands_out, ways_out
+from reptiops.app.failure import Ways, commands_out, ways_out
 from reptiops.app.site import Refused, Settings, Site, open_site, records_of
 from reptiops.config import environments
 from reptiops.engine import lock as locks
@@ -88,7 +88,7 @@ class Explained:
     """What the run itself did to undo what it had done."""
     down: tuple[Down, ...] = ()
     """Services that did not come up."""
-    ways_out: tuple[tuple[str, str], ...] = field(default=())
+    ways_out: Ways = ()
 
 
 def history(environment: str, **settings: Any) -> tuple[Run, ...]:
@@ -156,7 +156,10 @@ def explain(environment: str, name: str = "last", **settings: Any) -> Explained:
     for one in reversed([one for one in names if one > fitting[0]]):
         later.add(one, list(site.records.records(one, strict=False)))
     run = later.settled(_run(fitting[0], records, locks.holder(site.records.backend)), records)
-    return _explained(environment, run, records, newest=fitting[0] == names[-1])
+    ways: Ways = ()
+    if run.open and fitting[0] == names[-1]:
+        ways = commands_out([run.operation], environment, bool(site.unfinished().built_on))
+    return _explained(environment, run, records, ways)
 
 
 def environment_of(run: str, **settings: Any) -> str:
@@ -238,10 +241,9 @@ def _between(one: Record, other: Record) -> float:
     return (datetime.fromisoformat(other["at"]) - datetime.fromisoformat(one["at"])).total_seconds()
 
 
-def _explained(environment: str, run: Run, records: Sequence[Record], newest: bool) -> Explained:
+def _explained(environment: str, run: Run, records: Sequence[Record], ways: Ways) -> Explained:
     turn = next((n for n, r in enumerate(records) if r["event"] == "undoing"), len(records))
     deeds = list(_deeds(records[:turn]))
-    ways = commands_out([run.operation], environment) if newest and run.open else ()
     return Explained(
         replace(run, why=without_ways(run.why, environment)),
         tuple(d for d in deeds if d.result in ("done", "kept")),

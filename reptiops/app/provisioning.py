@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -16,7 +15,7 @@ from reptiops.app.diagnosis import ask_why
 from reptiops.app.failure import Choose, OnFailure, handle_failure
 from reptiops.app.planned import hold_to, of_here
 from reptiops.app.preflight import found as in_the_way
-from reptiops.app.recovery import in_doubt
+from reptiops.app.recovery import look_for_doubtful
 from reptiops.app.replaced import remove_replaced
 from reptiops.app.runs import Stop, announce, interrupted, writing
 from reptiops.app.selection import select
@@ -28,9 +27,9 @@ from reptiops.engine.calls import Work
 from reptiops.engine.eta import Countdown
 from reptiops.engine.events import Event, Sink
 from reptiops.engine.graph import PHASES, Graph
-from reptiops.engine.making import UNSEEN_LOOKS
 from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, make
 from reptiops.engine.proof import inventory
+from reptiops.engine.recover import Unfinished
 from reptiops.engine.remove import LAGS, Doomed, Remove, blockers, patience
 from reptiops.engine.resource import Live
 from reptiops.engine.scope import Scope
@@ -108,14 +107,14 @@ def provision(
         of_here(kept, site)
     _refuse_missing(site)
     scope = site.scope()
-    _look_for_doubtful(site, scope, options.tell)
+    doubt = look_for_doubtful(site, scope, options.tell)
     made = foretold(site, scope, make(site.graph, site.given, scope, site.state, selection), selection)
     if kept is not None:
         hold_to(kept, site, made, selection)
     _refuse(site.env.name, made, book, allow_replace, selection)
     _refuse_needed(site.graph, made)
     if not made.changes:
-        _record(site, made, options.tell, scope, selection)
+        _record(site, made, options.tell, scope, selection, doubt)
         return Outcome(made, made.live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts)
     _ready(site, made, options.tell)
     scope, made = _approved(approve, site, scope, made, selection)
@@ -139,30 +138,6 @@ def provision(
         took = time.monotonic() - started
     announce(site, book, f"provisioned, {len(made.changes)} changes", options.tell)
     return Outcome(made, live, took, sum(site.aws.calls.values()), site.facts, left)
-
-
-SAID = 10.0
-"""Seconds of looking that a person is told of."""
-
-
-def _look_for_doubtful(site: Site, scope: Scope, tell: Sink) -> None:
-    """Look, while AWS's lists may lag, for what a run that was cut off a moment ago may have made: it would get a twin."""
-    missing = in_doubt(site).unseen({kind.kind(): kind for kind in site.graph.kinds()}, site.aws.lag())
-    began, longest = site.clock.now(), max((left for _, left in missing.values()), default=0.0)
-    if longest > SAID:
-        some = ", ".join(sorted(missing)[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-        tell(Event("note", text=f"looking for what the run before may have made, up to {longest:.0f} s: {some}"))
-    for pause in UNSEEN_LOOKS:
-        waited = site.clock.now() - began
-        missing = {a: (kind, left) for a, (kind, left) in missing.items() if waited <= left}
-        if not missing:
-            return
-        site.clock.sleep(pause, threading.Event())
-        kinds = {kind for kind, _ in missing.values()}
-        for kind in kinds:
-            scope.forget(kind)
-        found = {one.address for kind in kinds for one in scope.live(kind)}
-        missing = {a: more for a, more in missing.items() if a not in found}
 
 
 def _ready(site: Site, made: Plan, tell: Sink) -> None:
@@ -202,9 +177,10 @@ def _still(site: Site, shown: Plan, selection: Selection) -> tuple[Scope, Plan]:
     return scope, replace(shown, actions=made.actions, live=made.live)
 
 
-def _record(site: Site, made: Plan, tell: Sink, scope: Scope, selection: Selection) -> None:
+def _record(site: Site, made: Plan, tell: Sink, scope: Scope, selection: Selection, doubt: Unfinished) -> None:
     """Write down what is as wanted and in no state, after a state was lost, and forget what nobody wants and nobody
-    has any more. Nothing in AWS changes.
+    has any more. Nothing in AWS changes. What runs before have left in doubt and this one covers is as wanted: a run that
+    ends says so.
     """
     entries = site.state.entries
     found = [
@@ -215,8 +191,9 @@ def _record(site: Site, made: Plan, tell: Sink, scope: Scope, selection: Selecti
         and not (a.address in entries and entries[a.address].id == a.live.id)
     ]
     stale = _stale(site, made, selection)
-    if found or stale:
-        with writing(site, "record", tell, scope) as work:
+    settles = any(selection.covers(address) for address in (*doubt.created, *doubt.updated, *doubt.deleted))
+    if found or stale or settles:
+        with writing(site, "provision" if settles else "record", tell, scope, selection=selection) as work:
             for address, live in found:
                 s = site.graph.step_of(address)
                 work.adopt(address, live, tuple(site.graph.steps[n].path for n in s.needs) if s else ())

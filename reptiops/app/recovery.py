@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
-from reptiops.app.failure import commands_out, undone_text
+from reptiops.app.failure import built_on_text, undone_text, ways_of
 from reptiops.app.runs import Stop, writing
 from reptiops.app.site import Declined, Refused, Settings, Site, open_site, records_of
 from reptiops.engine import lock as locks
 from reptiops.engine.eta import Countdown
+from reptiops.engine.events import Event, Sink
 from reptiops.engine.lock import Lease
+from reptiops.engine.making import UNSEEN_LOOKS
 from reptiops.engine.recover import Unfinished, unfinished
 from reptiops.engine.rollback import Undone, undo
+from reptiops.engine.scope import Scope
 from reptiops.errors import ReptiopsError
 from reptiops.plandocument import AtWork, Unended
+
+SAID = 10.0
+"""Seconds of looking that a person is told of."""
 
 
 class RollbackIncomplete(ReptiopsError):
@@ -29,7 +36,8 @@ def roll_back(
     expect: Callable[[Countdown], None] = lambda _: None,
     **settings: Any,
 ) -> tuple[Unfinished, Undone]:
-    """Undo the runs that did not end: killed ones, and failed ones that were kept. Raises Refused where there is none.
+    """Undo the runs that did not end: killed ones, and failed ones that were kept. Raises Refused where there is none, and
+    where a later run of a part has built on what they did.
 
     `expect` is told what is going to happen.
     """
@@ -43,6 +51,8 @@ def roll_back(
             f"A teardown of {environment} did not end, and no teardown can be undone. Two ways out: `reptiops teardown "
             f"{environment}` removes the rest, `reptiops provision {environment}` makes what is missing anew."
         )
+    if what.built_on:
+        raise Refused(_not_undone(what, environment))
     if not approve(what):
         raise Declined("Nothing was changed.")
     with writing(site, "rollback", options.tell, site.scope(), stop) as work:
@@ -55,6 +65,23 @@ def roll_back(
             failed.exit_code = 130 if work.stop.is_set() else 1
             raise failed
     return what, undone
+
+
+def _not_undone(what: Unfinished, environment: str) -> str:
+    """Why a rollback is refused, and the ways on."""
+    first, *lines = built_on_text(what)
+    runs = ", ".join(f"{operation} {run}" for run, operation in zip(what.runs, what.operations, strict=False))
+    ways = (
+        f"`reptiops provision {environment}` goes on to what the configuration says, `reptiops teardown {environment}` "
+        "removes everything."
+    )
+    return "\n".join(
+        (
+            f"{runs} did not end, but {first}:",
+            *(f"  {one}" for one in lines),
+            f"Nothing was changed. Two ways on: {ways}",
+        )
+    )
 
 
 def at_work(site: Site) -> Lease | None:
@@ -75,10 +102,34 @@ def open_ends(lease: Lease | None, doubt: Unfinished, environment: str) -> tuple
         working = AtWork(operation=lease.operation, who=lease.who, host=lease.host, pid=lease.pid, since=lease.since)
     if doubt.empty or lease is not None:  # what a run at work has begun is in no doubt
         return working, None
-    ways = tuple(command for command, _ in commands_out(doubt.operations, environment))
+    ways = tuple(command for command, _ in ways_of(doubt, environment))
     return working, Unended(runs=tuple(doubt.runs), operations=tuple(doubt.operations), ways_out=ways)
 
 
 def in_doubt(site: Site) -> Unfinished:
     """What runs that did not end have begun, so that a person can choose between going on and undoing."""
     return site.unfinished()
+
+
+def look_for_doubtful(site: Site, scope: Scope, tell: Sink) -> Unfinished:
+    """Look, while AWS's lists may lag, for what a run that was cut off a moment ago may have made: a provision would give
+    it a twin, a teardown leave it behind. Answers what is in doubt.
+    """
+    doubt = in_doubt(site)
+    missing = doubt.unseen({kind.kind(): kind for kind in site.graph.kinds()}, site.aws.lag())
+    began, longest = site.clock.now(), max((left for _, left in missing.values()), default=0.0)
+    if longest > SAID:
+        some = ", ".join(sorted(missing)[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+        tell(Event("note", text=f"looking for what the run before may have made, up to {longest:.0f} s: {some}"))
+    for pause in UNSEEN_LOOKS:
+        waited = site.clock.now() - began
+        missing = {a: (kind, left) for a, (kind, left) in missing.items() if waited <= left}
+        if not missing:
+            break
+        site.clock.sleep(pause, threading.Event())
+        kinds = {kind for kind, _ in missing.values()}
+        for kind in kinds:
+            scope.forget(kind)
+        found = {one.address for kind in kinds for one in scope.live(kind)}
+        missing = {a: more for a, more in missing.items() if a not in found}
+    return doubt

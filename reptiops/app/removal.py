@@ -7,7 +7,7 @@ from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reptiops.app.recovery import in_doubt
+from reptiops.app.recovery import in_doubt, look_for_doubtful
 from reptiops.app.runs import Stop, announce, interrupted, writing
 from reptiops.app.site import Declined, Refused, Settings, Site, open_site
 from reptiops.config import Environment
@@ -58,6 +58,7 @@ def teardown(
     book = load_playbook(playbook, options.playbook_dir)
     scope = site.scope()
     scope.leaving = True
+    look_for_doubtful(site, scope, options.tell)
     look(scope, site.graph.kinds())
     everything = _all_of_it(site, scope)
     actions, doomed = _chosen(site, book, everything.actions, everything.doomed)

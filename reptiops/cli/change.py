@@ -168,8 +168,6 @@ def rollback(env: str, yes: bool, **given: Any) -> None:
             console.print(f"  [yellow]~[/] {address}", highlight=False)
         for address in what.deleted:
             console.print(f"  [green]+[/] {address}", highlight=False)
-        for line in app.settled_text(what):
-            plans.say(console, escape(line), hang=4)
         return yes or click.confirm("Do it?", default=False, err=given["as_json"])
 
     progress = terminal.Progress(console, given["verbose"], sandbox=given["sandbox"])

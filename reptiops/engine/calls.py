@@ -284,7 +284,7 @@ class Work:
         was = vars(known) if known else None
         if verb in ("create", "update") and kind.displaces is not Resource.displaces:
             for other in target.displaces(patient(self, lambda: self.scope.since(kind, self.began)).values()):
-                self._displaced(kind, other, address)
+                self._displaced(kind, other)
         names: dict[str, Plain] = {"id": None, **more}
         if live:
             names |= {"id": live.id, "arn": live.out.get("arn", ""), "tagged": live.address}
@@ -321,15 +321,14 @@ class Work:
             self.asked[address] = [*self.asked.get(address, ()), *requests]
         return entry
 
-    def _displaced(self, kind: type[Resource], other: Live[Any], by: str) -> None:
+    def _displaced(self, kind: type[Resource], other: Live[Any]) -> None:
         """Write down how a neighbour was that has to make room: it comes back with a rollback."""
         recorded = (a for a, e in self.state.entries.items() if e.kind == kind.kind() and e.id == other.id)
         address = other.address or next(recorded, other.id)
         known = self.state.entries.get(address)
         was = vars(known) if known else None
-        pre = plain(other.has)
         self.journal.write(
-            "displaced", address=address, by=by, verb="update", kind=kind.kind(), id=other.id, pre=pre, was=was
+            "displaced", address=address, verb="update", kind=kind.kind(), id=other.id, pre=plain(other.has), was=was
         )
 
     def _retried(self, kind: type[Resource], address: str, verb: str, started: float) -> tenacity.Retrying:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -174,11 +173,6 @@ def _outdated(want: Resource, one: Live[Any]) -> bool:
 def leftover(address: str, number: int = 0) -> str:
     """The address by which one is removed that another one of its address has replaced."""
     return f"{address}/replaced" + (f"-{number + 1}" if number else "")
-
-
-def successor(address: str) -> str:
-    """The address of what has replaced it, where it is one that `leftover` gave."""
-    return re.sub(r"/replaced(-\d+)?$", "", address)
 
 
 Owned = Callable[[str, str], str | None]

@@ -7,15 +7,17 @@ this process or in any later one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from reptiops.engine.builton import built_on, touching
 from reptiops.engine.canonical import Plain
 from reptiops.engine.graph import PHASES
 from reptiops.engine.making import LOOKS
-from reptiops.engine.plan import EVERYTHING, Selection, successor
+from reptiops.engine.plan import EVERYTHING, Selection
 from reptiops.engine.resource import Resource
 from reptiops.engine.state import Entry, Records
 
@@ -28,16 +30,8 @@ SETTLING = frozenset({"provision", "teardown"})
 
 A run that is settled has done everything but remove what it has replaced: it leaves nothing in doubt either.
 """
-
-
-@dataclass(frozen=True)
-class Settler:
-    """A run that has ended and could touch a part only."""
-
-    run: str
-    part: Selection
-    removed: Mapping[str, str] = field(default_factory=dict)
-    """Id of what it has deleted → the address that it had."""
+OF_AWS = re.compile(r"arn:|[a-z]+-[0-9a-f]{8,}$")
+"""How an id begins that AWS gives, and is nothing else's."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +81,11 @@ class Unfinished:
     """Everything that was there before the first of the runs."""
     last: str = ""
     """When the last of it was written down."""
-    settled: dict[str, str] = field(default_factory=dict)
-    """Address of what these runs have touched and a later one of a part has settled → that later run."""
-    after: dict[str, tuple[Settler, ...]] = field(default_factory=dict)
-    """Address of what was created → who has settled a part since: what is in it may need it."""
-    removed: dict[str, str] = field(default_factory=dict)
-    """Id of what has gone for good, as what is settled is not undone → the address that it had."""
+    built_on: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Address of what these runs have touched → a later run of a part, which has ended and built on it, and what that one
+    has touched: nothing of these runs can be undone without breaking that."""
+    moved: dict[Named, str] = field(default_factory=dict)
+    """What later runs that undid themselves have deleted → id of what they made anew in its place."""
     untold: dict[str, Was] = field(default_factory=dict)
     """Address → how it was before an update of which no `wrote` is recorded: earlier versions wrote none."""
 
@@ -101,22 +94,12 @@ class Unfinished:
         """Whether there is nothing to undo."""
         return not (self.created or self.updated or self.deleted)
 
-    def take(self, records: Iterable[Mapping[str, Any]], later: Sequence[Settler] = ()) -> None:
-        """Add one run. From its rollback on, what it made are the things that were there before.
-
-        What `later` runs have settled of it, the nearest last, is no more to undo.
-        """
-        listed, back = list(records) if later else records, False
-        settled = settled_of(listed, later)
-        self.settled |= settled
-        for one in later:
-            self.removed |= one.removed
-        for record in listed:
+    def take(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Add one run. From its rollback on, what it made are the things that were there before."""
+        back = False
+        for record in records:
             event = record["event"]
             self.last = max(self.last, str(record.get("at", "")))
-            if record.get("address") in settled or record.get("by") in settled:
-                self.removed |= removed_by([record])
-                continue
             if event == "begin":
                 self.asked[record["address"]] = record["verb"]
                 self._asked_at(record)
@@ -141,8 +124,6 @@ class Unfinished:
                 self._done(record)
             elif event == "done" and not back and record["address"] in self.untold:
                 self._told(record)
-        for address in self.created:
-            self.after.setdefault(address, tuple(later))
 
     def _asked_at(self, record: Mapping[str, Any]) -> None:
         (self.given_up.add if record["event"] == "failed" else self.given_up.discard)(record["address"])
@@ -213,11 +194,13 @@ def unfinished(kept: Records) -> Unfinished:
     """Everything done since the last run that ended with nothing in doubt, or the last rollback that undid all.
 
     A run that undid itself has undone itself only: what was open before it still is. One that was told to touch a part
-    only has settled that part of the runs before it.
+    only has settled the runs before it that touched nothing else, and may have built on the others.
     """
     found = Unfinished()
-    open_runs: list[tuple[str, list[dict[str, Any]], tuple[Settler, ...]]] = []
-    later: list[Settler] = []
+    open_runs: list[tuple[str, list[dict[str, Any]], int]] = []
+    parts: list[tuple[Selection, tuple[str, list[dict[str, Any]]]]] = []
+    moved: list[dict[Named, str]] = []
+    since: list[dict[Named, str]] = []
     for run in reversed(kept.runs()):
         records = list(kept.records(run))
         events = {r["event"] for r in records}
@@ -228,19 +211,26 @@ def unfinished(kept: Records) -> Unfinished:
         if (undone and operation == "rollback") or (ended and part == EVERYTHING):
             break
         if ended:
-            later.append(Settler(run, part, removed_by(records)))
-        elif not undone and "end" not in events and not inside(records, [one.part for one in later]):
-            open_runs.insert(0, (run, records, tuple(later)))
-    for run, records, since in open_runs:
+            parts.append((part, (run, records)))
+        elif undone:
+            moved.insert(0, moved_by(records))
+        elif "end" not in events and not inside(records, [part for part, _ in parts]):
+            open_runs.insert(0, (run, records, len(parts)))
+            since = list(moved)
+    for run, records, later in open_runs:
         found.runs.append(run)
-        found.take(records, since)
+        found.take(records)
+        found.built_on |= built_on(records, [one for _, one in reversed(parts[:later])])
+    for one in since:
+        found.moved = {(kind, old): one.get((kind, new), new) for (kind, old), new in found.moved.items()} | one
     return found
 
 
-def removed_by(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Id of what was to be deleted → the address that it had, also where it was replaced there by another."""
-    gone = (r for r in records if r["event"] == "begin" and r["verb"] == "delete" and r.get("id"))
-    return {r["id"]: successor(r["address"]) for r in gone}
+def moved_by(records: Sequence[Mapping[str, Any]]) -> dict[Named, str]:
+    """What a run has deleted → id of what is in its place since. Of AWS's own ids only: a name stays, or is another's too."""
+    now = {r["address"]: r["entry"]["id"] for r in records if r["event"] == "done" and r.get("entry")}
+    gone = [r for r in records if r["event"] == "begin" and r["verb"] == "delete" and OF_AWS.match(r.get("id") or "")]
+    return {(r["kind"], r["id"]): now[r["address"]] for r in gone if now.get(r["address"], r["id"]) != r["id"]}
 
 
 def part_of(records: Iterable[Mapping[str, Any]]) -> Selection:
@@ -250,29 +240,7 @@ def part_of(records: Iterable[Mapping[str, Any]]) -> Selection:
     return EVERYTHING if part.phases == set(PHASES) else part
 
 
-def inside(records: Iterable[Mapping[str, Any]], parts: Sequence[Selection]) -> bool:
+def inside(records: Sequence[Mapping[str, Any]], parts: Sequence[Selection]) -> bool:
     """Whether a run touched nothing but what these cover."""
-    listed = list(records)
-    settled = settled_of(listed, [Settler("", part) for part in parts])
-    return bool(parts) and all(r["address"] in settled or r.get("by") in settled for r in touching(listed))
-
-
-def touching(records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """What a run has written of what it was about to touch."""
-    return [r for r in records if r["event"] in ("begin", "displaced")]
-
-
-def settled_of(records: Iterable[Mapping[str, Any]], later: Sequence[Settler]) -> dict[str, str]:
-    """Of what a run has touched: address of what later ones have settled, with the one that it had before → the first to."""
-    names: dict[str, set[str]] = {}
-    for record in touching(records) if later else ():
-        names.setdefault(record["address"], set()).update(
-            (record["address"], record.get("tagged") or record["address"])
-        )
-    found: dict[str, str] = {}
-    for address, both in names.items():
-        by = [next((s.run for s in reversed(later) if s.part.covers(one)), None) for one in sorted(both)]
-        told = [run for run in by if run is not None]
-        if len(told) == len(by):
-            found[address] = max(told)
-    return found
+    addresses = {a for r in touching(records) for a in (r["address"], r.get("tagged") or r["address"])}
+    return bool(parts) and all(any(part.covers(address) for part in parts) for address in addresses)

@@ -19,11 +19,12 @@ from reptiops.engine.diff import as_far_as_it_goes, diff
 from reptiops.engine.eta import Countdown, Reversal
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step
+from reptiops.engine.ids import names, whole
 from reptiops.engine.proof import compared, inventory, named, named_before
 from reptiops.engine.recover import Unfinished, Was
 from reptiops.engine.remove import Doomed, Remove, look_after
 from reptiops.engine.resource import ADDRESS_TAG, Doing, Live, Resource
-from reptiops.engine.setback import Fields, differences, names, of_others, still_ours, tied_to, whole
+from reptiops.engine.setback import Fields, differences, of_others, still_ours, tied_to
 from reptiops.engine.state import Entry
 from reptiops.engine.undoing import Undoing
 
@@ -81,17 +82,21 @@ class _Undo(Undoing):
         for address in anew:
             if work.stop.is_set():
                 break
-            self._guarded(address, what.deleted[address], self._bring_back, "create")
+            if address in self.remaining:  # what replaced it stays, and what is set back means that one
+                self.anew_as[what.deleted[address].kind, what.deleted[address].id] = self.remaining[address]
+            else:
+                self._guarded(address, what.deleted[address], self._bring_back, "create")
             self.back.add(address)
             later = self._set_back_if(later, lambda was: not self._needs_anew(was))
         gone = [(_step(a), was.id) for a, was in what.deleted.items() if (was.kind, was.id) in self.anew_as]
-        if untied := tied_to(gone, work.state.entries, but={*what.updated, *what.deleted, *what.created}):
+        but = {*what.updated, *what.deleted, *what.created}
+        if untied := tied_to(gone, work.state.entries, but, self.needs):
             self.look()
             what.updated.update(untied)
         self._set_back_if([*later, *untied], lambda _: True)
         self._remove([one for one in doomed if one.address in held])
         for address in what.created:  # what was recorded and missing is so again, else it would be forgotten
-            there = address in work.state.entries and address not in what.beside
+            there = address in self.remaining or (address in work.state.entries and address not in what.beside)
             if not there and address not in what.deleted and (known := what.entries.get(address)) is not None:
                 work.recorded_as(address, known)
         if work.stop.is_set():
@@ -190,7 +195,7 @@ class _Undo(Undoing):
 
     def _set_back(self, address: str, kind: type[Resource], was: Was) -> str:
         """To the values of before; answers its id where it was not so already."""
-        work, before = self.work, restore(kind, self.now(was.pre, address))
+        work, before = self.work, restore(kind, self.now(was.pre))
         entry = work.state.entries.get(address)
         if kind.renewed and was.id:
             work.withdraw(address, kind, was.id)
@@ -203,7 +208,7 @@ class _Undo(Undoing):
             self.errors.append(f"{address} ({was.id}) has gone and cannot be set back")
             return ""
         fields = self._ours_of(address, was, before, current)
-        target, stuck = as_far_as_it_goes(of_others(before, current.has, fields, self.ids(address)), current.has)
+        target, stuck = as_far_as_it_goes(of_others(before, current.has, fields, self.ids), current.has)
         self.errors += [f"{address} ({current.id}): {one}" for one in stuck]
         differs = bool(diff(target, current.has))
         if differs:
@@ -216,20 +221,21 @@ class _Undo(Undoing):
         elif was.adopted and known is None:
             work.gone(address)
         elif not stuck and known is not None:
-            work.recorded_as(address, replace(known, applied=self.now(known.applied, address)))
+            name = self.anew_as.get((known.kind, known.id), known.id)
+            work.recorded_as(address, replace(known, id=name, applied=self.now(known.applied)))
         return current.id if differs or was.tagged or kind.renewed else ""
 
     def _give_back(self, address: str, before: str, current: Live[Any], known: Entry | None) -> None:
         """To the address whose tag it carried before another one took it over by its name."""
-        work, s = self.work, self.graph.step_of(before)
-        work.take(before, current, tuple(self.graph.steps[n].path for n in s.needs) if s else ())
+        work = self.work
+        work.take(before, current, self.needs(before))
         if known is not None:
             work.recorded_as(before, replace(known, address=before))
         work.gone(address)
 
     def _ours_of(self, address: str, was: Was, before: Resource, current: Live[Any]) -> Fields:
         """What of it goes back: the fields that the runs have written, but not those that another has moved on since."""
-        fields, theirs = still_ours(was, before, current, self.ids(address))
+        fields, theirs = still_ours(was, before, current, self.ids)
         taken = self._taken(before, current, fields)
         fields = fields and {n: wrote for n, wrote in fields.items() if n not in taken}
         theirs += taken.values()
@@ -262,7 +268,7 @@ class _Undo(Undoing):
             lives = [o for o in self.live(kind) if o.id == name or o.address == address]
             one = min(lives, key=lambda o: o.id != name, default=None)
             waited = work.clock.now() - started
-            differing = differences(target, one.has, fields, self.ids(address)) if one else "it is not listed"
+            differing = differences(target, one.has, fields, self.ids) if one else "it is not listed"
             busy = one.status.word if one and one.status.phase == "pending" else ""
             if one and one.status.phase == "failed":
                 self.errors.append(f"{address} ({name}) was set back, but it is {one.status.word} {one.status.reason}")
@@ -284,7 +290,7 @@ class _Undo(Undoing):
 
         Answers its id where something was done.
         """
-        work, pre = self.work, self.now(was.pre, address)
+        work, pre = self.work, self.now(was.pre)
         before, known = restore(kind, pre), self.what.entries.get(address)
         live = self.find(address, kind, before.key(), was.id, but=self.held.get(address, ""))
         if live is None:
@@ -305,7 +311,7 @@ class _Undo(Undoing):
                 self.anew_as[was.kind, was.id] = live.id
         self._converge(address, before, name, "create" if live is None else "update" if differs else None)
         if known is not None:
-            work.recorded_as(address, replace(known, id=name, applied=self.now(known.applied, address)))
+            work.recorded_as(address, replace(known, id=name, applied=self.now(known.applied)))
         return name if live is None or differs else ""
 
     def _until_gone(self, address: str, kind: type[Resource], identifier: str) -> None:
@@ -337,9 +343,9 @@ class _Undo(Undoing):
             current = self.find(address, kind, restore(kind, was.pre).key(), was.id)
             if current is None and was.adopted and not was.wrote:
                 continue
-            before = restore(kind, self.now(was.pre, address))
+            before = restore(kind, self.now(was.pre))
             fields = self._ours_of(address, was, before, current) if current else None
-            differing = differences(before, current.has, fields, self.ids(address)) if current else "gone"
+            differing = differences(before, current.has, fields, self.ids) if current else "gone"
             if current is not None and was.tagged and current.address not in (None, was.tagged):
                 differing = f"{differing} it carries the address {current.address}".strip()
             if current is not None and was.adopted and current.address == address:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Collection, Container, Iterable, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from dataclasses import fields as fields_of
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from reptiops.engine.canonical import Plain, plain
+from reptiops.engine.canonical import plain
 from reptiops.engine.codec import field_of
 from reptiops.engine.diff import diff
+from reptiops.engine.ids import names, renamed
 from reptiops.engine.partly import taken_back
 from reptiops.engine.recover import Was
 from reptiops.engine.resource import Live, Resource
@@ -62,36 +61,22 @@ def differences(before: Resource, has: Resource, fields: Fields, ids: Mapping[st
     return ", ".join(c.path for c in diff(of_others(before, has, fields, ids), has))
 
 
-def tied_to(gone: Collection[tuple[str, str]], entries: Mapping[str, Entry], but: Container[str]) -> dict[str, Was]:
+def tied_to(
+    gone: Collection[tuple[str, str]],
+    entries: Mapping[str, Entry],
+    but: Container[str],
+    needs: Callable[[str], Collection[str]],
+) -> dict[str, Was]:
     """What no run has written and yet names what has gone: AWS unties a route table when its subnet is deleted.
 
-    `gone` is the step and the id of each. A database and a dashboard may have one id: who means which, its needs tell.
+    `gone` is the step and the id of each. A database and a dashboard may have one id: who means which, its needs tell: those
+    of its record, or the step's where it has none, as one that was made anew after a loss.
     """
     found = dict[str, Was]()
     for address, entry in entries.items():
         applied: Any = entry.applied
-        ids = [one for path, one in gone if path in entry.needs] if address not in but else []
+        ids = [one for path, one in gone if path in (entry.needs or needs(address))] if address not in but else []
         named = [one for one, value in applied.items() if ids and names(value, ids)]
         if named:
             found[address] = Was(entry.kind, entry.id, entry.applied, wrote=dict.fromkeys(named, ()))
     return found
-
-
-def whole(identifier: str) -> re.Pattern[str]:
-    """An id in the text of a document, but not as a part of a longer one: names begin alike, revisions too."""
-    return re.compile(rf"(?<![\w-]){re.escape(json.dumps(identifier)[1:-1])}(?![\w-])")
-
-
-def renamed(value: Plain, ids: Mapping[str, str]) -> Plain:
-    """The same, with other ids in place of some."""
-    text = json.dumps(value)
-    for old, new in ids.items():
-        text = whole(old).sub(json.dumps(new)[1:-1].replace("\\", r"\\"), text)
-    answer: Plain = json.loads(text)
-    return answer
-
-
-def names(value: Plain, ids: Iterable[str]) -> bool:
-    """Whether one of some ids is named in it."""
-    text = json.dumps(value)
-    return any(one and whole(one).search(text) for one in ids)

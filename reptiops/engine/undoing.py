@@ -12,13 +12,13 @@ from reptiops.engine.canonical import Plain
 from reptiops.engine.codec import restore
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step
+from reptiops.engine.ids import renamed
 from reptiops.engine.making import UNSEEN_LOOKS
 from reptiops.engine.plan import look as look_at
 from reptiops.engine.proof import named
 from reptiops.engine.recover import Named, Unfinished
 from reptiops.engine.remove import Doomed
 from reptiops.engine.resource import Live, Resource
-from reptiops.engine.setback import renamed
 
 
 @dataclass
@@ -38,10 +38,13 @@ class Undoing:
     back: set[str] = field(default_factory=set)
     """Addresses of what was deleted and has been made anew, as far as it can be."""
     staying: set[Named] = field(default_factory=set)
+    remaining: dict[str, str] = field(default_factory=dict)
+    """Address → id of what the runs made and what stays for its data."""
     held: dict[str, str] = field(default_factory=dict)
     """Address → id of what this run made and cannot remove before what was deleted is there again."""
 
     def __post_init__(self) -> None:
+        self.anew_as |= self.what.moved
         self.kinds = {kind.kind(): kind for kind in self.graph.kinds()}
 
     def look(self) -> None:
@@ -49,22 +52,19 @@ class Undoing:
         self.work.scope = self.work.scope.again()
         patient(self.work, lambda: look_at(self.work.scope, self.graph.kinds()))
 
-    def now(self, value: Plain, address: str) -> Plain:
-        """The same, as it says now what it says of others: with the ids of what was made anew in place of those that are gone."""
-        return renamed(value, self.ids(address))
+    def now(self, value: Plain) -> Plain:
+        """The same, with the ids of what was made anew in place of those that are gone."""
+        return renamed(value, self.ids)
 
-    def ids(self, address: str) -> dict[str, str]:
-        """Id of what was deleted → id of what was made anew in its place, as texts name them: without a kind.
+    @property
+    def ids(self) -> dict[str, str]:
+        """Id of what was deleted → id of what was made anew in its place, as texts name them: without a kind."""
+        return {old: new for (_, old), new in self.anew_as.items()}
 
-        What a later run has settled may have replaced something that this one needs: it goes back to name its successor.
-        """
-        entries, s = self.work.state.entries, self.graph.step_of(address)
-        needed, successors = self.graph.needed(s.name) if s else (), dict[str, str]()
-        for old, owner in self.what.removed.items():
-            its = self.graph.step_of(owner)
-            if owner in entries and its is not None and its.name in needed:
-                successors[old] = entries[owner].id
-        return successors | {old: new for (_, old), new in self.anew_as.items()}
+    def needs(self, address: str) -> tuple[str, ...]:
+        """The paths of the steps that it needs, as a record has them."""
+        s = self.graph.step_of(address)
+        return tuple(self.graph.steps[n].path for n in s.needs) if s else ()
 
     def told(self, address: str) -> bool:
         """Whether something that went wrong with it is among the errors."""
@@ -107,26 +107,15 @@ class Undoing:
         why = {a: text for a, one, s in made if (text := self._in_service(one, s))}
         needed = {need for address, _, s in made if address in why for need in self.graph.needed(s.name)}
         for address, live, s in made:
-            holds = "what holds data needs it" if s.name in needed else ""
-            reason = why.get(address) or holds or self._needed_since(address, s)
+            reason = why.get(address) or ("what holds data needs it" if s.name in needed else "")
             if reason:
                 self.kept.append(f"{address} ({live.id}): {reason}")
                 self.staying.add(named(live))
-                if address not in self.work.state.entries:  # a kill came before the record
-                    self.work.adopt(address, live, tuple(self.graph.steps[n].path for n in s.needs))
+                self.remaining[address] = live.id
+                self.work.adopt(address, live, self.needs(address))  # a kill may have come before the record
                 self.work.tell(Event("kept", address, "delete", reason))
         going = ((address, live, s) for address, live, s in made if named(live) not in self.staying)
         return [Doomed(address, self.parting(address, live), live, s.path) for address, live, s in going]
-
-    def _needed_since(self, address: str, s: Step) -> str:
-        """Why it stays for what a later run of a part has settled, which stays as well."""
-        for later in self.what.after.get(address, ()):
-            for one in self.work.state.entries:
-                ours = one in self.what.created and one not in self.what.deleted and one not in self.what.beside
-                user = self.graph.step_of(one) if later.part.covers(one) and not ours else None
-                if user is not None and s.name in self.graph.needed(user.name):
-                    return f"{one} needs it, which run {later.run} has settled"
-        return ""
 
     def parting(self, address: str, live: Live[Any]) -> Resource:
         """As it is deleted: for good if the run has made it, and as it was before if the run has only taken it back."""

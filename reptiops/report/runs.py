@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from reptiops.app import Explained, Run
 from reptiops.app.diagnosis import Down
-from reptiops.app.failure import commands_out
+from reptiops.app.failure import so_many, ways_of
 from reptiops.app.history import Deed
 from reptiops.engine.lock import Lease
 from reptiops.engine.recover import Unfinished
@@ -63,8 +63,8 @@ def unsettled(lease: Lease | None, doubt: Unfinished, environment: str) -> str:
     if doubt.empty:
         return ""
     runs = ", ".join(f"{operation} {name}" for name, operation in zip(doubt.runs, doubt.operations, strict=False))
-    ways = " or ".join(f"`{command}` ({what})" for command, what in commands_out(doubt.operations, environment))
-    return f"Did not end: {runs}. Two ways out: {ways}."
+    ways = ways_of(doubt, environment)
+    return f"Did not end: {runs}. {so_many(ways)}: " + " or ".join(f"`{one}` ({what})" for one, what in ways) + "."
 
 
 def run(one: Run) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def show_explained(console: Console, found: Explained) -> None:
     for service in found.down:
         _show_down(console, service)
     if found.ways_out:
-        say(console, "[bold]Two ways out[/]")
+        say(console, f"[bold]{so_many(found.ways_out)}[/]")
         for command, what in found.ways_out:
             say(console, command, 2, hang=4)
             say(console, what, 6)
