@@ -145,6 +145,26 @@ def test_the_same_part_again_leaves_no_doubt_of_it(tmp_path: Path) -> None:
         assert _doubt(where).empty
 
 
+def test_a_provision_that_finds_nothing_to_do_settles_what_it_covers(tmp_path: Path) -> None:
+    """The run before was killed after its last write: all is as wanted, and no rollback takes it down any more."""
+    with mocked_aws() as session:
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path, "clock": Skipping()}
+        app.provision("dev", only=("network/vpc",), **where)
+        _killed(session, where, "ecs:CreateCluster", only=("compute/cluster",))
+        runs = len(app.history("dev", **where))
+        app.provision("dev", only=("network/vpc",), **where)
+        assert not _doubt(where).empty, "it could touch nothing of it"
+        assert len(app.history("dev", **where)) == runs
+        assert not app.provision("dev", only=("compute/cluster",), **where).plan.changes
+        assert _doubt(where).empty
+        newest, killed = app.history("dev", **where)[:2]
+        assert (newest.operation, newest.ending, killed.finished_by) == ("provision", "ended", newest.id)
+        app.provision("dev", only=("compute/cluster",), **where)
+        assert len(app.history("dev", **where)) == runs + 1
+        with pytest.raises(app.Refused, match="nothing in doubt"):
+            app.roll_back("dev", **where)
+
+
 PART = {"phases": ["network"], "addresses": ["compute/log_group"]}
 ENDED: Mapping[str, tuple[str, Mapping[str, Any], bool]] = {
     "of everything": ("provision", {}, True),

@@ -180,6 +180,23 @@ def test_a_rollback_looks_for_what_a_killed_run_made_while_lists_lag(tmp_path: P
         assert quiet.client("ec2").describe_vpcs(Filters=[tagged])["Vpcs"] == []
 
 
+def test_a_teardown_looks_for_what_a_killed_run_made_while_lists_lag(tmp_path: Path) -> None:
+    """It would end, settle all that was in doubt, and leave behind what nobody looks for any more."""
+    where: dict[str, Any] = {"state_dir": tmp_path}
+    with mocked_aws() as quiet:
+        killed = boto3.Session("testing", "testing", "testing", region_name=REGION)
+        app.provision("dev", session=killed, only=["compute/cluster"], **where)
+        Faults(killed, ("ec2:CreateVpc", 1), "kill after")
+        with pytest.raises(Killed):
+            app.provision("dev", session=killed, only=["network/vpc"], **where)
+        again, hidden = _late(6)
+        app.teardown("dev", session=again, clock=Skipping(), **where)
+        assert len(hidden) == 6
+        tagged = {"Name": "tag:reptiops:address", "Values": ["network/vpc"]}
+        assert quiet.client("ec2").describe_vpcs(Filters=[tagged])["Vpcs"] == []
+        assert app.in_doubt(app.open_site(app.Settings("dev", session=again, **where))).empty
+
+
 def _an_hour_before(journal: Path, but: str) -> None:
     """As if all of a run were an hour old but these events."""
     lines = []
