@@ -24,6 +24,7 @@ from tests.skipping import Skipping
 from tests.small import small_config
 
 NETWORK = ("network/vpc", "network/public_subnet", "network/internet_gateway")
+LOGS = ("compute/insights_log_group",)
 LESS = ("log_retention_days: 30", "log_retention_days: 60")
 
 
@@ -150,16 +151,16 @@ def test_a_provision_that_finds_nothing_to_do_settles_what_it_covers(tmp_path: P
     with mocked_aws() as session:
         where: dict[str, Any] = {"session": session, "state_dir": tmp_path, "clock": Skipping()}
         app.provision("dev", only=("network/vpc",), **where)
-        _killed(session, where, "ecs:CreateCluster", only=("compute/cluster",))
+        _killed(session, where, "logs:PutRetentionPolicy", only=LOGS)
         runs = len(app.history("dev", **where))
         app.provision("dev", only=("network/vpc",), **where)
         assert not _doubt(where).empty, "it could touch nothing of it"
         assert len(app.history("dev", **where)) == runs
-        assert not app.provision("dev", only=("compute/cluster",), **where).plan.changes
+        assert not app.provision("dev", only=LOGS, **where).plan.changes
         assert _doubt(where).empty
         newest, killed = app.history("dev", **where)[:2]
         assert (newest.operation, newest.ending, killed.finished_by) == ("provision", "ended", newest.id)
-        app.provision("dev", only=("compute/cluster",), **where)
+        app.provision("dev", only=LOGS, **where)
         assert len(app.history("dev", **where)) == runs + 1
         with pytest.raises(app.Refused, match="nothing in doubt"):
             app.roll_back("dev", **where)

@@ -185,7 +185,7 @@ def test_a_teardown_looks_for_what_a_killed_run_made_while_lists_lag(tmp_path: P
     where: dict[str, Any] = {"state_dir": tmp_path}
     with mocked_aws() as quiet:
         killed = boto3.Session("testing", "testing", "testing", region_name=REGION)
-        app.provision("dev", session=killed, only=["compute/cluster"], **where)
+        app.provision("dev", session=killed, only=["compute/insights_log_group"], **where)
         Faults(killed, ("ec2:CreateVpc", 1), "kill after")
         with pytest.raises(Killed):
             app.provision("dev", session=killed, only=["network/vpc"], **where)
