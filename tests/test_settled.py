@@ -1,14 +1,12 @@
-"""What a later run of a part has settled, in the engine's small world: what a rollback of the run before it makes of the rest."""
+"""What a later run of a part has taken a place for, in the engine's small world: a rollback of the run before leaves it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
-
-import pytest
 
 from reptiops.app.replaced import remove_replaced
 from reptiops.aws import Aws
@@ -16,7 +14,7 @@ from reptiops.engine.apply import Apply
 from reptiops.engine.backend import LocalBackend
 from reptiops.engine.calls import Work
 from reptiops.engine.events import silent
-from reptiops.engine.graph import Graph, Result, Step, step
+from reptiops.engine.graph import Graph, Step, step
 from reptiops.engine.plan import EVERYTHING, Matcher, Selection, make, wanted
 from reptiops.engine.proof import inventory
 from reptiops.engine.recover import unfinished
@@ -25,7 +23,6 @@ from reptiops.engine.rollback import Undone, undo
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Journal, Records
 from tests.skipping import Skipping
-from tests.test_beside import Bell, bells
 from tests.test_engine import BELONGS, NAMES, Note, aws, live_notes
 
 __all__ = ["aws"]
@@ -49,41 +46,8 @@ class Seat(Note):
             aws.ssm.put_parameter(Name=name, Value=value, Type="String", Overwrite=True)
 
 
-class Chime(Bell):
-    """A topic that is replaced in its place: the new one is made when the old one has gone, and has another ARN."""
-
-    made_beside = False
-
-
-def bell(env: dict[str, str]) -> Bell:
-    return Bell("bell", env["tone"])
-
-
-def chime(env: dict[str, str]) -> Chime:
-    return Chime(f"bell-{env['tone']}", env["tone"])
-
-
-def listener(env: dict[str, str], bell: Result) -> Note:
-    return Note("/notes/listener", f"{env['word']} {bell.id}")
-
-
-def memo(env: dict[str, str]) -> Note:
-    """It says the same of the bell as it was, and needs none."""
-    return Note("/notes/memo", f"{env['word']} {env['old']}")
-
-
 def seats(env: dict[str, str]) -> dict[str, Seat]:
     return {name: Seat(f"/notes/{name}", value) for name, value in env.items()}
-
-
-def ringing(made: Callable[[dict[str, str]], Bell], kind: type[Bell]) -> Graph:
-    return Graph(
-        [
-            Step("bell", "network", made, ("env",), kinds=(kind,)),
-            Step("listener", "network", listener, ("env", "bell"), kinds=(Note,)),
-            Step("memo", "network", memo, ("env",), kinds=(Note,)),
-        ]
-    )
 
 
 SEATS = Graph([Step("seat", "network", step()(seats), ("env",), kinds=(Seat,))])
@@ -127,81 +91,9 @@ class Run:
         return undone
 
 
-def values(run: Run) -> dict[str, Any]:
-    """What the state says of the notes."""
-    return {
-        e.id: e.applied["value"]
-        for e in run.state.entries.values()
-        if isinstance(e.applied, dict) and "value" in e.applied
-    }
-
-
-@dataclass(frozen=True)
-class Replaced:
-    """A bell that was replaced: in which world, by which run, and the ends of both names."""
-
-    graph: Graph
-    by_the_killed_run: bool
-    old: str
-    new: str
-
-
-REPLACED = {
-    "beside the old one, by the later run": Replaced(ringing(bell, Bell), False, "bell", "bell-2"),
-    "in its place, by the later run": Replaced(ringing(chime, Chime), False, "bell-low", "bell-high"),
-    "in its place, by the killed run": Replaced(ringing(chime, Chime), True, "bell-low", "bell-high"),
-}
-
-
-@pytest.mark.parametrize("how", REPLACED)
-def test_what_named_something_that_the_settled_part_has_replaced_goes_back_to_name_its_successor(
-    how: str, aws: Aws, tmp_path: Path
-) -> None:
-    case = REPLACED[how]
-    graph, old, new = case.graph, TOPIC + case.old, TOPIC + case.new
-    before, after = {"word": "before", "old": old}, {"word": "after", "old": old}
-    Run(aws, tmp_path, graph, tone="low", **before).all()
-    assert live_notes() == {"/notes/listener": f"before {old}", "/notes/memo": f"before {old}"}
-    Run(aws, tmp_path, graph, tone="high" if case.by_the_killed_run else "low", **after).killed()
-    Run(aws, tmp_path, graph, ("network/bell",), tone="high", **after).all()
-    assert bells() == {case.new: "high"}
-    last = Run(aws, tmp_path, graph, doing="rollback", tone="high", **before)
-    undone = last.rolled_back()
-    assert undone.complete, undone
-    assert bells() == {case.new: "high"}
-    assert live_notes()["/notes/listener"] == f"before {new}"
-    assert live_notes()["/notes/memo"] == f"before {old}", "it needs no bell: what it says is its own text"
-    assert values(last) == live_notes()
-    assert unfinished(last.records).empty
-    assert Run(aws, tmp_path, graph, tone="high", **before).plan.changes == ()
-
-
-@pytest.mark.parametrize("more", [False, True], ids=["and did no more", "and did more"])
-def test_who_made_room_for_what_is_settled_does_not_take_its_seat_back(more: bool, aws: Aws, tmp_path: Path) -> None:
-    """The killed run has moved one, and its neighbour out of the way."""
-    Run(aws, tmp_path, SEATS, a="1", b="2").all()
-    part = ("network/seat/a", *(("network/seat/c",) if more else ()))
-    killed = Run(aws, tmp_path, SEATS, part, a="2", b="2", c="3").killed()
-    moved = {"/notes/a": "2", "/notes/b": "1"}
-    assert live_notes() == moved | ({"/notes/c": "3"} if more else {})
-    Run(aws, tmp_path, SEATS, ("network/seat/a",), a="2", b="2", c="3").all()
-    last = Run(aws, tmp_path, SEATS, doing="rollback", a="2", b="1", c="3")
-    what = unfinished(last.records)
-    assert (killed.work.journal.run in what.runs) is more
-    assert (list(what.created), list(what.updated)) == (["network/seat/c"] if more else [], [])
-    undone = last.rolled_back()
-    assert undone.complete, undone
-    assert live_notes() == moved
-
-
-@pytest.mark.parametrize("by_the_killed_run", [True, False], ids=["killed run", "later run"])
-def test_what_is_settled_keeps_the_seat_that_another_would_go_back_to(
-    by_the_killed_run: bool, aws: Aws, tmp_path: Path
-) -> None:
+def test_what_is_settled_keeps_the_seat_that_another_would_go_back_to(aws: Aws, tmp_path: Path) -> None:
     Run(aws, tmp_path, SEATS, a="1", b="2").all()
     Run(aws, tmp_path, SEATS, ("network/seat/b",), a="1", b="3").killed()
-    if by_the_killed_run:
-        Run(aws, tmp_path, SEATS, ("network/seat/a",), a="2", b="3").killed()
     Run(aws, tmp_path, SEATS, ("network/seat/a",), a="2", b="3").all()
     last = Run(aws, tmp_path, SEATS, doing="rollback", a="2", b="3")
     undone = last.rolled_back()
