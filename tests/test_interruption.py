@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import select
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from reptiops.cli.signals import choosing
+from reptiops.engine.recover import Unfinished
 from reptiops.sandbox.server import seed as zone
 from tests.processes import Site, warm
 
@@ -74,6 +79,25 @@ def test_on_a_terminal_it_asks_and_what_is_kept_can_be_undone(site: Site) -> Non
     assert "request-id" not in told
     site.run("rollback", "dev", "--yes")
     assert site.world() == before
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_what_is_asked_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The errors above the question are long ones of AWS."""
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    shown = Terminal()
+    choose = choosing(Console(file=shown, force_terminal=True, width=80), {"as_json": False}, lambda: None)
+    assert choose is not None
+    assert (
+        choose("interrupted\ncreate of network/vpc: " + "AWS has not answered yet [no id] " * 5, Unfinished()) == "keep"
+    )
+    assert shown.getvalue().count("[no id]") == 5
+    assert max(len(line) for line in shown.getvalue().splitlines()) <= 80
 
 
 @pytest.mark.proof

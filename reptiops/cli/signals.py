@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
+from rich.markup import escape
 
 from reptiops.app import Choose, Stop
 from reptiops.engine.recover import Unfinished
+from reptiops.report import plans
 from reptiops.report.hints import ENVIRONMENT, completed
 
 if TYPE_CHECKING:
@@ -66,7 +68,8 @@ def choosing(console: Console, given: dict[str, Any], pause: Callable[[], None])
 
     def choose(text: str, what: Unfinished) -> Literal["rollback", "keep"]:
         pause()
-        console.print(text, highlight=False, markup=False, soft_wrap=True)
+        for line in text.splitlines():
+            plans.say(console, escape(line), hang=2)
         console.print(
             f"So far: {len(what.created)} created, {len(what.updated)} updated, {len(what.deleted)} deleted.",
             highlight=False,
