@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from moto.elasticache.models import elasticache_backends
 
 from reptiops import app
+from reptiops.engine.events import Event
 from reptiops.testing import mocked_aws
 from tests.small import small_config
 
@@ -77,3 +80,29 @@ def test_what_was_filled_or_changed_since_stops_the_run(s3: Any, meanwhile: Call
         s3.rename(meanwhile)
     assert _names(s3) == [OLD]
     assert meanwhile is _open or s3.list_objects_v2(Bucket=OLD)["KeyCount"] == 1
+
+
+CACHE = ("network", "security", "database/redis_subnet_group", "database/redis")
+UNENCRYPTED = ("encryption_at_rest: true", "encryption_at_rest: false")
+
+
+def test_a_cache_that_only_gets_older_meanwhile_was_not_filled(tmp_path: Path) -> None:
+    """Of one made 50 minutes ago the hour passes during the run, after which it counts as in use."""
+    with mocked_aws() as session:
+        backends: Any = elasticache_backends
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path / "state", "only": CACHE}
+        app.provision("dev", config_dir=small_config(tmp_path / "old"), **where)
+        (backend,) = (b for regions in backends.values() for b in regions.values() if b.replication_groups)
+        (group,) = backend.replication_groups.values()
+        made = group.replication_group_create_time
+
+        def older(event: Event) -> None:
+            if (event.word, event.address) == ("start", "database/redis"):
+                group.replication_group_create_time = made - timedelta(minutes=61)
+
+        group.replication_group_create_time = made - timedelta(minutes=50)
+        config = small_config(tmp_path / "new", UNENCRYPTED)
+        app.provision("dev", allow_replace=True, tell=older, config_dir=config, **where)
+        (anew,) = session.client("elasticache").describe_replication_groups()["ReplicationGroups"]
+        assert not anew["AtRestEncryptionEnabled"]
+        assert group.replication_group_create_time < made

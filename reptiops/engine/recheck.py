@@ -87,7 +87,11 @@ class Filled:
 
     def __init__(self, work: Work, plan: Plan):
         self._work = work
-        self._doomed = {a.address: a.live for a in plan.actions if a.in_place and a.kind.holds_data and a.live}
+        self._doomed = {
+            a.address: a.live
+            for a in plan.actions  # of an opaque one nobody can tell: it only gets older
+            if a.in_place and a.kind.holds_data and not a.kind.opaque and a.live
+        }
         self._held: dict[str, str] = {}
 
     def look(self) -> None:
