@@ -22,7 +22,7 @@ from reptiops.engine.calls import Work
 from reptiops.engine.events import silent
 from reptiops.engine.graph import Graph, GraphError, Result, Step, step
 from reptiops.engine.passing import CallFailed, GivenUp, hopeless
-from reptiops.engine.plan import Matcher, Plan, PlanError, make, wanted
+from reptiops.engine.plan import Matcher, Plan, make, wanted
 from reptiops.engine.proof import inventory
 from reptiops.engine.recover import Unfinished
 from reptiops.engine.remove import Doomed, Remove
@@ -30,6 +30,7 @@ from reptiops.engine.resource import Identity, Live, Resource, fixed
 from reptiops.engine.rollback import undo
 from reptiops.engine.scope import Names, Scope
 from reptiops.engine.state import Belongs, Journal, Records
+from reptiops.engine.unplannable import PlanError
 from tests.skipping import Skipping
 
 NAMES = Names("reptidex", "dev", "123456789012", "us-east-1")

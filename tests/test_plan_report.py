@@ -19,8 +19,9 @@ from reptiops import app, plandocument
 from reptiops.app import states
 from reptiops.cli.lines import fitted
 from reptiops.config import environment_file, load_environment
-from reptiops.engine.plan import Plan, PlanError
+from reptiops.engine.plan import Plan
 from reptiops.engine.resource import Live
+from reptiops.engine.unplannable import PlanError
 from reptiops.policy import Policy, allow, deny
 from reptiops.pricing import load_prices
 from reptiops.report.describe import Todo

@@ -16,8 +16,8 @@ from reptiops.configtext import with_overrides
 from reptiops.engine.calls import Work
 from reptiops.engine.canonical import Plain, plain
 from reptiops.engine.drift import Finding
-from reptiops.engine.plan import UnknownAddress
 from reptiops.engine.resource import Live
+from reptiops.engine.unplannable import UnknownAddress
 from reptiops.shipped import is_shipped
 
 

@@ -30,7 +30,7 @@ from reptiops.engine.graph import PHASES, Graph
 from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, make
 from reptiops.engine.proof import inventory
 from reptiops.engine.recover import Unfinished
-from reptiops.engine.remove import LAGS, Doomed, Remove, blockers, patience
+from reptiops.engine.remove import LAGS, Doomed, Remove, patience
 from reptiops.engine.resource import Live
 from reptiops.engine.scope import Scope
 from reptiops.facts import Facts
@@ -112,7 +112,6 @@ def provision(
     if kept is not None:
         hold_to(kept, site, made, selection)
     _refuse(site.env.name, made, book, allow_replace, selection)
-    _refuse_needed(site.graph, made)
     if not made.changes:
         _record(site, made, options.tell, scope, selection, doubt)
         return Outcome(made, made.live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts)
@@ -248,24 +247,6 @@ def _refuse(environment: str, made: Plan, playbook: Playbook, allow_replace: boo
             environment, [f"{a.address}: {', '.join(c.path for c in a.changes) or 'failed'}" for a in replaced]
         )
         raise Refused(f"These would have to be deleted and made anew:\n{names}\nAllow it with --allow-replace.")
-
-
-def _refuse_needed(graph: Graph, made: Plan) -> None:
-    """As a teardown of a part does: what is removed must not be needed by what was not selected and goes later."""
-    doomed = {_step(a.address): a.address for a in made.actions if a.verb == "delete" and not a.superseded}
-    first = blockers(graph, {*doomed, *map(_step, made.spared)})
-    needed = {
-        f"  {address}, which may need {doomed[path]}"
-        for address in made.spared
-        for path in doomed
-        if _step(address) in first.get(path, ())
-    }
-    if needed:
-        lines = "\n".join(sorted(needed))
-        raise Refused(
-            f"What nobody declares any more would be removed, but this may need it, goes too and was not selected:\n{lines}\n"
-            "Select that as well, or leave out --phase and --only. Nothing was changed."
-        )
 
 
 def _step(address: str) -> str:

@@ -17,10 +17,11 @@ from reptiops.app.site import Refused, Settings, Site, open_site, owner_of
 from reptiops.engine import lock as locks
 from reptiops.engine.drift import Drift, Finding, find
 from reptiops.engine.eta import Countdown
-from reptiops.engine.plan import Matcher, NeedsMissing, Plan, Selection, look, make
+from reptiops.engine.plan import Matcher, Plan, Selection, look, make
 from reptiops.engine.resource import ADDRESS_TAG, Resource
 from reptiops.engine.scope import Scope
 from reptiops.engine.unknown import unknown_addresses
+from reptiops.engine.unplannable import NeedsMissing
 from reptiops.operations.strays import Known, strays
 from reptiops.operations.who import Deed, Sought, changed
 from reptiops.playbook import Playbook, Repair, load_playbook

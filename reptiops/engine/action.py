@@ -27,6 +27,8 @@ class Action:
     """The one of its name that AWS is still deleting: a create waits until it is gone."""
     superseded: bool = False
     """It was replaced by another one of its address, which is there: it goes when everything else is done."""
+    used_by: tuple[str, ...] = ()
+    """Of a deletion: what nobody declares any more either, was not selected, and would have to go first."""
 
     @property
     def undoing(self) -> Undoing:
@@ -56,6 +58,11 @@ class Action:
         """Why it cannot be done as things are; empty where it can."""
         if self.want is None or self.live is None:
             return ""
+        if self.used_by:
+            need = "need it, go too and were" if self.used_by[1:] else "needs it, goes too and was"
+            return (
+                f"{', '.join(self.used_by)} {need} not selected: select that as well, or leave out --phase and --only"
+            )
         if self.verb == "replace" and (why := self.want.irreplaceable(self.live)):
             return f"it cannot be deleted and made anew while it is in use: {why}"
         if self.verb == "update":

@@ -16,52 +16,12 @@ from reptiops.engine.diff import diff, retagged, yielded
 from reptiops.engine.finding import Finding
 from reptiops.engine.forecast import Forecast
 from reptiops.engine.graph import PHASES, Graph, Step, results
+from reptiops.engine.needed import told
 from reptiops.engine.resource import Live, Resource
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import State
 from reptiops.engine.unknown import unknown_addresses
-from reptiops.errors import ReptiopsError
-
-
-class PlanError(ReptiopsError):
-    """A world that no plan can be made for, such as two resources that carry one address."""
-
-    exit_code = 4
-
-
-class UnknownAddress(PlanError):
-    """An address that was selected, and nothing has it or begins with it."""
-
-    exit_code = 2
-
-    def __init__(self, address: str, close: Iterable[str]):
-        hint = "".join(f"; did you mean {one}?" for one in close)
-        super().__init__(f"there is no address {address}{hint}")
-
-
-class NeedsMissing(PlanError):
-    """An address that needs another one, which is not there and may not be made."""
-
-    why = "which is missing and is not mended"
-
-    def __init__(self, address: str, missing: str):
-        self.address, self.missing = address, missing
-        super().__init__(f"{address} needs {missing}, which is not there and was not selected.")
-
-
-class NeedsForeign(NeedsMissing):
-    """An address that would be made on what has a name of ours, was not selected, and nothing says that we made."""
-
-    why = "which nothing says that reptiops made"
-
-    def __init__(self, address: str, strange: Action):
-        super().__init__(address, strange.address)
-        there = strange.live.id if strange.live is not None else ""
-        self.args = (
-            f"{address} needs {strange.address} ({there}), which exists, was not selected, and nothing says that reptiops "
-            "made it. Take it over first with `reptiops adopt`, or choose another name in the configuration. Nothing was "
-            "changed.",
-        )
+from reptiops.engine.unplannable import NeedsForeign, NeedsMissing, PlanError, UnknownAddress
 
 
 @dataclass(frozen=True)
@@ -73,8 +33,6 @@ class Plan:
     live: Mapping[str, Live[Any]] = field(default_factory=dict)
     forecast: Forecast | None = None
     """How long it is expected to take, where somebody has asked."""
-    spared: tuple[str, ...] = ()
-    """What nobody declares any more and was not selected: it stays for now, and may need what is removed."""
     beside: tuple[Finding, ...] = ()
     """What nobody declared and it leaves as it is, where somebody has asked."""
 
@@ -341,13 +299,13 @@ def make(
         for r in extra
         if r.address not in declared and r.live and (r.kind, r.live.id) not in taken and r.live.status.phase != "going"
     ]
-    removed = [r for r in gone if selection.covers(r.address)]
-    spared = tuple(r.address for r in gone if r not in removed)
+    staying = [r for r in gone if not selection.covers(r.address)]
+    removed = list(told(graph, (r for r in gone if selection.covers(r.address)), staying))
     if selection == EVERYTHING:  # else what still uses the old one may not be touched
         removed += superseded(matcher, actions)
     live = {a.address: a.live for a in actions if a.live is not None}
     facts = given.get("facts")
-    return Plan(tuple(actions + removed), tuple(getattr(facts, "notes", ())), live, spared=spared)
+    return Plan(tuple(actions + removed), tuple(getattr(facts, "notes", ())), live)
 
 
 def _refuse_unknown(selection: Selection, known: set[str]) -> None:
@@ -382,7 +340,8 @@ def superseded(matcher: Matcher, actions: Iterable[Action]) -> list[Action]:
 def undeclared(
     graph: Graph, matcher: Matcher, state: State, parting: Mapping[type[Resource], Mapping[str, Any]]
 ) -> list[Action]:
-    """Deletions of everything live that we made: by its address tag, or because the state records it.
+    """Deletions of everything live that we made: by its address tag, or because the state records it. What the account
+    shares stays.
 
     `parting`: the tool's own settings by which a kind is deleted, as AWS keeps none of them.
     """
@@ -391,7 +350,7 @@ def undeclared(
     for kind, lives in matcher.all.items():
         for one in lives:
             address = one.address or recorded.get((kind.kind(), one.id))
-            if address is not None:
+            if address is not None and not kind.existing:
                 while address in found:  # replaced, and both are still there
                     address = leftover(address)
                 want = replace(one.has, **parting.get(kind, {}))

@@ -1,7 +1,6 @@
 """What a kind of AWS resource is: settings as fields, and the few methods that speak to AWS for it.
 
-Nothing here knows any AWS service. A kind says through its field markers who owns a setting and whether
-it can change in place; the diff, the plan and the rollback read only those markers.
+Nothing here knows any AWS service. What a kind says of each setting are the markers in `markers`, which it imports from here.
 """
 
 from __future__ import annotations
@@ -13,6 +12,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from reptiops.engine.canonical import Plain
+from reptiops.engine.markers import either_name as either_name
+from reptiops.engine.markers import fixed as fixed
+from reptiops.engine.markers import follows as follows
+from reptiops.engine.markers import initial as initial
+from reptiops.engine.markers import local as local
+from reptiops.engine.markers import other_name as other_name
+from reptiops.engine.markers import satisfied as satisfied
+from reptiops.engine.markers import secret as secret
 from reptiops.rights import Right
 
 if TYPE_CHECKING:
@@ -34,56 +41,6 @@ COSMETIC = frozenset({"name", "description", "comment"})
 ADDRESS_TAG = "reptiops:address"
 AT_ONCE = 5.0
 """Seconds up to which a deletion counts as done when AWS has answered; the look at the end of a run proves it."""
-
-
-def fixed(**more: Any) -> Any:
-    """A setting that AWS cannot change in place: a difference means replacing the resource."""
-    return field(metadata={"fixed": True}, **more)
-
-
-def initial(owner: str, **more: Any) -> Any:
-    """A setting used at creation and owned by somebody else afterwards: never drift, and updates carry the live value."""
-    return field(metadata={"owner": owner}, **more)
-
-
-def secret(**more: Any) -> Any:
-    """A value that is never compared, stored, logged or shown."""
-    return field(metadata={"secret": True}, repr=False, compare=False, **more)
-
-
-def local(**more: Any) -> Any:
-    """A setting of the tool that AWS does not keep, such as whether to take a final snapshot: never compared."""
-    return field(metadata={"local": True}, compare=False, **more)
-
-
-def satisfied(by: Callable[[Any, Any], bool], *, fixed: bool = False, **more: Any) -> Any:
-    """A setting that a differing live value may satisfy: `by(wanted, live)` says so; updates then carry the live value.
-
-    `fixed`: one that does not satisfy cannot be changed in place.
-    """
-    return field(metadata={"satisfied": by, "fixed": fixed}, **more)
-
-
-SECOND = "-2"
-"""How the name of one ends that was made beside another of the wanted name."""
-
-
-def either_name(want: str, live: str) -> bool:
-    """Whether a live name is the wanted one, or what one was called that was made beside another of that name."""
-    return live in (want, f"{want}{SECOND}")
-
-
-def other_name(want: str, live: str) -> str:
-    """The name for one that is made beside a live one."""
-    return f"{want}{SECOND}" if live == want else want
-
-
-def follows(same: Callable[[Any, Any], bool] = lambda was, now: True, **more: Any) -> Any:
-    """A setting that points at another resource's newest form: the plan compares it, drift leaves it to that resource.
-
-    `same(applied, live)` says whether both are forms of one thing; another thing altogether is drift.
-    """
-    return field(metadata={"follows": same}, **more)
 
 
 @dataclass(frozen=True)
@@ -247,6 +204,8 @@ class Resource:
     """True: one that nobody declared may go without a question, as it serves nobody: a rule that lets something in."""
     protections: ClassVar[frozenset[str]] = frozenset()
     """Dotted fields that protect while they are on: switched on by hand, they are never switched off unasked."""
+    loose: ClassVar[frozenset[str]] = frozenset()
+    """Fields that may name what is deleted before it: it is then left over, as an alarm, or goes along, as a group's rule."""
     within: ClassVar[bool] = False
     """True: it lives inside a resource that is ours, so one without our tags is ours all the same."""
     untold: ClassVar[bool] = False

@@ -60,6 +60,7 @@ class Alarm(Resource):
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFound", "ResourceNotFoundException"})
     taggable: ClassVar[bool] = False
     together: ClassVar[int] = 100
+    loose: ClassVar[frozenset[str]] = frozenset({"dimensions", "metrics", "actions", "ok_actions"})
     limit: ClassVar[float] = 120
     rights: ClassVar[tuple[Right, ...]] = (
         read("cloudwatch:DescribeAlarms"),
@@ -239,6 +240,7 @@ class Dashboard(Resource):
     body: Json = field(default_factory=lambda: Json("{}"))
 
     risk: ClassVar[Risk] = "cosmetic"
+    loose: ClassVar[frozenset[str]] = frozenset({"body"})
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFound", "DashboardNotFoundError"})
     taggable: ClassVar[bool] = False
     limit: ClassVar[float] = 120

@@ -121,6 +121,7 @@ class SecurityGroupRule(Ec2Resource):
     )
     not_yet: ClassVar[frozenset[str]] = SecurityGroup.absent
     within: ClassVar[bool] = True
+    loose: ClassVar[frozenset[str]] = frozenset({"group"})
     removable: ClassVar[bool] = True
     rights: ClassVar[tuple[Right, ...]] = (
         read("ec2:DescribeSecurityGroupRules"),
