@@ -22,13 +22,14 @@ from reptiops.app.selection import select
 from reptiops.app.site import Declined, Refused, Settings, Site, foretold, open_site, plan_site
 from reptiops.config import load_environment
 from reptiops.engine.action import Action
-from reptiops.engine.apply import Apply
+from reptiops.engine.apply import Apply, ApplyError
 from reptiops.engine.calls import Work
 from reptiops.engine.eta import Countdown
 from reptiops.engine.events import Event, Sink
 from reptiops.engine.graph import PHASES, Graph
 from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, make
 from reptiops.engine.proof import inventory
+from reptiops.engine.recheck import Moved
 from reptiops.engine.recover import Unfinished
 from reptiops.engine.remove import LAGS, Doomed, Remove, patience
 from reptiops.engine.resource import Live
@@ -126,7 +127,7 @@ def provision(
         run = Apply(site.graph, site.given, made, matcher, work, strict_phases or book.strict_phases, selection)
         try:
             run.run()
-            _remove_undeclared(site, made, work)
+            _remove_undeclared(site, made, run, work)
             interrupted(work)
         except Exception as error:
             ask_why(site, run, error, work.journal)
@@ -280,14 +281,29 @@ def _listed(environment: str, lines: list[str]) -> str:
     return "\n".join((*(f"  {one}" for one in lines[:LISTED]), *more))
 
 
-def _remove_undeclared(site: Site, made: Plan, work: Work) -> None:
+def _remove_undeclared(site: Site, made: Plan, run: Apply, work: Work) -> None:
+    """What holds data is looked at before anything goes, for nothing brings that back, and each once more in its turn."""
+
+    def look(d: Doomed) -> None:
+        d.live = run.filled.parting(d.address, d.live, d.decided)
+
+    now = work.clock.now()
     doomed = [
-        Doomed(a.address, a.want or a.live.has, a.live, _step(a.address))
+        Doomed(a.address, a.want or a.live.has, a.live, _step(a.address), decided=now)
         for a in made.actions
         if a.verb == "delete" and a.live is not None and not a.superseded
     ]
     if doomed and not work.stop.is_set():
-        Remove(site.graph, doomed, work).run()
+        moved: list[BaseException] = []
+        for d in doomed:
+            try:
+                if d.kind.holds_data:
+                    look(d)
+            except Moved as error:
+                moved.append(error)
+        if moved:
+            raise ApplyError(moved)
+        Remove(site.graph, doomed, work, look=look).run()
 
 
 def _verify(

@@ -63,7 +63,7 @@ class Apply:
         self._matcher = matcher
         self._planned = {a.address: a for a in plan.actions}
         self._last = Last(graph, plan, strict)
-        self._filled = Filled(work, plan)
+        self.filled = Filled(work, plan, self._owned)
         self._progress: dict[str, Progress] = {}
         self._waiting = {s.name: s for s in graph.order}
         self._tried: dict[str, int] = {}
@@ -83,7 +83,7 @@ class Apply:
     def run(self) -> None:
         """Do it all. Raises ApplyError after everything in flight has settled."""
         work = self._work
-        self._filled.look()
+        self.filled.look()
         with Crew(work.clock, work.parallel, "apply", work.stop) as crew:
             while True:
                 going = not self._errors and not work.stop.is_set()
@@ -230,7 +230,7 @@ class Apply:
         """Delete what is made anew, unless somebody changed or filled it since the plan."""
         work = self._work
         current, action = patient(work, lambda: still(work.scope, task, live, self._owned, self._built_on))
-        self._filled.check(task.address, current)
+        self.filled.check(task.address, current)
         task.want = action.want or task.want
         work.delete(task.address, task.want, current)
         self._until_gone(task, current, "was to be replaced, but is still not gone")

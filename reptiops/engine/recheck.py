@@ -1,5 +1,5 @@
-"""Looking again right before an update, and before a deletion that makes room for the same thing made anew: the plan may
-be minutes old, and a pipeline may have deployed since.
+"""Looking again right before an update, and before a deletion of what is made anew or nobody declares any more: the plan
+may be minutes old, and a pipeline may have deployed since.
 """
 
 from __future__ import annotations
@@ -68,29 +68,19 @@ def still(
         raise Moved(f"{address} ({found.id}): the plan said replace, now it would be {action.verb}. Plan again.")
     if action.hindrance:
         raise Moved(f"{address} ({found.id}): {action.hindrance}")
-    partial = planned.status.partial or found.status.partial
-    changed = [
-        change.path
-        for change in (() if partial else diff(planned.has, found.has))
-        if getattr(declared, change.field) is not None and owned(address, change.path) in (None, "reptiops")
-    ]
-    if changed:
-        raise Moved(
-            f"{address} ({found.id}): somebody changed {', '.join(changed)} since the plan, which would delete it. "
-            "It was left alone: plan again."
-        )
+    _refuse_changed(address, planned, found, owned, declared)
     return found, action
 
 
 class Filled:
-    """Whether data came into what a plan deletes and makes anew, after somebody has agreed to that."""
+    """Whether data came into what a plan deletes, be it made anew or not, after somebody has agreed to that."""
 
-    def __init__(self, work: Work, plan: Plan):
-        self._work = work
+    def __init__(self, work: Work, plan: Plan, owned: Owned):
+        self._work, self._owned = work, owned
         self._doomed = {
             a.address: a.live
             for a in plan.actions  # of an opaque one nobody can tell: it only gets older
-            if a.in_place and a.kind.holds_data and not a.kind.opaque and a.live
+            if (a.in_place or a.verb == "delete") and a.kind.holds_data and not a.kind.opaque and a.live
         }
         self._held: dict[str, str] = {}
 
@@ -105,6 +95,18 @@ class Filled:
                 f"{address} ({live.id}): {why}, which it did not when this run began. It was left alone: plan again."
             )
 
+    def parting(self, address: str, planned: Live[Any], decided: float) -> Live[Any]:
+        """What nobody declares any more and is deleted for good, as it is by now. Raises Moved where somebody changed or
+        filled it: nobody has agreed to lose that. `decided`: what is read later is fresh enough.
+
+        One that AWS does not list is taken as it was: its deletion will tell.
+        """
+        lives = patient(self._work, lambda: self._work.scope.afresh(type(planned.has), decided))
+        found = next((one for one in lives if one.id == planned.id), planned)
+        _refuse_changed(address, planned, found, self._owned, planned.has)
+        self.check(address, found)
+        return found
+
     def _holds(self, live: Live[Any]) -> str:
         try:
             return patient(self._work, lambda: str(live.has.in_service(self._work.aws, live)))
@@ -112,6 +114,21 @@ class Filled:
             if code(error) in type(live.has).absent:
                 return ""
             raise
+
+
+def _refuse_changed(address: str, planned: Live[Any], found: Live[Any], owned: Owned, declared: Resource) -> None:
+    """Raise Moved where what is about to be deleted is no longer as the plan showed it."""
+    partial = planned.status.partial or found.status.partial
+    changed = [
+        change.path
+        for change in (() if partial else diff(planned.has, found.has))
+        if getattr(declared, change.field) is not None and owned(address, change.path) in (None, "reptiops")
+    ]
+    if changed:
+        raise Moved(
+            f"{address} ({found.id}): somebody changed {', '.join(changed)} since the plan, which would delete it. "
+            "It was left alone: plan again."
+        )
 
 
 def _following(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -42,6 +42,8 @@ class Doomed:
     live: Live[Any]
     step: str
     started: float = 0.0
+    decided: float = 0.0
+    """When its step's turn came: what is read later is fresh enough to decide by."""
     told: str = ""
     """What it was last said to wait for."""
 
@@ -54,8 +56,16 @@ class Doomed:
 class Remove:
     """One removal. Independent branches go on when one fails, so that as little as possible is left."""
 
-    def __init__(self, graph: Graph, doomed: Iterable[Doomed], work: Work, strict: bool = False):
-        self._work = work
+    def __init__(
+        self,
+        graph: Graph,
+        doomed: Iterable[Doomed],
+        work: Work,
+        strict: bool = False,
+        look: Callable[[Doomed], None] = lambda _: None,
+    ):
+        """`look`: at what holds data, right before its deletion; what it raises leaves that one alone."""
+        self._work, self._look = work, look
         self._asleep: dict[str, list[Doomed]] = {}
         for d in doomed:
             self._asleep.setdefault(d.step, []).append(d)
@@ -104,9 +114,11 @@ class Remove:
     def _start(self, crew: Crew) -> None:
         if not self._moved:
             return
-        self._moved = False
+        self._moved, now = False, self._work.clock.now()
         for step in [s for s in self._asleep if not any(self._left[b] for b in self._blockers.get(s, ()))]:
             for some in _batches(self._asleep.pop(step)):
+                for d in some:
+                    d.decided = now
                 crew.submit(some, some[0].kind, self._delete, some)
 
     def _delete(self, some: Sequence[Doomed]) -> list[Exception | None]:
@@ -124,6 +136,8 @@ class Remove:
 
     def _delete_one(self, d: Doomed) -> Exception | None:
         try:
+            if d.kind.holds_data:
+                self._look(d)
             self._work.delete(d.address, d.instance, d.live)
         except Exception as error:
             return error
@@ -221,13 +235,14 @@ class Remove:
 
 
 def _batches(some: Iterable[Doomed]) -> Iterator[tuple[Doomed, ...]]:
-    """What one call removes: of most kinds one."""
+    """What one call removes: of most kinds one, and of those that hold data, for each is looked at."""
     by_kind: dict[type[Resource], list[Doomed]] = {}
     for d in some:
         by_kind.setdefault(d.kind, []).append(d)
     for kind, listed in by_kind.items():
-        for start in range(0, len(listed), kind.together):
-            yield tuple(listed[start : start + kind.together])
+        size = 1 if kind.holds_data else kind.together
+        for start in range(0, len(listed), size):
+            yield tuple(listed[start : start + size])
 
 
 def patience(kinds: Iterable[type[Resource]]) -> float:
