@@ -32,9 +32,9 @@ def _doubt(where: dict[str, Any]) -> Unfinished:
     return app.in_doubt(app.open_site(app.Settings("dev", **where)))
 
 
-def _killed(session: Any, where: dict[str, Any], point: str, **more: Any) -> Unfinished:
+def _killed(session: Any, where: dict[str, Any], point: str, how: str = "kill after", **more: Any) -> Unfinished:
     """A provision that is killed; what it leaves in doubt."""
-    faults = Faults(session, (point, 1), "kill after")
+    faults = Faults(session, (point, 1), how)
     with pytest.raises(Killed):
         app.provision("dev", **where, **more)
     assert faults.fired
@@ -164,6 +164,38 @@ def test_a_provision_that_finds_nothing_to_do_settles_what_it_covers(tmp_path: P
         assert len(app.history("dev", **where)) == runs + 1
         with pytest.raises(app.Refused, match="nothing in doubt"):
             app.roll_back("dev", **where)
+
+
+def test_a_teardown_that_finds_nothing_there_settles_what_it_covers(tmp_path: Path) -> None:
+    """The run before was killed when it was about to make its first thing. One with nothing in doubt writes nothing."""
+    with mocked_aws() as session:
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path, "clock": Skipping()}
+        assert not app.teardown("dev", **where).doomed
+        assert app.history("dev", **where) == ()
+        _killed(session, where, "logs:CreateLogGroup", "kill before", only=LOGS)
+        (tmp_path / "less.yaml").write_text("operation: teardown\nphases: [network]\n")
+        assert not app.teardown("dev", playbook="less", playbook_dir=tmp_path, **where).doomed
+        assert not _doubt(where).empty, "it could touch nothing of it"
+        assert len(app.history("dev", **where)) == 1
+        assert not app.teardown("dev", **where).doomed
+        assert _doubt(where).empty
+        newest, killed = app.history("dev", **where)
+        assert (newest.operation, newest.ending, killed.finished_by) == ("teardown", "ended", newest.id)
+        app.teardown("dev", **where)
+        assert len(app.history("dev", **where)) == 2
+
+
+def test_a_teardown_that_finds_nothing_there_forgets_what_a_killed_one_has_removed(tmp_path: Path) -> None:
+    with mocked_aws() as session:
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path, "clock": Skipping()}
+        app.provision("dev", only=LOGS, **where)
+        Faults(session, ("logs:DeleteLogGroup", 1), "kill after")
+        with pytest.raises(Killed):
+            app.teardown("dev", **where)
+        assert not _doubt(where).empty
+        assert not app.teardown("dev", **where).doomed
+        assert _doubt(where).empty
+        assert not app.open_site(app.Settings("dev", **where)).state.entries
 
 
 PART = {"phases": ["network"], "addresses": ["compute/log_group"]}

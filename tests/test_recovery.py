@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from reptiops import app
 from reptiops.app import states
@@ -163,6 +163,29 @@ def test_what_a_killed_run_made_is_looked_for_while_lists_lag(tmp_path: Path) ->
         tagged = {"Name": "tag:reptiops:address", "Values": ["network/vpc"]}
         assert len(quiet.client("ec2").describe_vpcs(Filters=[tagged])["Vpcs"]) == 1
         assert len(hidden) == 6
+
+
+def test_a_look_for_what_a_killed_run_made_rides_out_what_aws_does_not_answer(tmp_path: Path) -> None:
+    where: dict[str, Any] = {"state_dir": tmp_path, "only": ["network/vpc"]}
+    with mocked_aws() as quiet:
+        killed = boto3.Session("testing", "testing", "testing", region_name=REGION)
+        Faults(killed, ("ec2:CreateVpc", 1), "kill after")
+        with pytest.raises(Killed):
+            app.provision("dev", session=killed, **where)
+        again, notes = boto3.Session("testing", "testing", "testing", region_name=REGION), list[str]()
+        throttled: Any = {"Error": {"Code": "RequestLimitExceeded", "Message": "too fast"}}
+        wrong = [EndpointConnectionError(endpoint_url="https://ec2"), ClientError(throttled, "DescribeVpcs")]
+
+        def away(**_: Any) -> None:
+            if wrong:
+                raise wrong.pop(0)
+
+        again._session.register("before-call.ec2.DescribeVpcs", away)
+        app.provision("dev", session=again, clock=Skipping(), tell=lambda event: notes.append(event.text), **where)
+        assert not wrong
+        assert len([one for one in notes if "AWS gave no answer to a look, which is repeated" in one]) == 2
+        tagged = {"Name": "tag:reptiops:address", "Values": ["network/vpc"]}
+        assert len(quiet.client("ec2").describe_vpcs(Filters=[tagged])["Vpcs"]) == 1
 
 
 def test_a_rollback_looks_for_what_a_killed_run_made_while_lists_lag(tmp_path: Path) -> None:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from reptiops.app.failure import built_on_text, undone_text, ways_of
 from reptiops.app.runs import Stop, writing
 from reptiops.app.site import Declined, Refused, Settings, Site, open_site, records_of
 from reptiops.engine import lock as locks
+from reptiops.engine.blind import patient
+from reptiops.engine.clock import Clock
 from reptiops.engine.eta import Countdown
 from reptiops.engine.events import Event, Sink
 from reptiops.engine.lock import Lease
 from reptiops.engine.making import UNSEEN_LOOKS
 from reptiops.engine.recover import Unfinished, unfinished
+from reptiops.engine.resource import Resource
 from reptiops.engine.rollback import Undone, undo
 from reptiops.engine.scope import Scope
 from reptiops.errors import ReptiopsError
@@ -111,11 +116,20 @@ def in_doubt(site: Site) -> Unfinished:
     return site.unfinished()
 
 
+@dataclass(frozen=True)
+class _Looking:
+    """What a look waits by before anything is written."""
+
+    clock: Clock
+    tell: Sink
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
 def look_for_doubtful(site: Site, scope: Scope, tell: Sink) -> Unfinished:
     """Look, while AWS's lists may lag, for what a run that was cut off a moment ago may have made: a provision would give
     it a twin, a teardown leave it behind. Answers what is in doubt.
     """
-    doubt = in_doubt(site)
+    doubt, looking = in_doubt(site), _Looking(site.clock, tell)
     missing = doubt.unseen({kind.kind(): kind for kind in site.graph.kinds()}, site.aws.lag())
     began, longest = site.clock.now(), max((left for _, left in missing.values()), default=0.0)
     if longest > SAID:
@@ -126,10 +140,14 @@ def look_for_doubtful(site: Site, scope: Scope, tell: Sink) -> Unfinished:
         missing = {a: (kind, left) for a, (kind, left) in missing.items() if waited <= left}
         if not missing:
             break
-        site.clock.sleep(pause, threading.Event())
+        site.clock.sleep(pause, looking.stop)
         kinds = {kind for kind, _ in missing.values()}
         for kind in kinds:
             scope.forget(kind)
-        found = {one.address for kind in kinds for one in scope.live(kind)}
+        found = patient(looking, partial(_addresses, scope, kinds))
         missing = {a: more for a, more in missing.items() if a not in found}
     return doubt
+
+
+def _addresses(scope: Scope, kinds: Iterable[type[Resource]]) -> set[str | None]:
+    return {one.address for kind in kinds for one in scope.live(kind)}

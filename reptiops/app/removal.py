@@ -15,8 +15,10 @@ from reptiops.engine.action import Action
 from reptiops.engine.apply import ApplyError
 from reptiops.engine.calls import Work
 from reptiops.engine.eta import Countdown
+from reptiops.engine.events import Sink
 from reptiops.engine.graph import PHASES, Graph
 from reptiops.engine.plan import EVERYTHING, Matcher, Selection, look, undeclared, walk
+from reptiops.engine.recover import Unfinished
 from reptiops.engine.remove import Doomed, Remove, blockers, look_after
 from reptiops.engine.resource import Resource
 from reptiops.engine.scope import Scope
@@ -58,12 +60,13 @@ def teardown(
     book = load_playbook(playbook, options.playbook_dir)
     scope = site.scope()
     scope.leaving = True
-    look_for_doubtful(site, scope, options.tell)
+    doubt = look_for_doubtful(site, scope, options.tell)
     look(scope, site.graph.kinds())
     everything = _all_of_it(site, scope)
     actions, doomed = _chosen(site, book, everything.actions, everything.doomed)
     foreign = tuple(one for one in everything.foreign if _phase(site.graph, one.split()[0]) in book.phases)
     if not doomed:
+        _settle(site, book, scope, options.tell, stop, doubt)
         return Teardown((), time.monotonic() - started, sum(site.aws.calls.values()), foreign=foreign)
     if not approve(site.env, actions):
         raise Declined("Nothing was changed.")
@@ -94,6 +97,16 @@ def teardown(
     announce(site, book, f"torn down: {len(doomed)} resources removed, {len(left)} left", options.tell)
     calls, kept = sum(site.aws.calls.values()), tuple(sorted(removal.kept))
     return Teardown(actions, took, calls, names, kept, _shared(site, book, fresh), foreign)
+
+
+def _settle(site: Site, book: Playbook, scope: Scope, tell: Sink, stop: Stop | None, doubt: Unfinished) -> None:
+    """Write down that nothing is there of what runs before have left in doubt: a teardown that ends says so."""
+    part = _part(site, book)
+    if any(part.covers(address) for address in (*doubt.created, *doubt.updated, *doubt.deleted)):
+        with writing(site, "teardown", tell, scope, stop, book, part) as work:
+            for address in list(site.state.entries):
+                if _phase(site.graph, address) in book.phases:
+                    work.gone(address)
 
 
 def _shared(site: Site, book: Playbook, scope: Scope) -> tuple[str, ...]:

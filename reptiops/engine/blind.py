@@ -38,8 +38,13 @@ class Blind:
 class Waiting(Protocol):
     """What a run waits by."""
 
-    clock: Clock
-    stop: threading.Event
+    @property
+    def clock(self) -> Clock:
+        """What it sleeps by."""
+
+    @property
+    def stop(self) -> threading.Event:
+        """Set where it shall wait no longer."""
 
     @property
     def tell(self) -> Sink:
