@@ -126,8 +126,8 @@ SCENES = (
     Scene("teardown-locked", f"reptiops teardown dev {OWN} --yes", (4,)),
     Scene("plan-locked", f"reptiops plan dev {OWN}", (0, 4)),
     Scene("unlock", f"reptiops unlock dev {OWN}", (0,), ((r"\[y/N\]", "y"),)),
-    Scene("teardown-wrong-name", f"reptiops teardown dev {OWN}", (4,), ((r"(?i)type|name.*:", "prod"),)),
-    Scene("teardown", f"reptiops teardown dev {OWN}", (0,), ((r"(?i)type|name.*:", "dev"), (r"so far", "")), on_the_way=True),
+    Scene("teardown-wrong-name", f"reptiops teardown dev {OWN}", (4,), ((r"Type dev to destroy it", "prod"),)),
+    Scene("teardown", f"reptiops teardown dev {OWN}", (0,), ((r"Type dev to destroy it", "dev"), (r"so far", "")), on_the_way=True),
     Scene("provision-interrupted", f"reptiops provision dev {OWN} --yes", (1, 130), (
         (r"[3-9] s so far", "key:C-c"), (r"Roll back", "n"),
     ), on_the_way=True),

@@ -3,26 +3,64 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
+from reptiops.app.costs import cost_of_plan
 from reptiops.app.recovery import in_doubt, look_for_doubtful
 from reptiops.app.runs import Stop, announce, interrupted, writing
 from reptiops.app.site import Declined, Refused, Settings, Site, open_site
 from reptiops.config import Environment
+from reptiops.cost import Difference
 from reptiops.engine.action import Action
 from reptiops.engine.apply import ApplyError
 from reptiops.engine.calls import Work
 from reptiops.engine.eta import Countdown
 from reptiops.engine.events import Sink
+from reptiops.engine.forecast import Forecast
 from reptiops.engine.graph import PHASES, Graph
-from reptiops.engine.plan import EVERYTHING, Matcher, Selection, look, undeclared, walk
+from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, look, undeclared, walk
 from reptiops.engine.recover import Unfinished
 from reptiops.engine.remove import Doomed, Remove, blockers, look_after
 from reptiops.engine.resource import Resource
 from reptiops.engine.scope import Scope
 from reptiops.playbook import Playbook, load_playbook
+
+
+@dataclass(frozen=True)
+class Parting:
+    """What a teardown is about to do, for whoever has to approve it."""
+
+    env: Environment
+    actions: tuple[Action, ...]
+    forecast: Forecast
+    cost: Difference
+    """What it does to the monthly bill, as things are now."""
+    shared: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+    """Both as in `Teardown`."""
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """Addresses of what holds data of which nothing is left; last what is of use without them, such as a log group."""
+        gone = [a for a in self.actions if a.kind.holds_data and not _remains(a)]
+        rank = {phase: index for index, phase in enumerate(PHASES)}
+        gone.sort(key=lambda a: (a.kind.good_empty, rank.get(a.phase, -1), a.address))
+        return tuple(a.address for a in gone)
+
+    @property
+    def remains(self) -> Mapping[str, tuple[str, ...]]:
+        """What deletions leave behind on purpose, in a sentence → of which addresses."""
+        found: dict[str, tuple[str, ...]] = {}
+        for a in self.actions:
+            for sentence in filter(None, (_remains(a), a.want.traces(a.live) if a.want and a.live else "")):
+                found[sentence] = (*found.get(sentence, ()), a.address)
+        return found
+
+
+def _remains(action: Action) -> str:
+    return action.want.leaves(action.live) if action.want and action.live else ""
 
 
 @dataclass(frozen=True)
@@ -44,7 +82,7 @@ class Teardown:
 def teardown(
     environment: str,
     *,
-    approve: Callable[[Environment, tuple[Action, ...]], bool] = lambda *_: True,
+    approve: Callable[[Parting], bool] = lambda _: True,
     allow_protected: bool = False,
     stop: Stop | None = None,
     playbook: str = "teardown",
@@ -68,7 +106,7 @@ def teardown(
     if not doomed:
         _settle(site, book, scope, options.tell, stop, doubt)
         return Teardown((), time.monotonic() - started, sum(site.aws.calls.values()), foreign=foreign)
-    if not approve(site.env, actions):
+    if not approve(_parting(site, book, scope, everything, foreign)):
         raise Declined("Nothing was changed.")
     with writing(site, "teardown", options.tell, scope, stop, book, _part(site, book)) as work:
         started = time.monotonic()  # the run's time, as `history` has it: from the lock to the last look
@@ -107,6 +145,16 @@ def _settle(site: Site, book: Playbook, scope: Scope, tell: Sink, stop: Stop | N
             for address in list(site.state.entries):
                 if _phase(site.graph, address) in book.phases:
                     work.gone(address)
+
+
+def _parting(site: Site, book: Playbook, scope: Scope, everything: Everything, foreign: tuple[str, ...]) -> Parting:
+    """Reckoned from what has been looked at; what lies outside of the playbook's phases stays, and is billed on."""
+    inside = [_phase(site.graph, a.address) in book.phases for a in everything.actions]
+    actions = tuple(a for a, goes in zip(everything.actions, inside, strict=True) if goes)
+    after = (a if goes else replace(a, verb="none") for a, goes in zip(everything.actions, inside, strict=True))
+    expected = Countdown(site.graph, actions, site.timings()).forecast(0.0)
+    cost = cost_of_plan(site.env, Plan(tuple(after)))
+    return Parting(site.env, actions, expected, cost, _shared(site, book, scope), foreign)
 
 
 def _shared(site: Site, book: Playbook, scope: Scope) -> tuple[str, ...]:

@@ -11,12 +11,11 @@ from rich.markup import escape
 from reptiops import app
 from reptiops.cli.options import console_of, refuse_to_ask, selectable, shared, show_json, site_settings
 from reptiops.cli.signals import choosing, stoppable
-from reptiops.config import Environment, load_environment
-from reptiops.engine.action import Action
+from reptiops.config import load_environment
 from reptiops.engine.plan import Plan
 from reptiops.engine.recover import Unfinished
 from reptiops.plandocument import read_plan
-from reptiops.report import describe, findings, plans, summary, terminal
+from reptiops.report import describe, findings, partings, plans, summary, terminal
 from reptiops.report.durations import duration
 from reptiops.report.hints import ENVIRONMENT
 
@@ -103,18 +102,10 @@ def teardown(env: str | None, yes: bool, allow_protected: bool, playbook: str = 
     console = console_of(given)
     progress = terminal.Progress(console, given["verbose"], sandbox=given["sandbox"])
 
-    def approve(configuration: Environment, actions: tuple[Action, ...]) -> bool:
-        console.print(f"[bold]{len(actions)} resources of {configuration.name} will be destroyed[/]")
-        for action in actions:
-            plans.say(
-                console,
-                f"[red]-[/] {escape(action.address)}  [dim]{escape(plans.brief(action.live.id)) if action.live else ''}[/]",
-                2,
-                hang=4,
-            )
-        if yes:
-            return True
-        return bool(click.prompt("Type the environment's name to go on", err=given["as_json"]) == configuration.name)
+    def approve(what: app.Parting) -> bool:
+        partings.show_parting(console, what)
+        name = what.env.name
+        return yes or bool(click.prompt(f"Type {name} to destroy it", err=given["as_json"]) == name)
 
     with stoppable(progress) as stop, progress:
         done = app.teardown(

@@ -70,7 +70,7 @@ def _lines(text: Text, console: Console, indent: int, hang: int) -> list[Text]:
 
 def show_plan(console: Console, plan: Plan, verbose: bool = False, cost: Difference | None = None) -> None:
     """All of it; with `cost`, what it does to the monthly bill. A quiet console shows nothing."""
-    for phase, actions in _by_phase(plan).items():
+    for phase, actions in by_phase(plan.changes).items():
         counts = Counter(a.verb for a in actions)
         counted = ", ".join(f"{counts[v]} {_to(v)}" for v in VERBS if counts[v])
         say(console, f"[bold]{phase}[/]  [dim]{counted}[/]")
@@ -100,9 +100,10 @@ def _to(verb: str) -> str:
     return "in the way" if verb == "foreign" else f"to {verb}"
 
 
-def _by_phase(plan: Plan) -> dict[str, list[Action]]:
+def by_phase(changes: Iterable[Action]) -> dict[str, list[Action]]:
+    """In the documented order; a phase that has no changes is left out."""
     found: dict[str, list[Action]] = {phase: [] for phase in PHASES}
-    for action in plan.changes:
+    for action in changes:
         found.setdefault(action.phase, []).append(action)
     return {phase: actions for phase, actions in found.items() if actions}
 
@@ -219,10 +220,8 @@ def summary(plan: Plan) -> str:
 
 def outlook(plan: Plan, cost: Difference | None = None) -> Iterator[str]:
     """How long it is expected to take and what holds it up, what it costs, and what cannot be undone."""
-    if plan.forecast is not None and plan.forecast.pole is not None:
-        pole = plan.forecast.pole
-        alone = f"; the long pole is {escape(pole.address)} ({duration(pole.seconds)})" if pole.seconds >= SLOW else ""
-        yield f"[bold]Time:[/] about {duration(plan.forecast.seconds)}{alone}."
+    if plan.forecast is not None:
+        yield from expected(plan.forecast)
     if cost is not None and plan.changes:
         before, after = cost.before.total.typical, cost.after.total.typical
         until = " until the services have images" if any(n.startswith("no image yet") for n in plan.notes) else ""
@@ -236,6 +235,14 @@ def outlook(plan: Plan, cost: Difference | None = None) -> Iterator[str]:
     hard = [f"{ways[w]} {w}" for w in ("one-way", "reversible with data loss") if ways[w]]
     if hard:
         yield f"[bold]Undo:[/] {', '.join(hard)}; the rest can be undone."
+
+
+def expected(forecast: Forecast) -> Iterator[str]:
+    """How long it is expected to take, and what holds it up."""
+    if forecast.pole is not None:
+        pole = forecast.pole
+        alone = f"; the long pole is {escape(pole.address)} ({duration(pole.seconds)})" if pole.seconds >= SLOW else ""
+        yield f"[bold]Time:[/] about {duration(forecast.seconds)}{alone}."
 
 
 def show_notes(console: Console, notes: Iterable[str]) -> None:

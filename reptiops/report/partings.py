@@ -1,0 +1,73 @@
+"""What a person reads before a teardown: all that goes, and then, right above the question, what matters of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console
+from rich.markup import escape
+
+from reptiops.app import Parting
+from reptiops.report.findings import counted
+from reptiops.report.plans import MARKS, brief, by_phase, expected, say
+
+EACH = 3
+"""How many of one step are named; more are counted."""
+ITEMS = 12
+"""How much is named in one list; the rest is counted."""
+
+
+def show_parting(console: Console, parting: Parting) -> None:
+    """The list by phase, what was made last first, and the summary."""
+    for phase, actions in reversed(by_phase(parting.actions).items()):
+        say(console, f"[bold]{phase}[/]  [dim]{len(actions)} to delete[/]")
+        for action in actions:
+            identifier = escape(brief(action.live.id)) if action.live else ""
+            say(console, f"{MARKS['delete']} {escape(action.address)}  [dim]{identifier}[/]", 2, hang=4)
+    console.print()
+    show_summary(console, parting)
+
+
+def show_summary(console: Console, parting: Parting) -> None:
+    """How many, what is lost, what stays, how long it takes and which cost ends. It fits where the list has scrolled away."""
+    number = counted(len(parting.actions), "resource")
+    say(console, f"[bold]{number} of {escape(parting.env.name)} will be destroyed.[/]")
+    if parting.lost:
+        lost = escape(", ".join(_some(_gathered(parting.lost))))
+        say(console, f"[red]Lost for good, with what they hold:[/] {lost}.", hang=6)
+    for line in _stays(parting):
+        say(console, f"[bold]Stays:[/] {escape(line)}.", hang=6)
+    for line in expected(parting.forecast):
+        say(console, line, hang=6)
+    for line in _ends(parting):
+        say(console, line, hang=6)
+
+
+def _gathered(addresses: Iterable[str]) -> Iterator[str]:
+    """Each address, or of a step with many how many of it."""
+    steps: dict[str, list[str]] = {}
+    for address in addresses:
+        steps.setdefault("/".join(address.split("/")[:2]), []).append(address)
+    for step, some in steps.items():
+        yield from [f"{len(some)} of {step}"] if len(some) > EACH else some
+
+
+def _some(items: Iterable[str], most: int = ITEMS) -> list[str]:
+    listed = list(items)
+    return listed if len(listed) <= most else [*listed[:most], f"and {len(listed) - most} more"]
+
+
+def _stays(parting: Parting) -> Iterator[str]:
+    for sentence, addresses in parting.remains.items():
+        yield f"{', '.join(_some(_gathered(addresses)))}: {sentence}"
+    if parting.shared:
+        yield f"{counted(len(parting.shared), 'service-linked role')}, shared with the account"
+    if parting.foreign:
+        yield f"nothing says that reptiops made it: {', '.join(_some(parting.foreign, EACH))}"
+
+
+def _ends(parting: Parting) -> Iterator[str]:
+    """The bill, as it is now: what is parked or has no images costs less than what is configured."""
+    amount, without = -parting.cost.typical, parting.cost.before.unpriced
+    lacking = f", without {escape(', '.join(_some(without, EACH)))}: no price known" if without else ""
+    yield f"[bold]Cost:[/] about ${amount:,.0f} a month at typical traffic ends{lacking}."
