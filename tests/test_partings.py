@@ -56,14 +56,14 @@ def test_what_is_lost_and_what_stays_fits_above_the_question(parting: app.Partin
     lost, _, stays = text.partition("Stays:")
     for address in ("database/redis", "storage/bucket/assets", "storage/bucket/uploads", "storage/logs_bucket"):
         assert address in lost
-    assert "10 of compute/log_group" in lost
-    assert "10 of compute/repository" in lost
-    assert "4 service-linked roles" in stays
+    assert "all 10 of compute/log_group" in lost
+    assert "all 10 of compute/repository" in lost
     prod = parting.env.name == "prod"
+    assert f"{4 + prod} service-linked roles" in stays
     for address in ("database/database", "database/database_secret"):
         assert (f"{address}," not in lost) == prod
         assert (address in stays) == prod
-    assert ("a final snapshot reptidex-prod-database-final-… stays" in stays) == prod
+    assert ("a final snapshot reptidex-prod-final-… stays" in stays) == prod
     assert ("can be restored for 7 days" in stays) == prod
     assert "alarm" not in text, "what holds nothing is in the list only"
 

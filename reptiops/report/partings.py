@@ -49,7 +49,7 @@ def _gathered(addresses: Iterable[str]) -> Iterator[str]:
     for address in addresses:
         steps.setdefault("/".join(address.split("/")[:2]), []).append(address)
     for step, some in steps.items():
-        yield from [f"{len(some)} of {step}"] if len(some) > EACH else some
+        yield from [f"all {len(some)} of {step}"] if len(some) > EACH else some
 
 
 def _some(items: Iterable[str], most: int = ITEMS) -> list[str]:
