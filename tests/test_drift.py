@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 
 from reptiops import app
-from reptiops.app.upkeep import FLAPPING
+from reptiops.app.deciding import FLAPPING
 from reptiops.engine import drift
 from reptiops.engine.drift import Finding
 from reptiops.operations.who import Sought, changed

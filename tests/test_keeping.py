@@ -16,7 +16,7 @@ from botocore.handlers import BUILTIN_HANDLERS
 from click.testing import CliRunner
 
 from reptiops import app
-from reptiops.app.upkeep import FLAPPING
+from reptiops.app.deciding import FLAPPING
 from reptiops.cli import cli
 from reptiops.config import environment_file
 from reptiops.testing import mocked_aws, provision

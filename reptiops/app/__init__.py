@@ -7,6 +7,7 @@ outcome = reptiops.provision("dev", session=boto3.Session(...), state_dir=path)
 from reptiops.app.acceptance import accept
 from reptiops.app.adoption import adopt, candidates
 from reptiops.app.costs import Cost, cost, cost_of_plan, estimate
+from reptiops.app.deciding import Decided
 from reptiops.app.failure import Choose, OnFailure, ProvisionFailed, doubt_text, undone_text
 from reptiops.app.history import Explained, Run, environment_of, explain, history
 from reptiops.app.leaving import export_cloudformation, export_terraform, write_templates
@@ -33,6 +34,7 @@ __all__ = [
     "Choose",
     "ConfigurationError",
     "Cost",
+    "Decided",
     "Declined",
     "Explained",
     "Interrupted",

@@ -7,20 +7,21 @@ undone, must not open it again.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reptiops.app.diagnosis import ask_why
 from reptiops.app.failure import Choose, OnFailure, handle_failure
-from reptiops.app.runs import Stop, interrupted, writing
+from reptiops.app.runs import Interrupted, Stop, interrupted, writing
 from reptiops.app.site import Site
 from reptiops.engine.action import Action
 from reptiops.engine.apply import Apply
 from reptiops.engine.drift import Drift, Finding
 from reptiops.engine.eta import Countdown
 from reptiops.engine.events import Sink
-from reptiops.engine.plan import Matcher, Plan, Selection, look
+from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, look
 from reptiops.engine.proof import inventory, named
 from reptiops.engine.remove import Doomed, Remove
 from reptiops.engine.resource import Live, Resource
@@ -53,20 +54,35 @@ class Repairs:
     _gone: list[Doomed] = field(default_factory=list)
     """What an earlier run of these repairs has removed."""
 
+    @contextmanager
+    def close(self, first: tuple[Finding, ...]) -> Iterator[None]:
+        """Remove what lets something in, in a run of its own; then what follows, questions and repairs. What of that fails
+        or is stopped says what is gone all the same.
+        """
+        if first:
+            self._run(list(first), Plan(()), EVERYTHING, last=False)
+        if self.stop is not None:
+            self.stop.armed = False  # at a question Ctrl-C ends the command
+        try:
+            if self.stop is not None and self.stop.is_set():
+                raise Interrupted("interrupted: nothing new was started, and AWS has answered what was asked.")
+            yield
+        except ReptiopsError as error:
+            if first:
+                removed = ", ".join(d.address for d in self._gone[: len(first)])
+                error.args = (f"{error}\nRemoved before that as a risk, and not brought back: {removed}",)
+            raise
+
     def run(self, mend: Iterable[Finding], made: Plan, selection: Selection) -> Scope:
         """Carry out the plan and remove the extras among the findings; answers what AWS shows then."""
-        listed = list(mend)
-        first = [one for one in listed if urgent(one, self.before)]
-        rest = [one for one in listed if one not in first]
-        if not first or not rest:
-            return self._run(listed, made, selection)
-        self._run(first, Plan(()), selection, last=False)
-        try:
-            return self._run(rest, made, selection)
-        except ReptiopsError as error:
-            removed = ", ".join(d.address for d in self._gone)
-            error.args = (f"{error}\nRemoved before that as a risk, and not brought back: {removed}",)
-            raise
+        return self._run(list(mend), made, selection)
+
+    def looked(self) -> Scope:
+        """What AWS shows after all that was done."""
+        started, again = time.monotonic(), self.scope.again()
+        look(again, self.site.graph.kinds())
+        self.seconds += time.monotonic() - started
+        return again
 
     def _run(self, mend: list[Finding], made: Plan, selection: Selection, last: bool = True) -> Scope:
         site, graph = self.site, self.site.graph

@@ -10,24 +10,22 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from reptiops.app.deciding import UNANSWERED, Decided, beyond, brake, decide
 from reptiops.app.failure import Choose, OnFailure
-from reptiops.app.repairing import Repairs, urgent
+from reptiops.app.repairing import Repairs
 from reptiops.app.runs import Stop, run_id
 from reptiops.app.site import Refused, Settings, Site, open_site, owner_of
 from reptiops.engine import lock as locks
 from reptiops.engine.drift import Drift, Finding, find
 from reptiops.engine.eta import Countdown
-from reptiops.engine.plan import Matcher, Plan, Selection, look, make
+from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, look, make
 from reptiops.engine.resource import ADDRESS_TAG, Resource
 from reptiops.engine.scope import Scope
 from reptiops.engine.unknown import unknown_addresses
 from reptiops.engine.unplannable import NeedsMissing
 from reptiops.operations.strays import Known, strays
 from reptiops.operations.who import Deed, Sought, changed
-from reptiops.playbook import Playbook, Repair, load_playbook
-
-FLAPPING = 3
-"""After so many repairs of the same thing within a day it is reported instead: somebody else wants it otherwise."""
+from reptiops.playbook import load_playbook
 
 
 class Busy(Refused):
@@ -161,6 +159,7 @@ def reconcile(
     yes: bool = False,
     max_changes: int | None = None,
     phases: Iterable[str] = (),
+    show: Callable[[Decided], None] = lambda _: None,
     ask: Callable[[Finding], bool] = lambda _: False,
     stop: Stop | None = None,
     playbook: str = "reconcile",
@@ -169,10 +168,11 @@ def reconcile(
     expect: Callable[[Countdown], None] = lambda _: None,
     **settings: Any,
 ) -> Reconciled:
-    """Make live what was applied, within what the playbook allows. While something is in the middle of a change it closes
-    what is open to strangers and leaves the rest, or raises Refused where there is nothing to close.
+    """Make live what was applied, within what the playbook allows. What is open to strangers is closed first, before
+    anything is asked. While something is in the middle of a change nothing else is done, or Refused raised where there is
+    nothing to close.
 
-    `expect` is told what is going to happen.
+    `show` is told what was found and what will become of it, before the first change; `expect` what is going to happen.
     """
     started = time.monotonic()
     options = Settings(environment, **settings)
@@ -181,49 +181,55 @@ def reconcile(
     scope, matcher = observed(site, book.max_parallel)
     before = drift_site(site, matcher)
     chosen = frozenset(phases) or frozenset(book.phases)
-    findings = [f for f in before.findings if f.address.split("/")[0] in chosen]
-    later = [f for f in findings if not urgent(f, before)] if before.busy else []
-    mend, left = _sort([f for f in findings if f not in later], before, site, book, yes, ask)
-    if before.busy and findings and not mend:
-        raise Refused(
-            "Something is in the middle of a change:\n  " + "\n  ".join(before.busy) + "\nNothing was changed: run the "
-            "same command again when that has ended."
-        )
-    left += [(f, f"not while something is in the middle of a change ({before.busy[0]})") for f in later]
-    braked = _brake(mend, before, book, max_changes)
-    if braked or not mend:
-        left += [(f, "braked") for f in mend]
-        return Reconciled((), tuple(left), braked, time.monotonic() - started)
-    mended = tuple(dict.fromkeys(f.address for f in mend if f.what != "extra"))
-    made, selection, held = _repairs(site, scope, mended, {f.address for f in before.findings} - set(mended))
-    left += [(f, held[f.address]) for f in mend if f.address in held and f.what != "extra"]
-    mend = [f for f in mend if f.address not in held or f.what == "extra"]
-    if not mend:
-        return Reconciled((), tuple(left), "", time.monotonic() - started)
-    if why := _beyond(made, book):
-        return Reconciled((), tuple(left), why)
+    found = decide([f for f in before.findings if f.address.split("/")[0] in chosen], before, site, book, yes)
+    show(found)
+    if braked := brake((*found.first, *found.mend), before, book, max_changes):
+        left = (*((f, "braked") for f in (*found.first, *found.mend)), *((f, UNANSWERED) for f in found.ask))
+        return Reconciled((), (*found.left, *left), braked, time.monotonic() - started)
     repairs = Repairs(
         site, scope, matcher, before, book, options.tell, expect, stop, on_failure or book.on_failure, choose
     )
-    again = repairs.run(mend, made, selection)
+    with repairs.close(found.first):
+        answers = {f: ask(f) for f in found.ask}
+        mend = [*found.mend, *(f for f in found.ask if answers[f])]
+        unanswered = [(f, UNANSWERED) for f in found.ask if not answers[f]]
+        done = _mended(repairs, found.first, mend, [*found.left, *unanswered], max_changes)
+    return done if repairs.seconds else replace(done, seconds=time.monotonic() - started)
+
+
+def _mended(
+    repairs: Repairs,
+    closed: tuple[Finding, ...],
+    mend: list[Finding],
+    left: list[tuple[Finding, str]],
+    max_changes: int | None,
+) -> Reconciled:
+    """Carry out what may be, and look at what has become of it and of what was closed before."""
+    site, before, book = repairs.site, repairs.before, repairs.book
+    braked = brake((*closed, *mend), before, book, max_changes)
+    mended = tuple(dict.fromkeys(f.address for f in mend if f.what != "extra"))
+    made, selection = Plan(()), EVERYTHING
+    held: Mapping[str, str] = {}
+    if not braked:
+        made, selection, held = _repairs(
+            site, repairs.scope, mended, {f.address for f in before.findings} - set(mended)
+        )
+        left += [(f, held[f.address]) for f in mend if f.address in held and f.what != "extra"]
+        mend = [f for f in mend if f.address not in held or f.what == "extra"]
+        braked = beyond(made, book) if mend else ""
+    if braked:
+        left += [(f, "braked") for f in mend]
+    if braked or not mend:
+        made, mend = Plan(()), []
+    if not mend and not closed:
+        return Reconciled((), tuple(left), braked)
+    again = repairs.run(mend, made, selection) if mend else repairs.looked()
     after = drift_site(site, Matcher(again, site.graph.kinds(), site.state))
     keys = {f.key for f in after.findings}
-    left += [(f, "still differs") for f in mend if f.key in keys]
-    done = tuple(f for f in mend if f.key not in keys)
+    left += [(f, "still differs") for f in (*closed, *mend) if f.key in keys]
+    done = tuple(f for f in (*closed, *mend) if f.key not in keys)
     followed = tuple(a.address for a in made.changes if a.address not in mended)
-    return Reconciled(done, tuple(left), "", repairs.seconds, followed)
-
-
-def _beyond(made: Plan, book: Playbook) -> str:
-    """Why a plan is not for a reconcile to carry out; empty where it is."""
-    replaced = [a for a in made.actions if a.verb == "replace"]
-    if book.brake.data and (lost := [a.address for a in replaced if a.kind.holds_data]):
-        return f"this would replace what holds data: {', '.join(lost)}"
-    if made.stuck:
-        return "; ".join(f"{address}: {why}" for address, why in made.stuck.items())
-    if beside := [a.address for a in replaced if a.kind.made_beside]:
-        return f"{', '.join(beside)}: replacing it takes along whatever uses it: provision"
-    return ""
+    return Reconciled(done, tuple(left), braked, repairs.seconds, followed)
 
 
 def _repairs(
@@ -260,67 +266,6 @@ def _followers(site: Site, scope: Scope, mended: tuple[str, ...]) -> set[str]:
             if sources <= set(mended):
                 found.add(a.address)
     return found
-
-
-def _history(site: Site) -> Mapping[str, int]:
-    """How often each finding was repaired within the last day, from the journals."""
-    since = run_id(datetime.now(UTC) - timedelta(days=1))
-    counts: dict[str, int] = {}
-    for run in site.records.runs():
-        for record in site.records.records(run, strict=False) if run >= since else ():
-            if record["event"] == "repair":
-                counts[record["key"]] = counts.get(record["key"], 0) + 1
-    return counts
-
-
-def _sort(
-    findings: Iterable[Finding],
-    before: Drift,
-    site: Site,
-    book: Playbook,
-    yes: bool,
-    ask: Callable[[Finding], bool],
-) -> tuple[list[Finding], list[tuple[Finding, str]]]:
-    """What is mended, and what is left with the reason."""
-    waiting, history = {f.address for f in before.pending}, _history(site)
-    kinds = {kind.kind(): kind for kind in site.graph.kinds()}
-    mend: list[Finding] = []
-    left: list[tuple[Finding, str]] = []
-    for finding in findings:
-        rule = _rule(finding, book, kinds.get(finding.kind))
-        times = history.get(finding.key, 0)
-        if times >= FLAPPING:
-            left.append((finding, f"it came back: mended {times} times within a day"))
-        elif finding.address in waiting and finding.what == "changed":
-            left.append((finding, "a change of the configuration is pending there: provision it"))
-        elif rule == "report":
-            left.append((finding, "the playbook only reports it"))
-        elif rule == "ask" and not yes and not ask(finding):
-            left.append((finding, "the playbook asks, and nobody answered yes"))
-        else:
-            mend.append(finding)
-    return mend, left
-
-
-def _rule(finding: Finding, book: Playbook, kind: type[Resource] | None) -> Repair:
-    """The playbook's rule. What may serve somebody, and a protection that somebody switched on, never goes unasked."""
-    rule = book.repair.decide(finding.address.split("/")[0], finding.risk)  # type: ignore[arg-type]
-    if kind is None:
-        return "report"
-    serving = finding.what == "extra" and not kind.removable
-    protecting = finding.field in kind.protections and finding.live in (True, "true")
-    return "ask" if rule == "repair" and (serving or protecting) else rule
-
-
-def _brake(mend: Iterable[Finding], before: Drift, book: Playbook, max_changes: int | None) -> str:
-    listed = list(mend)
-    limit = max_changes if max_changes is not None else book.brake.max_changes
-    if limit is not None and len(listed) > limit:
-        return f"{len(listed)} changes would be made, and the brake is at {limit}"
-    data = [f.id for f in listed if f.what == "extra" and before.extra(f)[0].holds_data]
-    if data and book.brake.data:
-        return f"this would delete what holds data: {', '.join(data)}"
-    return ""
 
 
 def who(environment: str, findings: Iterable[Finding], **settings: Any) -> dict[str, Deed | str]:

@@ -68,13 +68,20 @@ def reconcile(
     Within what the playbook `reconcile` allows. Exits 3 when something was left.
     """
     console = console_of(given)
-
-    def ask(one: Finding) -> bool:
-        findings.show_found(console, "[yellow]found[/]", [(one, "")])
-        return click.confirm("Mend it?", default=False, err=given["as_json"])
-
     answering = console.is_terminal and not given["as_json"] and not given["quiet"]
     progress = terminal.Progress(console, given["verbose"], sandbox=given["sandbox"])
+    questions = findings.Questions(console, env)
+
+    def ask(one: Finding) -> bool:
+        if not answering:
+            return False
+        progress.pause()
+        questions.show(one)
+        try:
+            return click.confirm("Mend it?", default=False)
+        except click.Abort:
+            raise app.Interrupted("Stopped at a question: nothing of what is listed was changed.") from None
+
     with stoppable(progress) as stop, _counting_failure(env, playbook, given), progress:
         done = app.reconcile(
             env,
@@ -84,7 +91,8 @@ def reconcile(
             expect=progress.expect,
             tell=progress,
             playbook=playbook or "reconcile",
-            ask=ask if answering else lambda _: False,
+            show=questions.announce if answering else lambda _: None,
+            ask=ask,
             on_failure=on_failure,
             stop=stop,
             choose=choosing(console, given, progress.pause),

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from reptiops.app.deciding import Decided
 from reptiops.app.upkeep import Reconciled
 from reptiops.engine.drift import Drift, Finding
 from reptiops.engine.plan import Plan
@@ -30,6 +31,7 @@ DATA_PORTS = {5432: "the database's port (PostgreSQL)", 3306: "the database's po
 SIGNS = {"added": "+", "removed": "-"}
 TONES = {"added": "green", "removed": "red"}
 COLOURS = {"security": "red", "data": "red", "availability": "yellow", "cost": "cyan", "cosmetic": "dim"}
+RANK = {risk: rank for rank, risk in enumerate(COLOURS)}
 
 
 def finding(one: Finding, deed: Deed | str | None = None) -> dict[str, Any]:
@@ -144,11 +146,11 @@ def _short(value: Any) -> str:
 
 
 def show_drift(console: Console, found: Drift, deeds: Mapping[str, Deed | str] | None = None, env: str = "ENV") -> None:
-    """The findings, what is pending, what is in the middle of a change. In a log a line each; on a terminal what was
-    found at an address stands under it.
+    """The findings, the worst first, what is pending, what is in the middle of a change. In a log a line each; on a
+    terminal what was found at an address stands under it.
     """
     before = ""
-    for one in found.findings:
+    for one in by_risk(found.findings):
         if not console.is_terminal:
             say(console, line(one))
         else:
@@ -225,6 +227,15 @@ def _told(deed: Deed | str) -> str:
     return deed if isinstance(deed, str) else f"by {deed.who}: {deed.event} at {deed.at[:19]} UTC from {deed.source}"
 
 
+def by_risk(found: Iterable[Finding]) -> list[Finding]:
+    """The worst first; what was found at one address stays together, with the worst of it."""
+    listed = list(found)
+    worst: dict[str, int] = {}
+    for one in listed:
+        worst[one.address] = min(RANK[one.risk], worst.get(one.address, len(RANK)))
+    return sorted(listed, key=lambda one: (worst[one.address], one.address, RANK[one.risk], one))
+
+
 def counted(number: int, noun: str) -> str:
     """`1 finding`, `2 findings`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
@@ -235,8 +246,13 @@ def _counted(console: Console, findings: Iterable[Finding]) -> None:
     if not listed:
         console.print("[green]No drift.[/]")
         return
+    console.print(_risks(listed))
+
+
+def _risks(listed: list[Finding]) -> str:
+    """`3 findings: 1 security, 2 cost`."""
     risks = [f"{sum(f.risk == risk for f in listed)} {risk}" for risk in COLOURS if any(f.risk == risk for f in listed)]
-    console.print(f"{counted(len(listed), 'finding')}: {', '.join(risks)}")
+    return f"{counted(len(listed), 'finding')}: {', '.join(risks)}"
 
 
 def show_found(console: Console, word: str, found: Iterable[tuple[Finding, str]]) -> None:
@@ -256,13 +272,54 @@ def show_found(console: Console, word: str, found: Iterable[tuple[Finding, str]]
         _show_what(console, one)
 
 
+class Questions:
+    """What a reconcile asks a person, behind all that it found: nobody says yes to one thing without the others."""
+
+    def __init__(self, console: Console, env: str):
+        self._console, self._env, self._asked, self._all = console, env, 0, 0
+
+    def announce(self, found: Decided) -> None:
+        """All findings with what becomes of each; nothing where there is no question."""
+        self._all = len(found.ask)
+        if not found.ask:
+            return
+        left = dict(found.left)
+        groups = (
+            ("[red]at once[/]", found.first),
+            ("[green]mend[/]", found.mend),
+            ("[yellow]ask[/]", found.ask),
+            ("[dim]leave[/]", tuple(left)),
+        )
+        for word, some in groups:
+            show_found(self._console, word, [(one, left.get(one, "")) for one in by_risk(some)])
+        every = [one for _, some in groups for one in some]
+        say(self._console, f"[bold]{escape(self._env)}[/]: {_risks(every)}", hang=2)
+        numbers = [
+            (len(found.first), "closed at once"),
+            (len(found.mend), "mended after the questions"),
+            (len(found.ask), "asked about"),
+            (len(left), "left"),
+        ]
+        say(self._console, ", ".join(f"{number} {what}" for number, what in numbers if number), hang=2)
+
+    def show(self, one: Finding) -> None:
+        """The finding that the next question is about."""
+        self._asked += 1
+        self._console.print(f"\nQuestion {self._asked} of {self._all}", highlight=False)
+        show_found(self._console, "[yellow]found[/]", [(one, "")])
+
+
 def show_reconciled(console: Console, done: Reconciled) -> None:
     """What was mended, what was left and why."""
-    show_found(console, "[green]mended[/]", [(one, "") for one in done.mended])
+    show_found(console, "[green]mended[/]", [(one, "") for one in by_risk(done.mended)])
     for address in done.followed:
         say(console, f"[green]followed[/]  {escape(address)}", hang=4)
     show_found(console, "[yellow]left[/]", done.left)
     if done.braked:
-        say(console, f"[red]braked:[/] {escape(done.braked)}: nothing was changed", hang=4)
+        say(
+            console,
+            f"[red]braked:[/] {escape(done.braked)}: nothing {'else ' if done.mended else ''}was changed",
+            hang=4,
+        )
         say(console, "[dim]look at them with `drift`; --max-changes and the playbook's `brake` move the brake[/]", 4)
     console.print(f"{len(done.mended)} mended, {len(done.left)} left in {duration(done.seconds)}")

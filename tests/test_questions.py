@@ -1,0 +1,148 @@
+"""A person at a terminal: what is open to strangers is closed before anything is asked, and all is shown before."""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from rich.text import Text
+
+from reptiops import app
+from reptiops.cli import cli
+from reptiops.engine.finding import Finding
+from reptiops.testing import mocked_aws, provision
+from tests.drifts import Hand
+
+GROUPS = ("/ecs/dev/repti-media", "/ecs/dev/repti-ops")
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    with mocked_aws() as session:
+        state = tmp_path_factory.mktemp("state")
+        provision(session, state, "dev")
+        yield {"session": session, "state_dir": state}
+
+
+@pytest.fixture
+def hand(there: dict[str, Any]) -> Hand:
+    return Hand(there["session"])
+
+
+@pytest.fixture
+def where(there: dict[str, Any], hand: Hand) -> Iterator[dict[str, Any]]:
+    """The database's port is open to everybody, and logs of two services are kept for another time."""
+    anybody = {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    hand("ec2").authorize_security_group_ingress(GroupId=hand.group("rds"), IpPermissions=[anybody])
+    for days, group in enumerate(GROUPS, 3):
+        hand("logs").put_retention_policy(logGroupName=group, retentionInDays=1 if days == 3 else 3)
+    yield there
+    _forget_repairs(there["state_dir"])
+    app.reconcile("dev", yes=True, **there)
+
+
+def _forget_repairs(state: Path) -> None:
+    """The same port is opened once a test: it must not count as what keeps coming back."""
+    for journal in (state / "dev").rglob("*.jsonl"):
+        lines = [line for line in journal.read_text().splitlines() if '"repair"' not in line]
+        journal.write_text("".join(f"{line}\n" for line in lines))
+
+
+def _open(hand: Hand) -> bool:
+    found = hand("ec2").describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [hand.group("rds")]}])
+    return any(r.get("CidrIpv4") == "0.0.0.0/0" and not r["IsEgress"] for r in found["SecurityGroupRules"])
+
+
+def _days(hand: Hand) -> list[int]:
+    return [
+        hand("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"][0]["retentionInDays"] for name in GROUPS
+    ]
+
+
+def test_a_port_is_closed_before_the_first_question(where: dict[str, Any], hand: Hand) -> None:
+    seen: list[tuple[str, bool]] = []
+    stop = app.Stop()
+
+    def show(found: app.Decided) -> None:
+        seen.append(("shown", _open(hand)))
+        assert [len(found.first), len(found.mend), len(found.ask), len(found.left)] == [1, 0, 2, 0]
+
+    def ask(one: Finding) -> bool:
+        assert not stop.armed, "Ctrl-C at a question ends the command"
+        seen.append((one.address, _open(hand)))
+        return one.address.endswith("repti-ops")
+
+    before = len(app.history("dev", **where))
+    done = app.reconcile("dev", show=show, ask=ask, stop=stop, **where)
+    media, ops = "compute/log_group/repti-media", "compute/log_group/repti-ops"
+    assert seen == [("shown", True), (media, False), (ops, False)]
+    assert [f.address for f in done.mended] == ["security/security_group/rds", ops]
+    assert [f.address for f, _ in done.left] == [media]
+    assert _days(hand) == [1, 30]
+    assert [run.operation for run in app.history("dev", **where)[: -before or None]] == ["reconcile", "reconcile"]
+
+
+def test_who_goes_away_at_a_question_has_the_port_closed(where: dict[str, Any], hand: Hand) -> None:
+    def ask(_: Finding) -> bool:
+        raise app.Interrupted("gone")
+
+    with pytest.raises(app.Interrupted, match="gone\nRemoved before that as a risk, and not brought back: ") as error:
+        app.reconcile("dev", ask=ask, **where)
+    assert "security/security_group_rule/sgr-" in str(error.value)
+    assert (_open(hand), _days(hand)) == (False, [1, 3])
+    assert app.current("dev", **where)[1].empty, "no run is without an end"
+
+
+def test_answers_beyond_the_brake_leave_the_port_closed(where: dict[str, Any], hand: Hand) -> None:
+    done = app.reconcile("dev", ask=lambda _: True, max_changes=2, **where)
+    assert done.braked == "3 changes would be made, and the brake is at 2"
+    assert [f.address for f in done.mended] == ["security/security_group/rds"]
+    assert [why for _, why in done.left] == ["braked", "braked"]
+    assert (_open(hand), _days(hand), done.exit_code) == (False, [1, 3], 3)
+
+
+def test_what_needs_no_question_beyond_the_brake_changes_nothing(where: dict[str, Any], hand: Hand) -> None:
+    done = app.reconcile("dev", max_changes=0, **where)
+    assert (done.mended, len(done.left), _open(hand)) == ((), 3, True)
+
+
+def _terminal(where: dict[str, Any], monkeypatch: pytest.MonkeyPatch, *args: str, answers: str = "") -> tuple[int, str]:
+    """A command typed at a terminal of 80 columns."""
+    monkeypatch.setattr("boto3.Session", lambda **_: where["session"])
+    for name, value in (("FORCE_COLOR", "1"), ("COLUMNS", "80"), ("LINES", "24"), ("PAGER", "cat")):
+        monkeypatch.setenv(name, value)
+    typed = (*args, "--state-dir", str(where["state_dir"]))
+    result = contextvars.copy_context().run(CliRunner().invoke, cli, typed, input=answers)
+    if isinstance(result.exception, app.Interrupted):
+        return result.exception.exit_code, result.stdout + str(result.exception)
+    return result.exit_code, Text.from_ansi(result.stdout).plain
+
+
+def test_all_is_shown_before_it_asks(where: dict[str, Any], hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, text = _terminal(where, monkeypatch, "reconcile", "dev", answers="n\ny\n")
+    shown, *questions = text.split("Question ")
+    assert "at once  security/security_group/rds" in shown
+    assert "open to the whole internet" in " ".join(shown.split())
+    assert shown.count("ask  compute/log_group/repti-") == 2
+    assert "dev: 3 findings: 1 security, 2 cost" in shown
+    assert "1 closed at once, 2 asked about" in shown
+    assert [q.split("\n")[0] for q in questions] == ["1 of 2", "2 of 2"]
+    assert ("2 mended, 1 left" in questions[1], code) == (True, 3)
+    assert _days(hand) == [1, 30]
+
+
+def test_the_keyboard_is_left_at_a_question(where: dict[str, Any], hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, text = _terminal(where, monkeypatch, "reconcile", "dev", answers="")  # the end of the input, as of Ctrl-D
+    assert "Stopped at a question: nothing of what is listed was changed." in text
+    assert "Removed before that as a risk, and not brought back: security/security_group_rule/sgr-" in text
+    assert (code, _open(hand), _days(hand)) == (130, False, [1, 3])
+
+
+def test_drift_tells_the_worst_first(where: dict[str, Any], hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, text = _terminal(where, monkeypatch, "drift", "dev")
+    order = [text.index(address) for address in ("security/security_group/rds", "repti-media", "repti-ops")]
+    assert (order, code) == (sorted(order), 3), "security before cost, though compute comes before security"
