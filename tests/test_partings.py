@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +140,8 @@ def test_what_only_has_our_name_is_told_to_stay(told: Any, tmp_path: Path) -> No
     shown = told(typed="no\n")
     assert "Stays: " in shown.output
     assert "nothing says that reptiops made it: monitoring/alarm_topic" in shown.output
+
+
+def test_what_costs_nothing_ends_no_bill(parting: app.Parting) -> None:
+    free = replace(parting.cost, before=parting.cost.after)
+    assert _summary(replace(parting, cost=free))[-1] == "Cost: about $0 a month at typical traffic ends."

@@ -68,6 +68,6 @@ def _stays(parting: Parting) -> Iterator[str]:
 
 def _ends(parting: Parting) -> Iterator[str]:
     """The bill, as it is now: what is parked or has no images costs less than what is configured."""
-    amount, without = -parting.cost.typical, parting.cost.before.unpriced
+    amount, without = max(0.0, -parting.cost.typical), parting.cost.before.unpriced
     lacking = f", without {escape(', '.join(_some(without, EACH)))}: no price known" if without else ""
     yield f"[bold]Cost:[/] about ${amount:,.0f} a month at typical traffic ends{lacking}."
