@@ -267,6 +267,21 @@ BUILT: Mapping[str, tuple[list[Any], list[Any], tuple[str, str] | None]] = {
         [*USER, _done("b/user", "user-1", "update", needs=("a/new",))],
         ("a/new", "b/user"),
     ),
+    "a new id that is not known": (
+        [_begin("a/task", wrote={}, renews=True)],
+        [*USER, _done("b/user", "user-1", "update", needs=("a/task",))],
+        ("a/task", "b/user"),
+    ),
+    "an id that stays": (
+        [_begin("a/task", id="arn:set:5", wrote={}, renews=False)],
+        [*USER, _done("b/user", "user-1", "update", needs=("a/task",))],
+        None,
+    ),
+    "an update by an earlier version": (
+        SET,
+        [*USER, _done("b/user", "user-1", "update", needs=("a/set",))],
+        ("a/set", "b/user"),
+    ),
     "a create that was refused": (
         [NEW[0], {"event": "failed", "address": "a/new", "verb": "create", "doubtful": False}],
         [*USER, _done("b/user", "user-1", "update", needs=("a/new",))],

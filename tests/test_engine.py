@@ -355,3 +355,16 @@ def test_a_connection_that_broke_in_tls_is_a_lost_answer() -> None:
 
     assert lost(tls("EOF occurred in violation of protocol (_ssl.c:2427)"))
     assert not lost(tls("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate"))
+
+
+@pytest.mark.parametrize("renewed", [True, False])
+def test_the_journal_says_of_an_update_whether_it_gives_another_id(
+    renewed: bool, aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Run(aws, tmp_path, ENV).apply.run()
+    monkeypatch.setattr(Note, "renewed", renewed)
+    run = Run(aws, tmp_path, {**ENV, "first": "other"})
+    run.apply.run()
+    begun = [r for r in run.work.journal.records if r["event"] == "begin" and r["verb"] == "update"]
+    assert begun
+    assert {r["renews"] for r in begun} == {renewed}

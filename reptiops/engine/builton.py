@@ -13,8 +13,6 @@ from typing import Any
 from reptiops.engine.ids import names
 
 Record = Mapping[str, Any]
-REVISION = re.compile(r":\d+$")
-"""How the id of a task definition ends: its update makes another one."""
 
 
 def touching(records: Sequence[Record]) -> list[Record]:
@@ -35,6 +33,11 @@ def built_on(run: Sequence[Record], later: Sequence[tuple[str, Sequence[Record]]
 def successor(address: str) -> str:
     """The address of what has replaced it, where it is one that `leftover` gave."""
     return re.sub(r"/replaced(-\d+)?$", "", address)
+
+
+def _gives_an_id(record: Record) -> bool:
+    """Whether what was begun gives another id. Earlier versions did not say so of an update: then it may."""
+    return record["verb"] == "create" or (record["verb"] == "update" and bool(record.get("renews", True)))
 
 
 def _places(record: Record) -> set[str]:
@@ -60,11 +63,7 @@ class _Before:
         ids = {(r["address"], r["entry"]["id"]) for r in answers}
         made = {identifier: address for address, identifier in sorted(ids - had)}
         refused = {r["address"] for r in records if r["event"] == "failed" and not r.get("doubtful")}
-        asked = {
-            r["address"]
-            for r in touched
-            if r["verb"] == "create" or (r["verb"] == "update" and REVISION.search(r.get("id") or ""))
-        }
+        asked = {r["address"] for r in touched if r["event"] == "begin" and _gives_an_id(r)}
         unknown = asked - refused - {address for address, _ in ids}
         return cls(touched, made, {"/".join(a.split("/")[:2]): a for a in sorted(unknown)})
 

@@ -150,7 +150,8 @@ class Work:
         # Of what is never changed, only made anew, the record is what was made: it may be read in place of AWS.
         applied = target if declared is None or type(target).renewed else carry(declared, live.has)
         wrote = plain({f: getattr(target, f) for f in changed})  # a rollback sets these back, and no other's
-        entry = self._journalled(address, target, "update", live, needs, attempt, applied=applied, wrote=wrote)
+        more = {"wrote": wrote, "renews": type(target).renewed}
+        entry = self._journalled(address, target, "update", live, needs, attempt, applied=applied, **more)
         if renamed and live.address in self.state.entries:
             self.gone(live.address)
         return entry
