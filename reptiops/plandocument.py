@@ -28,6 +28,8 @@ from reptiops.errors import ReptiopsError
 
 FORM = 2
 """The form's number. 1 had no header and neither time nor cost."""
+NAMED = 10
+"""How many addresses are named that have moved alike; the rest is counted."""
 
 Json = None | bool | int | float | str | list[Any] | dict[str, Any]
 
@@ -278,12 +280,24 @@ def read_plan(file: Path) -> PlanDocument:
 
 
 def moved(kept: PlanDocument, now: PlanDocument) -> tuple[str, ...]:
-    """What is no longer as it was when the plan was made, a sentence each; empty means that it still holds."""
+    """What is no longer as it was when the plan was made, a sentence each, over the addresses of which it is true where
+    these are several; empty means that it still holds.
+    """
     if found := elsewhere(kept, now):
         return found
     changed = kept.configuration != now.configuration
     told = (f"the configuration of {kept.environment} has changed",) if changed else ()
-    return (*told, *_differing(kept.changes, now.changes))
+    reasons: dict[str, list[str]] = {}
+    for address, why in _differing(kept.changes, now.changes):
+        reasons.setdefault(why, []).append(address)
+    return (*told, *(_together(why, addresses) for why, addresses in reasons.items()))
+
+
+def _together(why: str, addresses: list[str]) -> str:
+    if not addresses[1:]:
+        return f"{addresses[0]}: {why}"
+    more = [f"and {len(addresses) - NAMED} more"] if addresses[NAMED:] else []
+    return "\n  ".join((f"{why}:", *addresses[:NAMED], *more))
 
 
 def elsewhere(kept: PlanDocument, now: PlanDocument | Belongs) -> tuple[str, ...]:
@@ -295,18 +309,19 @@ def elsewhere(kept: PlanDocument, now: PlanDocument | Belongs) -> tuple[str, ...
     )
 
 
-def _differing(kept: Iterable[PlannedChange], now: Iterable[PlannedChange]) -> Iterator[str]:
+def _differing(kept: Iterable[PlannedChange], now: Iterable[PlannedChange]) -> Iterator[tuple[str, str]]:
+    """Addresses that a plan tells otherwise, each with how."""
     was, is_now = {c.address: c for c in kept}, {c.address: c for c in now}
     for address in dict.fromkeys([*was, *is_now]):
         one, other = was.get(address), is_now.get(address)
         if one is None or other is None or one.action != other.action:
             said = f"the plan said {one.action}" if one else "the plan left it as it is"
-            yield f"{address}: {said}, now {f'it would be {other.action}' if other else 'there is nothing to do'}"
+            yield address, f"{said}, now {f'it would be {other.action}' if other else 'there is nothing to do'}"
         elif one.id != other.id:
-            yield f"{address}: the plan was about {one.id}, now it is {other.id}"
+            yield address, f"the plan was about {one.id}, now it is {other.id}"
         elif (one.fields, one.wanted) != (other.fields, other.wanted):
             names = ", ".join(sorted({json.loads(f)[0] for f in _fields_of(one) ^ _fields_of(other)}))
-            yield f"{address}: {names or 'what is wanted'} would be another now"
+            yield address, f"{names or 'what is wanted'} would be another now"
 
 
 def _fields_of(change: PlannedChange) -> set[str]:

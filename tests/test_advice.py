@@ -321,7 +321,7 @@ def test_a_deployment_that_the_breaker_ends_is_told_with_all_that_aws_knows(tmp_
     assert "stopped 3 tasks: CannotPullContainerError: pull image manifest" in flat
     assert "targets 10.1.11.23:8000 healthy" in flat
     assert "log could not connect to redis" in flat
-    assert "reptiops outputs dev --config-dir some/where --sandbox; then run the same command again" in flat
+    assert "`reptiops outputs dev --config-dir some/where --sandbox`; then run the same command again" in flat
     assert "Rolled back: AWS was read again and is as it was before." in text
     assert deployment["rolloutState"] == "COMPLETED", "the rollback waits until ECS has gone back"
 

@@ -319,6 +319,33 @@ def test_what_was_kept_is_done_or_nothing_once_aws_or_the_configuration_has_move
         assert not app.plan("dev", only=["storage/bucket/earlier"], **where).count("create")
 
 
+def test_what_has_moved_alike_is_told_once_with_its_addresses(made: Any) -> None:
+    kept = made[1]
+    done = kept.model_copy(update={"changes": kept.changes[:1]})
+    (told,) = plandocument.moved(kept, done)
+    addresses = [change.address for change in kept.changes[1:]]
+    assert told.splitlines() == [
+        "the plan said create, now there is nothing to do:",
+        *(f"  {address}" for address in addresses[:10]),
+        f"  and {len(addresses) - 10} more",
+    ]
+    (single,) = plandocument.moved(kept, kept.model_copy(update={"changes": kept.changes[1:]}))
+    assert single == f"{kept.changes[0].address}: the plan said create, now there is nothing to do"
+
+
+def test_the_refusal_of_a_plan_that_was_done_already_is_short(tmp_path: Path) -> None:
+    with mocked_aws() as session:
+        where = {"session": session, "state_dir": tmp_path}
+        _, document = app.documented_plan("dev", only=PART, **where)
+        app.provision("dev", kept=document, **where)
+        with pytest.raises(app.PlanMoved) as moved:
+            app.provision("dev", kept=document, **where)
+    lines = str(moved.value).splitlines()
+    assert lines[1] == "  the plan said create, now there is nothing to do:"
+    assert lines[2:-1] == [f"    {change.address}" for change in document.changes]
+    assert len(document.changes) > 1
+
+
 def test_a_plan_of_another_environment_or_form_is_refused(tmp_path: Path, made: Any) -> None:
     document = made[1]
     other = document.model_copy(update={"account": "000000000000"})

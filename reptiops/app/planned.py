@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from textwrap import indent
 from typing import Any
 
 from reptiops.app.costs import cost_of_plan
@@ -50,7 +51,7 @@ def hold_to(kept: PlanDocument, site: Site, made: Plan, selection: Selection) ->
     found = moved(kept, document_of(site, made, selection))
     if found:
         more = [f"and {len(found) - TOLD} more"] if len(found) > TOLD else []
-        lines = "\n".join(f"  {line}" for line in (*found[:TOLD], *more))
+        lines = indent("\n".join((*found[:TOLD], *more)), "  ")
         made_at = kept.made[:19].replace("T", " ")
         raise PlanMoved(
             f"The plan of {made_at} UTC no longer holds:\n{lines}\nNothing was changed. Plan again, read it, and keep it."

@@ -11,6 +11,7 @@ from reptiops.cli.options import console_of, shared, show_json, site_settings
 from reptiops.cli.signals import stoppable
 from reptiops.engine.adopt import Candidate
 from reptiops.report import adoption
+from reptiops.report.plans import say
 
 
 @click.command()
@@ -49,4 +50,4 @@ def adopt(env: str, address: str | None, id: str | None, everything: bool, yes: 
     elif not taken:
         console.print(f"Nothing was found that {env} could take over.")
     else:
-        console.print(f"{env}: {len(taken)} adopted. Only tags were written; `reptiops plan {env}` shows what differs.")
+        say(console, f"{env}: {len(taken)} adopted. Only tags were written; `reptiops plan {env}` shows what differs.")

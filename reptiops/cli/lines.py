@@ -9,10 +9,9 @@ import sys
 
 import click
 
-from reptiops.report.durations import unbroken
+from reptiops.report.folding import folded
 from reptiops.report.hints import completed
 
-NO_BREAK = "\u00a0"
 HANG = 2
 """Columns by which what does not fit is indented further than its beginning."""
 
@@ -34,24 +33,12 @@ def fit(text: str, *, err: bool = False, hang: int = HANG) -> str:
 
 
 def fitted(text: str, width: int, hang: int = HANG) -> str:
-    """The same lines, none wider than `width` columns unless one word is; nothing is cut."""
-    return "\n".join(part for line in text.splitlines() for part in _folded(line, width, hang))
+    """The same lines, none wider than `width` columns unless one word or one command is; nothing is cut."""
+    return "\n".join(part for line in text.splitlines() for part in _fitted(line, width, hang))
 
 
-def _folded(line: str, width: int, hang: int) -> list[str]:
+def _fitted(line: str, width: int, hang: int) -> list[str]:
     if len(line) <= width:
         return [line]
-    import textwrap
-
-    indent = line[: len(line) - len(line.lstrip())]
-    parts = textwrap.wrap(
-        unbroken(line.lstrip(), NO_BREAK),
-        max(width, 20),
-        initial_indent=indent,
-        subsequent_indent=indent + " " * hang,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    parts = [part.replace(NO_BREAK, " ") for part in parts]
-    # A word that is too long for its place, such as an ARN, stays whole and moves to the left.
-    return [part if len(part) <= width else part.strip().rjust(width) for part in parts]
+    indent = len(line) - len(line.lstrip())
+    return [" " * part.column + line[part.start : part.end] for part in folded(line, width, 0, indent + hang)]

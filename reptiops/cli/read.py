@@ -79,7 +79,7 @@ def status(env: str, **given: Any) -> None:
     lease, doubt = app.at_work(site), app.in_doubt(site)
     made = any(one.live is not None and not one.kind.existing for one in seen.actions)
     if lease is None and doubt.empty and not made and not site.state.entries:
-        tell(f"Nothing of {env} is there; reptiops plan {env} shows what would be made.")
+        tell(f"Nothing of {env} is there; `reptiops plan {env}` shows what would be made.")
         return
     with paged() as console:
         terminal.show_status(console, rows)
@@ -103,7 +103,7 @@ def outputs(env: str, **given: Any) -> None:
         show_json(found)
     else:
         if not found:
-            tell(f"Nothing of {env} is there; reptiops provision {env} makes it.", err=True)
+            tell(f"Nothing of {env} is there; `reptiops provision {env}` makes it.", err=True)
         with paged() as console:
             terminal.show_outputs(console, found)
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from reptiops.engine.adopt import Candidate, Search
-from reptiops.report.plans import show_change
+from reptiops.report.plans import say, show_change
 
 
 def candidate(one: Candidate) -> dict[str, Any]:
@@ -53,10 +53,6 @@ def show_found(console: Console, environment: str, search: Search) -> None:
     counts = f"{len(search.candidates)} found, {len(search.doubtful)} in doubt, {len(search.missing)} not there."
     console.print(counts, highlight=False)
     if search.candidates or search.doubtful:
-        console.print(
-            f"  reptiops adopt {environment} ADDRESS ID   takes over one\n"
-            f"  reptiops adopt {environment} --all        takes over all that were found\n"
-            "Adopting tags and records. It changes nothing; what differs is changed by the next provision.",
-            highlight=False,
-            soft_wrap=True,
-        )
+        say(console, f"reptiops adopt {environment} ADDRESS ID   takes over one", 2, hang=4)
+        say(console, f"reptiops adopt {environment} --all        takes over all that were found", 2, hang=4)
+        say(console, "Adopting tags and records. It changes nothing; what differs is changed by the next provision.")

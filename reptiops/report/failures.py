@@ -5,7 +5,6 @@ and what was kept or undone.
 from __future__ import annotations
 
 import errno
-import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -16,11 +15,10 @@ from reptiops.app.diagnosis import ServiceDown
 from reptiops.engine.passing import CallFailed
 from reptiops.errors import ReptiopsError
 from reptiops.operations.deployments import Symptoms
-from reptiops.report.durations import unbroken
+from reptiops.report.folding import folded
 from reptiops.report.hints import completed
 
 WIDTH = 76
-NO_BREAK = "\u00a0"
 NAMED = 4
 """How many addresses that failed alike are named."""
 
@@ -104,13 +102,11 @@ FULL = frozenset({errno.ENOSPC, errno.EIO, errno.EDQUOT})
 
 
 def _row(head: str, text: str) -> list[str]:
-    """A line under its head. A command is not parted from its options: it would be completed once more."""
-    lead = f"  {head:9}"
-    whole = unbroken(completed(" ".join(text.split()), glue=NO_BREAK), NO_BREAK)
-    lines = textwrap.wrap(
-        whole, WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead), break_long_words=False, break_on_hyphens=False
-    )  # fmt: skip
-    return [line.replace(NO_BREAK, " ") for line in lines]
+    """A line under its head."""
+    lead, line = f"  {head:9}", completed(" ".join(text.split()))
+    parts = folded(line, WIDTH, len(lead), len(lead))
+    lines = [f"{' ' * part.column}{line[part.start : part.end]}" for part in parts]
+    return [f"{lead}{lines[0].lstrip()}", *lines[1:]]
 
 
 def _plain(error: BaseException, env: str) -> Iterator[str]:
@@ -147,7 +143,7 @@ def symptom_lines(found: Symptoms) -> Iterator[tuple[str, str]]:
 
 
 REMEDIES = (
-    ("CannotPullContainer", "push the image that the service names, for the configured architecture: reptiops outputs {env}"),
+    ("CannotPullContainer", "push the image that the service names, for the configured architecture: `reptiops outputs {env}`"),
     ("exec format error", "the image was built for another processor: build it for `compute.architecture`"),
     ("OutOfMemory", "the container takes more than its `memory`: raise it, or mend the leak"),
     ("exit code 137", "the container was killed, most often for want of memory: raise its `memory`"),

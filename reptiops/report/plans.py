@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
-from rich.padding import Padding
 from rich.text import Text
 
 from reptiops.cost import Difference
@@ -23,8 +23,9 @@ from reptiops.engine.graph import PHASES
 from reptiops.engine.plan import Plan
 from reptiops.engine.resource import Change
 from reptiops.report import fields
-from reptiops.report.durations import duration, unbroken
+from reptiops.report.durations import duration
 from reptiops.report.fields import differences, known, short, words
+from reptiops.report.folding import folded
 from reptiops.report.hints import completed
 
 MARKS = {
@@ -38,34 +39,23 @@ MARKS = {
 VERBS: tuple[Verb, ...] = ("create", "update", "replace", "delete", "foreign")
 SLOW = 20.0
 """Seconds from which the expected time of one resource is worth a word."""
-GLUE = "\ue000"
-"""Stands for a space at which no line is broken while lines are made: rich breaks at every kind of space."""
 _SIGNS = {"added": "[green]+[/]", "removed": "[red]-[/]"}
 
 
 def say(console: Console, markup: str, indent: int = 0, hang: int = 0) -> None:
-    """One line. On a terminal it is wrapped under its own beginning, `hang` columns further in; in a log it stays one
+    """One line. On a terminal it is folded under its own beginning, `hang` columns further in; in a log it stays one
     line, to be searched.
     """
     text = Text.from_markup(completed(markup, escape), emoji=False)  # `:secret:` is part of an ARN
     if not console.is_terminal:
         console.print(Text(" " * indent).append(text), highlight=False, soft_wrap=True)
         return
-    text.plain = unbroken(text.plain, GLUE)
-    for number, line in enumerate(_lines(text, console, indent, hang)):
-        line.plain = line.plain.replace(GLUE, " ")
-        console.print(Padding(line, (0, 0, 0, indent + hang * bool(number))), highlight=False, soft_wrap=True)
-
-
-def _lines(text: Text, console: Console, indent: int, hang: int) -> list[Text]:
-    """As it fits, the first line wider than the others by `hang`; a word that is too long for any line goes on the next."""
-    room = console.width - indent
-    if not hang or text.cell_len <= room:
-        return list(text.wrap(console, room))
-    first = text.wrap(console, room)[0]
-    at = len(first.plain.rstrip())
-    rest = text[at:][len(text.plain[at:]) - len(text.plain[at:].lstrip()) :]
-    return [text[:at], *rest.wrap(console, room - hang)]
+    text.expand_tabs(8)
+    for number, line in enumerate(text.split(allow_blank=True)):
+        for part in folded(line.plain, console.width, indent + hang * bool(number), indent + hang, cell_len):
+            shown, room = line[part.start : part.end], max(1, console.width - part.column)
+            for row in [shown] if part.command else shown.wrap(console, room):  # such as an ARN that no line can hold
+                console.print(Text(" " * part.column).append_text(row), highlight=False, soft_wrap=True)
 
 
 def show_plan(console: Console, plan: Plan, verbose: bool = False, cost: Difference | None = None) -> None:

@@ -82,7 +82,7 @@ def _show_places(console: Console, env: Environment, found: Mapping[str, str], s
         say(console, f"{name:{width}}  {escape(value)}", 2)
     more = len(found) - len(places)
     if more:
-        say(console, f"[dim]{more} more, ARNs and repositories: reptiops outputs {env.name}[/]", 2, hang=4)
+        say(console, f"[dim]{more} more, ARNs and repositories: `reptiops outputs {env.name}`[/]", 2, hang=4)
 
 
 def _show_todos(console: Console, todos: list[Todo]) -> None:
