@@ -143,9 +143,10 @@ def test_at_80_columns_an_error_names_a_command_that_can_be_copied(tmp_path: Pat
 
 
 def test_at_80_columns_what_schedule_shows_can_be_copied(tmp_path: Path) -> None:
-    small_config(tmp_path / "configurations-of-ours")
-    lines = seen(tmp_path, "schedule", "show", "dev", "--config-dir", "configurations-of-ours")
-    assert any("`reptiops state init dev --config-dir configurations-of-ours`" in line for line in lines), lines
+    name = "/".join(["configurations"] * 4)
+    small_config(tmp_path / name)
+    lines = seen(tmp_path, "schedule", "show", "dev", "--config-dir", name)
+    assert f"`reptiops state init dev --config-dir {name}`," in [line.strip() for line in lines], lines
 
 
 def test_what_names_a_command_is_printed_by_what_keeps_it_whole() -> None:
