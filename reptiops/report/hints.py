@@ -56,11 +56,11 @@ def place(options: Iterable[tuple[str, object]]) -> dict[str, str]:
     return {f"--{name.replace('_', '-')}": "" if value is True else str(value) for name, value in options if value}
 
 
-def completed(text: str, escape: Callable[[str], str] = str, glue: str = " ") -> str:
+def completed(text: str, escape: Callable[[str], str] = str) -> str:
     """The text, each `reptiops COMMAND ENV` in it with the environment in hand and the options given that it does not
     name itself.
 
-    `escape` makes a value fit for the text, where that is markup. `glue` stands between what is added.
+    `escape` makes a value fit for the text, where that is markup.
     """
     given, env = GIVEN.get(), ENVIRONMENT.get()
     if "reptiops " not in text or (not given and env == "ENV"):
@@ -74,7 +74,7 @@ def completed(text: str, escape: Callable[[str], str] = str, glue: str = " ") ->
         rest = re.split(r"[`\n]", text[match.end() :], maxsplit=1)[0]
         takes = SOME.get(words) or SOME.get(name) or (given.keys() if name in EVERY else ())
         added = [
-            f"{glue}{option}{glue}{escape(shlex.quote(value))}" if value else f"{glue}{option}"
+            f" {option} {escape(shlex.quote(value))}" if value else f" {option}"
             for option, value in given.items()
             if option in takes and not re.search(rf"{option}\b", rest)
         ]
