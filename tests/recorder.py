@@ -27,6 +27,7 @@ PURPOSES = {
     "in_service": "undo",
     "withdraw": "delete",
     "blockers": "delete",
+    "standing": "read",
 }
 
 
