@@ -185,6 +185,25 @@ def test_a_teardown_that_finds_nothing_there_settles_what_it_covers(tmp_path: Pa
         assert len(app.history("dev", **where)) == 2
 
 
+def test_a_teardown_right_after_a_kill_waits_for_the_lists_of_aws(tmp_path: Path) -> None:
+    """The VPC was made, AWS has answered, and its lists do not show it yet: it must not be taken for absent."""
+    with mocked_aws() as session:
+        clock = Skipping()
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path, "clock": clock}
+        _killed(session, where, "logs:CreateLogGroup", "kill before", only=("network/vpc", *LOGS), strict_phases=True)
+        killed, hidden = clock.now(), []
+
+        def lagging(parsed: Any, **_: Any) -> None:
+            if clock.now() < killed + 30:
+                hidden.extend(parsed["Vpcs"])
+                parsed["Vpcs"] = []
+
+        session._session.register("after-call.ec2.DescribeVpcs", lagging)
+        assert "network/vpc" in [a.address for a in app.teardown("dev", **where).doomed]
+        assert hidden
+        assert [v for v in session.client("ec2").describe_vpcs()["Vpcs"] if not v["IsDefault"]] == []
+
+
 def test_a_teardown_that_finds_nothing_there_forgets_what_a_killed_one_has_removed(tmp_path: Path) -> None:
     with mocked_aws() as session:
         where: dict[str, Any] = {"session": session, "state_dir": tmp_path, "clock": Skipping()}

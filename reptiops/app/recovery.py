@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -114,6 +115,17 @@ def open_ends(lease: Lease | None, doubt: Unfinished, environment: str) -> tuple
 def in_doubt(site: Site) -> Unfinished:
     """What runs that did not end have begun, so that a person can choose between going on and undoing."""
     return site.unfinished()
+
+
+def await_lists(site: Site, doubt: Unfinished, tell: Sink) -> bool:
+    """Wait until AWS's lists show whatever those runs have made, answered or not; whether there was anything to wait for."""
+    if not doubt.created or not doubt.last:
+        return False
+    left = site.aws.lag() - (datetime.now(UTC) - datetime.fromisoformat(doubt.last)).total_seconds()
+    if left > SAID:
+        tell(Event("note", text=f"nothing is there yet of what the run before has begun: looking again in {left:.0f} s"))
+    site.clock.sleep(max(0.0, left), threading.Event())
+    return left > 0
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reptiops.app.costs import cost_of_plan
-from reptiops.app.recovery import in_doubt, look_for_doubtful
+from reptiops.app.recovery import await_lists, in_doubt, look_for_doubtful
 from reptiops.app.runs import Stop, announce, interrupted, writing
 from reptiops.app.site import Declined, Refused, Settings, Site, open_site
 from reptiops.config import Environment
@@ -101,6 +101,10 @@ def teardown(
     doubt = look_for_doubtful(site, scope, options.tell)
     look(scope, site.graph.kinds())
     everything = _all_of_it(site, scope)
+    if not everything.doomed and await_lists(site, doubt, options.tell):
+        scope = scope.again()
+        look(scope, site.graph.kinds())
+        everything = _all_of_it(site, scope)
     actions, doomed = _chosen(site, book, everything.actions, everything.doomed)
     foreign = tuple(one for one in everything.foreign if _phase(site.graph, one.split()[0]) in book.phases)
     if not doomed:
