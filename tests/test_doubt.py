@@ -185,12 +185,15 @@ def test_a_teardown_that_finds_nothing_there_settles_what_it_covers(tmp_path: Pa
         assert len(app.history("dev", **where)) == 2
 
 
-def test_a_teardown_right_after_a_kill_waits_for_the_lists_of_aws(tmp_path: Path) -> None:
-    """The VPC was made, AWS has answered, and its lists do not show it yet: it must not be taken for absent."""
+@pytest.mark.parametrize("how", ["kill before", "kill after"], ids=["nothing else", "a log group"])
+def test_a_teardown_right_after_a_kill_waits_for_the_lists_of_aws(how: str, tmp_path: Path) -> None:
+    """The VPC was made, AWS has answered, and its lists do not show it yet: it must not be taken for absent, whatever else
+    they show.
+    """
     with mocked_aws() as session:
         clock = Skipping()
         where: dict[str, Any] = {"session": session, "state_dir": tmp_path, "clock": clock}
-        _killed(session, where, "logs:CreateLogGroup", "kill before", only=("network/vpc", *LOGS), strict_phases=True)
+        _killed(session, where, "logs:CreateLogGroup", how, only=("network/vpc", *LOGS), strict_phases=True)
         killed, hidden = clock.now(), []
 
         def lagging(parsed: Any, **_: Any) -> None:

@@ -133,5 +133,9 @@ def test_a_snapshot_that_could_not_be_taken_is_not_told_of() -> None:
         assert isinstance(want, Instance)
         one = replace(want, final_snapshot=True)
         assert "a final snapshot" in one.leaves(Live(one.name, one, None, Status("ready", "available")))
-        left = one.leaves(Live(one.name, one, None, Status("failed", "incompatible-network")))
-        assert left == "no final snapshot could be taken (incompatible-network): its automated backups stay"
+        unable = Status("failed", "incompatible-network")
+        assert replace(one, backup_days=0).leaves(Live(one.name, replace(one, backup_days=0), None, unable)) == ""
+        going = one.leaves(Live(one.name, one, None, Status("going", "deleting")))
+        assert going.startswith("is being deleted already: a snapshot stays only if whoever deletes it")
+        left = one.leaves(Live(one.name, one, None, unable))
+        assert left == "no final snapshot can be taken (incompatible-network): its automated backups stay"

@@ -90,6 +90,12 @@ def _describe(session: Any) -> None:
     secrets.update_secret(SecretId=one["ARN"], Description="theirs")
 
 
+def _rotate(session: Any) -> None:
+    secrets = session.client("secretsmanager")
+    (one,) = secrets.list_secrets()["SecretList"]
+    secrets.put_secret_value(SecretId=one["ARN"], SecretString="theirs")
+
+
 @pytest.mark.parametrize("before", [_nothing, _fill])
 def test_what_is_as_the_plan_showed_it_goes(world: World, before: Callable[[Any], None]) -> None:
     """What was in it already is in the plan as lost."""
@@ -104,6 +110,7 @@ def test_what_is_as_the_plan_showed_it_goes(world: World, before: Callable[[Any]
         (_fill, SPARE, "it holds objects, which it did not when"),
         (_open, SPARE, "somebody changed public_access_blocked"),
         (_describe, SECRET, "somebody changed description"),
+        (_rotate, SECRET, r"somebody changed what it holds \(version "),
         (_write, GROUP, "it holds logs, which it did not when"),
     ],
 )
@@ -119,6 +126,16 @@ def test_what_was_filled_or_changed_since_is_left(
     assert not [one for one in asked if faults.writes[one]]
     if meanwhile is _fill:
         assert world.session.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
+
+
+def test_what_is_filled_while_somebody_reads_the_plan_is_left(world: World) -> None:
+    def read(_: Any) -> bool:
+        _fill(world.session)
+        return True
+
+    with pytest.raises(app.ProvisionFailed, match="it holds objects, which it did not when the plan was made"):
+        world.provision(_nothing, approve=read, on_failure="keep")
+    assert world.left() == (True, True, True)
 
 
 def test_what_is_filled_when_all_has_been_looked_at_is_left_too(world: World) -> None:

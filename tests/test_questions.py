@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from click.testing import CliRunner
 from rich.text import Text
 
@@ -16,6 +17,8 @@ from reptiops.cli import cli
 from reptiops.engine.finding import Finding
 from reptiops.testing import mocked_aws, provision
 from tests.drifts import Hand
+from tests.faults import Faults
+from tests.skipping import Skipping
 
 GROUPS = ("/ecs/dev/repti-media", "/ecs/dev/repti-ops")
 
@@ -113,7 +116,8 @@ def test_what_needs_no_question_beyond_the_brake_changes_nothing(where: dict[str
 def _terminal(where: dict[str, Any], monkeypatch: pytest.MonkeyPatch, *args: str, answers: str = "") -> tuple[int, str]:
     """A command typed at a terminal of 80 columns."""
     monkeypatch.setattr("boto3.Session", lambda **_: where["session"])
-    for name, value in (("FORCE_COLOR", "1"), ("COLUMNS", "80"), ("LINES", "24"), ("PAGER", "cat")):
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
+    for name, value in (("FORCE_COLOR", "1"), ("COLUMNS", "80"), ("LINES", "24"), ("REPTIOPS_PAGER", "")):
         monkeypatch.setenv(name, value)
     typed = (*args, "--state-dir", str(where["state_dir"]))
     result = contextvars.copy_context().run(CliRunner().invoke, cli, typed, input=answers)
@@ -137,7 +141,7 @@ def test_all_is_shown_before_it_asks(where: dict[str, Any], hand: Hand, monkeypa
 
 def test_the_keyboard_is_left_at_a_question(where: dict[str, Any], hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
     code, text = _terminal(where, monkeypatch, "reconcile", "dev", answers="")  # the end of the input, as of Ctrl-D
-    assert "Stopped at a question: nothing of what is listed was changed." in text
+    assert "Stopped at a question. Nothing else was changed." in text
     assert "Removed before that as a risk, and not brought back: security/security_group_rule/sgr-" in text
     assert (code, _open(hand), _days(hand)) == (130, False, [1, 3])
 
@@ -146,3 +150,89 @@ def test_drift_tells_the_worst_first(where: dict[str, Any], hand: Hand, monkeypa
     code, text = _terminal(where, monkeypatch, "drift", "dev")
     order = [text.index(address) for address in ("security/security_group/rds", "repti-media", "repti-ops")]
     assert (order, code) == (sorted(order), 3), "security before cost, though compute comes before security"
+
+
+ASKING = "operation: reconcile\non_failure: rollback\nrepair: {default: ask}\n"
+
+
+def test_a_port_that_somebody_says_yes_to_goes_first_and_stays_closed(
+    where: dict[str, Any], hand: Hand, tmp_path: Path
+) -> None:
+    """The playbook asks for everything. What is slow begins when the port is closed, and its failure opens nothing."""
+    (tmp_path / "asking.yaml").write_text(ASKING)
+    closed: list[bool] = []
+    Faults(where["session"], ("logs:PutRetentionPolicy", 1))
+    where["session"].events.register_first(
+        "before-call.cloudwatch-logs.PutRetentionPolicy", lambda **_: closed.append(not _open(hand))
+    )
+    with pytest.raises(app.ProvisionFailed, match="Removed before that as a risk"):
+        app.reconcile("dev", ask=lambda _: True, playbook="asking", playbook_dir=tmp_path, **where)
+    assert closed[0]
+    assert not _open(hand)
+
+
+def test_a_brake_is_told_before_anything_is_announced(where: dict[str, Any], hand: Hand) -> None:
+    told: list[app.Decided] = []
+    done = app.reconcile("dev", show=told.append, max_changes=0, **where)
+    assert told == []
+    assert [why for _, why in done.left] == ["braked"] * 3
+
+
+def test_the_keyboard_after_a_port_was_closed(where: dict[str, Any], hand: Hand) -> None:
+    """Ctrl-C while it looks or plans, as no run is armed then."""
+
+    def pressed(**_: Any) -> None:
+        if not _open(hand):
+            raise KeyboardInterrupt
+
+    where["session"].events.register("before-call.rds.DescribeDBInstances", pressed)
+    try:
+        with pytest.raises(app.Interrupted, match=r"Nothing else was changed.\nRemoved before that as a risk"):
+            app.reconcile("dev", **where)
+    finally:
+        where["session"].events.unregister("before-call.rds.DescribeDBInstances", pressed)
+
+
+def test_credentials_that_expire_at_a_question(where: dict[str, Any], hand: Hand) -> None:
+    def ask(_: Finding) -> bool:
+        raise ClientError({"Error": {"Code": "ExpiredToken", "Message": "expired"}}, "DescribeVpcs")
+
+    with pytest.raises(ClientError) as error:
+        app.reconcile("dev", ask=ask, **where)
+    assert any("not brought back: security/security_group_rule/" in note for note in error.value.__notes__)
+
+
+def test_a_list_that_still_shows_the_rule_is_read_again(where: dict[str, Any], hand: Hand) -> None:
+    """AWS has said yes to the removal; its list shows the rule for some seconds more."""
+    shown: list[Any] = []
+
+    def lagging(parsed: Any, **_: Any) -> None:
+        rules = [
+            r for r in parsed["SecurityGroupRules"] if r.get("CidrIpv4") == "0.0.0.0/0" and r.get("FromPort") == 5432
+        ]
+        if rules:
+            shown[:] = rules
+        elif shown and len(late) < 2:
+            late.append("once more")
+            parsed["SecurityGroupRules"] += shown
+
+    late: list[str] = []
+    where["session"].events.register("after-call.ec2.DescribeSecurityGroupRules", lagging)
+    try:
+        done = app.reconcile("dev", clock=Skipping(), **where)
+    finally:
+        where["session"].events.unregister("after-call.ec2.DescribeSecurityGroupRules", lagging)
+    assert len(late) == 2
+    assert [f.address for f in done.mended] == ["security/security_group/rds"]
+
+
+def test_nobody_at_the_keyboard_is_asked_nothing(
+    where: dict[str, Any], hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A CI job that forces colour is no terminal."""
+    monkeypatch.setattr("boto3.Session", lambda **_: where["session"])
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    typed = ("reconcile", "dev", "--state-dir", str(where["state_dir"]))
+    result = contextvars.copy_context().run(CliRunner().invoke, cli, typed)
+    assert (result.exit_code, _open(hand)) == (3, False)
+    assert "Question" not in result.stdout

@@ -29,7 +29,7 @@ from reptiops.engine.events import Event, Sink
 from reptiops.engine.graph import PHASES, Graph
 from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, make
 from reptiops.engine.proof import inventory
-from reptiops.engine.recheck import Moved
+from reptiops.engine.recheck import Moved, holding
 from reptiops.engine.recover import Unfinished
 from reptiops.engine.remove import LAGS, Doomed, Remove, patience
 from reptiops.engine.resource import Live
@@ -117,6 +117,7 @@ def provision(
         _record(site, made, options.tell, scope, selection, doubt)
         return Outcome(made, made.live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts)
     _ready(site, made, options.tell)
+    held = holding(site.aws, made)
     scope, made = _approved(approve, site, scope, made, selection)
     with writing(site, "provision", options.tell, scope, stop, book, selection) as work:
         started = time.monotonic()  # the run's time, as `history` has it: from the lock to the last look
@@ -124,7 +125,7 @@ def provision(
         expect(Countdown(site.graph, made, work.timings))
         work.journal.write("before", inventory=sorted(inventory(scope, site.graph.kinds())))
         matcher = Matcher(scope, site.graph.kinds(), site.state)
-        run = Apply(site.graph, site.given, made, matcher, work, strict_phases or book.strict_phases, selection)
+        run = Apply(site.graph, site.given, made, matcher, work, strict_phases or book.strict_phases, selection, held)
         try:
             run.run()
             _remove_undeclared(site, made, run, work)

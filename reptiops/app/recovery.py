@@ -131,8 +131,8 @@ def await_lists(site: Site, doubt: Unfinished, tell: Sink) -> bool:
 
 
 @dataclass(frozen=True)
-class _Looking:
-    """What a look waits by before anything is written."""
+class Looking:
+    """What a look waits by outside of a run that writes."""
 
     clock: Clock
     tell: Sink
@@ -143,7 +143,7 @@ def look_for_doubtful(site: Site, scope: Scope, tell: Sink) -> Unfinished:
     """Look, while AWS's lists may lag, for what a run that was cut off a moment ago may have made: a provision would give
     it a twin, a teardown leave it behind. Answers what is in doubt.
     """
-    doubt, looking = in_doubt(site), _Looking(site.clock, tell)
+    doubt, looking = in_doubt(site), Looking(site.clock, tell)
     missing = doubt.unseen({kind.kind(): kind for kind in site.graph.kinds()}, site.aws.lag())
     began, longest = site.clock.now(), max((left for _, left in missing.values()), default=0.0)
     if longest > SAID:

@@ -44,7 +44,7 @@ class Parting:
     @property
     def lost(self) -> tuple[str, ...]:
         """Addresses of what holds data of which nothing is left; last what is of use without them, such as a log group."""
-        gone = [a for a in self.actions if a.kind.holds_data and not _remains(a)]
+        gone = [a for a in self.actions if a.kind.holds_data and not (_remains(a) and _here(a))]
         rank = {phase: index for index, phase in enumerate(PHASES)}
         gone.sort(key=lambda a: (a.kind.good_empty, rank.get(a.phase, -1), a.address))
         return tuple(a.address for a in gone)
@@ -54,9 +54,24 @@ class Parting:
         """What deletions leave behind on purpose, in a sentence → of which addresses."""
         found: dict[str, tuple[str, ...]] = {}
         for a in self.actions:
-            for sentence in filter(None, (_remains(a), a.want.traces(a.live) if a.want and a.live else "")):
+            traces = a.want.traces(a.live) if a.want and a.live else ""
+            for sentence in filter(None, (_remains(a), traces)):
                 found[sentence] = (*found.get(sentence, ()), a.address)
         return found
+
+    @property
+    def may_stay(self) -> Mapping[str, tuple[str, ...]]:
+        """When a deletion may leave it after all, for somebody else needs it, in a sentence → which addresses."""
+        found: dict[str, tuple[str, ...]] = {}
+        for a in self.actions:
+            if a.kind.needed_elsewhere:
+                found[a.kind.needed_elsewhere] = (*found.get(a.kind.needed_elsewhere, ()), a.address)
+        return found
+
+
+def _here(action: Action) -> bool:
+    """Whether its deletion is still to come, and is ours."""
+    return action.live is not None and action.live.status.phase != "going"
 
 
 def _remains(action: Action) -> str:
@@ -101,7 +116,7 @@ def teardown(
     doubt = look_for_doubtful(site, scope, options.tell)
     look(scope, site.graph.kinds())
     everything = _all_of_it(site, scope)
-    if not everything.doomed and await_lists(site, doubt, options.tell):
+    if doubt.created.keys() - {a.address for a in everything.actions} and await_lists(site, doubt, options.tell):
         scope = scope.again()
         look(scope, site.graph.kinds())
         everything = _all_of_it(site, scope)

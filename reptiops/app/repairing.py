@@ -14,6 +14,7 @@ from typing import Any
 
 from reptiops.app.diagnosis import ask_why
 from reptiops.app.failure import Choose, OnFailure, handle_failure
+from reptiops.app.recovery import Looking
 from reptiops.app.runs import Interrupted, Stop, interrupted, writing
 from reptiops.app.site import Site
 from reptiops.engine.action import Action
@@ -21,13 +22,15 @@ from reptiops.engine.apply import Apply
 from reptiops.engine.drift import Drift, Finding
 from reptiops.engine.eta import Countdown
 from reptiops.engine.events import Sink
-from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, look
+from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection
 from reptiops.engine.proof import inventory, named
-from reptiops.engine.remove import Doomed, Remove
+from reptiops.engine.remove import Doomed, Remove, look_after
 from reptiops.engine.resource import Live, Resource
 from reptiops.engine.scope import Scope
 from reptiops.errors import ReptiopsError
 from reptiops.playbook import Playbook
+
+STOPPED = "interrupted: nothing new was started, and AWS has answered what was asked."
 
 
 def urgent(one: Finding, found: Drift) -> bool:
@@ -53,25 +56,45 @@ class Repairs:
     seconds: float = 0.0
     _gone: list[Doomed] = field(default_factory=list)
     """What an earlier run of these repairs has removed."""
+    _closed: list[Doomed] = field(default_factory=list)
+    """Of that, what was a risk and went first."""
+    _assumed: set[tuple[str, str]] = field(default_factory=set)
+    """(kind, id) of what AWS says is gone, and its lists may still show."""
 
-    @contextmanager
-    def close(self, first: tuple[Finding, ...]) -> Iterator[None]:
-        """Remove what lets something in, in a run of its own; then what follows, questions and repairs. What of that fails
-        or is stopped says what is gone all the same.
-        """
-        if first:
-            self._run(list(first), Plan(()), EVERYTHING, last=False)
+    def close(self, risks: Iterable[Finding]) -> None:
+        """Remove what lets something in, in a run of its own."""
+        listed = list(risks)
+        if not listed:
+            return
+        self._run(listed, Plan(()), EVERYTHING, last=False)
+        self._closed = list(self._gone)
         if self.stop is not None:
             self.stop.armed = False  # at a question Ctrl-C ends the command
+            if self.stop.is_set():
+                raise Interrupted(f"{STOPPED} Nothing was changed.")
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """What fails or is stopped after something was closed says that this is gone all the same."""
         try:
-            if self.stop is not None and self.stop.is_set():
-                raise Interrupted("interrupted: nothing new was started, and AWS has answered what was asked.")
             yield
+        except KeyboardInterrupt as error:
+            if not self._closed:
+                raise
+            raise Interrupted(self._told(f"{STOPPED} Nothing was changed.")) from error
         except ReptiopsError as error:
-            if first:
-                removed = ", ".join(d.address for d in self._gone[: len(first)])
-                error.args = (f"{error}\nRemoved before that as a risk, and not brought back: {removed}",)
+            if self._closed:
+                error.args = (self._told(str(error)),)
             raise
+        except Exception as error:
+            if self._closed:
+                error.add_note(self._told(""))
+            raise
+
+    def _told(self, text: str) -> str:
+        removed = ", ".join(d.address for d in self._closed)
+        first = f"Removed before that as a risk, and not brought back: {removed}"
+        return "\n".join(filter(None, (text.replace("Nothing was changed", "Nothing else was changed"), first)))
 
     def run(self, mend: Iterable[Finding], made: Plan, selection: Selection) -> Scope:
         """Carry out the plan and remove the extras among the findings; answers what AWS shows then."""
@@ -80,7 +103,8 @@ class Repairs:
     def looked(self) -> Scope:
         """What AWS shows after all that was done."""
         started, again = time.monotonic(), self.scope.again()
-        look(again, self.site.graph.kinds())
+        waiting = Looking(self.site.clock, self.tell, self.stop or Stop())
+        look_after(waiting, again, self.site.graph.kinds(), self._assumed)
         self.seconds += time.monotonic() - started
         return again
 
@@ -102,7 +126,9 @@ class Repairs:
                     run.run()
                     interrupted(work)
                 if gone:
-                    Remove(graph, gone, work).run()
+                    removal = Remove(graph, gone, work)
+                    removal.run()
+                    self._assumed |= removal.assumed
                     interrupted(work)
             except Exception as error:
                 ask_why(site, run, error, work.journal)
@@ -111,7 +137,7 @@ class Repairs:
                 handle_failure(site, work, error, self.on_failure or self.book.on_failure, self.choose)
             again = work.scope.again()
             if last:
-                look(again, graph.kinds())
+                look_after(work, again, graph.kinds(), self._assumed)
             self._gone += gone
             self.seconds += time.monotonic() - started
         return again

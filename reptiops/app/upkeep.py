@@ -12,7 +12,7 @@ from typing import Any
 
 from reptiops.app.deciding import UNANSWERED, Decided, beyond, brake, decide
 from reptiops.app.failure import Choose, OnFailure
-from reptiops.app.repairing import Repairs
+from reptiops.app.repairing import Repairs, urgent
 from reptiops.app.runs import Stop, run_id
 from reptiops.app.site import Refused, Settings, Site, open_site, owner_of
 from reptiops.engine import lock as locks
@@ -182,18 +182,19 @@ def reconcile(
     before = drift_site(site, matcher)
     chosen = frozenset(phases) or frozenset(book.phases)
     found = decide([f for f in before.findings if f.address.split("/")[0] in chosen], before, site, book, yes)
-    show(found)
     if braked := brake((*found.first, *found.mend), before, book, max_changes):
-        left = (*((f, "braked") for f in (*found.first, *found.mend)), *((f, UNANSWERED) for f in found.ask))
+        left = ((f, "braked") for f in (*found.first, *found.mend, *found.ask))
         return Reconciled((), (*found.left, *left), braked, time.monotonic() - started)
+    show(found)
     repairs = Repairs(
         site, scope, matcher, before, book, options.tell, expect, stop, on_failure or book.on_failure, choose
     )
-    with repairs.close(found.first):
+    with repairs.telling():
+        repairs.close(found.first)
         answers = {f: ask(f) for f in found.ask}
-        mend = [*found.mend, *(f for f in found.ask if answers[f])]
+        agreed = [f for f in found.ask if answers[f]]
         unanswered = [(f, UNANSWERED) for f in found.ask if not answers[f]]
-        done = _mended(repairs, found.first, mend, [*found.left, *unanswered], max_changes)
+        done = _mended(repairs, found.first, [*found.mend, *agreed], [*found.left, *unanswered], max_changes)
     return done if repairs.seconds else replace(done, seconds=time.monotonic() - started)
 
 
@@ -204,9 +205,12 @@ def _mended(
     left: list[tuple[Finding, str]],
     max_changes: int | None,
 ) -> Reconciled:
-    """Carry out what may be, and look at what has become of it and of what was closed before."""
+    """Carry out what may be, and look at what has become of it and of what was closed before. Risks among it go first."""
     site, before, book = repairs.site, repairs.before, repairs.book
     braked = brake((*closed, *mend), before, book, max_changes)
+    if not braked and (risks := tuple(f for f in mend if urgent(f, before))):
+        repairs.close(risks)
+        closed, mend = (*closed, *risks), [f for f in mend if f not in risks]
     mended = tuple(dict.fromkeys(f.address for f in mend if f.what != "extra"))
     made, selection = Plan(()), EVERYTHING
     held: Mapping[str, str] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -68,7 +69,7 @@ def reconcile(
     Within what the playbook `reconcile` allows. Exits 3 when something was left.
     """
     console = console_of(given)
-    answering = console.is_terminal and not given["as_json"] and not given["quiet"]
+    answering = sys.stdin.isatty() and sys.stdout.isatty() and not given["as_json"] and not given["quiet"]
     progress = terminal.Progress(console, given["verbose"], sandbox=given["sandbox"])
     questions = findings.Questions(console, env)
 
@@ -80,7 +81,7 @@ def reconcile(
         try:
             return click.confirm("Mend it?", default=False)
         except click.Abort:
-            raise app.Interrupted("Stopped at a question: nothing of what is listed was changed.") from None
+            raise app.Interrupted("Stopped at a question. Nothing was changed.") from None
 
     with stoppable(progress) as stop, _counting_failure(env, playbook, given), progress:
         done = app.reconcile(

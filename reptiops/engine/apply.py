@@ -57,13 +57,14 @@ class Apply:
         work: Work,
         strict: bool = False,
         selection: Selection = EVERYTHING,
+        held: Mapping[str, str] | None = None,
     ):
+        """`held`: what held data when somebody agreed to the plan; None: as it is when the run begins."""
         self._graph, self._given, self._work, self._strict = graph, given, work, strict
         self._selection, self._owned = selection, given.get("owned", nobody)
-        self._matcher = matcher
+        self._matcher, self._last = matcher, Last(graph, plan, strict)
         self._planned = {a.address: a for a in plan.actions}
-        self._last = Last(graph, plan, strict)
-        self.filled = Filled(work, plan, self._owned)
+        self.filled = Filled(work, plan, self._owned, held)
         self._progress: dict[str, Progress] = {}
         self._waiting = {s.name: s for s in graph.order}
         self._tried: dict[str, int] = {}

@@ -5,12 +5,12 @@ may be minutes old, and a pipeline may have deployed since.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from reptiops.aws import code
+from reptiops.aws import Aws, code
 from reptiops.engine.action import Action
 from reptiops.engine.blind import patient
 from reptiops.engine.calls import Work
@@ -75,24 +75,21 @@ def still(
 class Filled:
     """Whether data came into what a plan deletes, be it made anew or not, after somebody has agreed to that."""
 
-    def __init__(self, work: Work, plan: Plan, owned: Owned):
-        self._work, self._owned = work, owned
-        self._doomed = {
-            a.address: a.live
-            for a in plan.actions  # of an opaque one nobody can tell: it only gets older
-            if (a.in_place or a.verb == "delete") and a.kind.holds_data and not a.kind.opaque and a.live
-        }
-        self._held: dict[str, str] = {}
+    def __init__(self, work: Work, plan: Plan, owned: Owned, held: Mapping[str, str] | None = None):
+        """`held`: what `holding` has said before somebody was asked; without, it is looked at when the run begins."""
+        self._work, self._owned, self._plan, self._held = work, owned, plan, held
 
     def look(self) -> None:
         """Before anything is done: what holds data already was in the plan as lost."""
-        self._held = {address: self._holds(live) for address, live in self._doomed.items()}
+        if self._held is None:
+            self._held = patient(self._work, lambda: holding(self._work.aws, self._plan))
 
     def check(self, address: str, live: Live[Any]) -> None:
         """Raise Moved where it was empty and is not any more."""
-        if address in self._held and not self._held[address] and (why := self._holds(live)):
+        held = self._held or {}
+        if address in held and not held[address] and (why := self._holds(live)):
             raise Moved(
-                f"{address} ({live.id}): {why}, which it did not when this run began. It was left alone: plan again."
+                f"{address} ({live.id}): {why}, which it did not when the plan was made. It was left alone: plan again."
             )
 
     def parting(self, address: str, planned: Live[Any], decided: float) -> Live[Any]:
@@ -108,12 +105,28 @@ class Filled:
         return found
 
     def _holds(self, live: Live[Any]) -> str:
-        try:
-            return patient(self._work, lambda: str(live.has.in_service(self._work.aws, live)))
-        except ClientError as error:
-            if code(error) in type(live.has).absent:
-                return ""
-            raise
+        return patient(self._work, lambda: _holds(self._work.aws, live))
+
+
+def holding(aws: Aws, plan: Plan) -> dict[str, str]:
+    """What each of those holds that a plan deletes, be it made anew or not: whoever agrees to the plan agrees to lose that.
+
+    Of an opaque one nobody can tell: it only gets older.
+    """
+    return {
+        a.address: _holds(aws, a.live)
+        for a in plan.actions
+        if (a.in_place or a.verb == "delete") and a.kind.holds_data and not a.kind.opaque and a.live
+    }
+
+
+def _holds(aws: Aws, live: Live[Any]) -> str:
+    try:
+        return str(live.has.in_service(aws, live))
+    except ClientError as error:
+        if code(error) in type(live.has).absent:
+            return ""
+        raise
 
 
 def _refuse_changed(address: str, planned: Live[Any], found: Live[Any], owned: Owned, declared: Resource) -> None:
@@ -124,6 +137,10 @@ def _refuse_changed(address: str, planned: Live[Any], found: Live[Any], owned: O
         for change in (() if partial else diff(planned.has, found.has))
         if getattr(declared, change.field) is not None and owned(address, change.path) in (None, "reptiops")
     ]
+    content = type(planned.has).content
+    was, now = planned.out.get(content), found.out.get(content)
+    if was and now and was != now:
+        changed.append(f"what it holds ({content} {now} in place of {was})")
     if changed:
         raise Moved(
             f"{address} ({found.id}): somebody changed {', '.join(changed)} since the plan, which would delete it. "

@@ -16,7 +16,7 @@ from typing import Any
 
 from reptiops.aws import code, message
 from reptiops.engine.apply import ApplyError
-from reptiops.engine.blind import AGAIN, Blind, patient
+from reptiops.engine.blind import AGAIN, Blind, Waiting, patient
 from reptiops.engine.calls import Work
 from reptiops.engine.crew import Crew, Looks, interval
 from reptiops.engine.eta import LATE
@@ -251,7 +251,7 @@ def patience(kinds: Iterable[type[Resource]]) -> float:
 
 
 def look_after(
-    work: Work, scope: Scope, kinds: Iterable[type[Resource]], assumed: Set[tuple[str, str]], again: bool = False
+    work: Waiting, scope: Scope, kinds: Iterable[type[Resource]], assumed: Set[tuple[str, str]], again: bool = False
 ) -> None:
     """Look at everything after a removal, and for some seconds again at lists that still show what AWS said has gone.
 

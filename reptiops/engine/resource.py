@@ -186,6 +186,10 @@ class Resource:
     holds_data: ClassVar[bool] = False
     good_empty: ClassVar[bool] = False
     """Whether one that holds data is of use without them: a rollback makes it anew, as what needs it cannot run without."""
+    content: ClassVar[str] = ""
+    """The name of the value of `out` that changes with what it holds, such as a secret's version."""
+    needed_elsewhere: ClassVar[str] = ""
+    """Where its deletion finds out that somebody else needs it and leaves it: when, in a sentence."""
     opaque: ClassVar[bool] = False
     """True: AWS does not tell whether it holds data, so it counts as used once what needs it is in service."""
     taggable: ClassVar[bool] = True

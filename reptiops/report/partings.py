@@ -37,6 +37,9 @@ def show_summary(console: Console, parting: Parting) -> None:
         say(console, f"[red]Lost for good, with what they hold:[/] {lost}.", hang=6)
     for line in _stays(parting):
         say(console, f"[bold]Stays:[/] {escape(line)}.", hang=6)
+    for sentence, addresses in parting.may_stay.items():
+        some = escape(", ".join(_some(_gathered(addresses))))
+        say(console, f"[bold]May stay:[/] {some}: {escape(sentence)}.", hang=6)
     for line in expected(parting.forecast):
         say(console, line, hang=6)
     for line in _ends(parting):

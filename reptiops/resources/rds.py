@@ -367,10 +367,16 @@ class Instance(RdsResource):
         return replace(self, final_snapshot=False)
 
     def leaves(self, live: Live[Any]) -> str:
-        """The final snapshot stays, and is billed; where AWS could take none, the automated backups do."""
-        if self.final_snapshot and live.status.word in UNABLE:
-            return f"no final snapshot could be taken ({live.status.word}): its automated backups stay"
-        return f"a final snapshot {self.name}-final-… stays" if self.final_snapshot else ""
+        """The final snapshot stays, and is billed; where AWS can take none, the automated backups do."""
+        if live.status.phase == "going":
+            return "is being deleted already: a snapshot stays only if whoever deletes it has asked for one"
+        if not self.final_snapshot:
+            return ""
+        if live.status.word in UNABLE:
+            stay = f"no final snapshot can be taken ({live.status.word}): its automated backups stay"
+            return stay if live.has.backup_days else ""
+        backups = ", its automated backups go" if live.has.backup_days else ""
+        return f"a final snapshot {self.name}-final-… stays and is billed{backups}"
 
     def traces(self, live: Live[Any]) -> str:
         """Enhanced monitoring writes for all instances into one log group."""

@@ -136,6 +136,7 @@ class ValidationRecord(Resource):
     absent: ClassVar[frozenset[str]] = frozenset({"NoSuchHostedZone"})
     not_yet: ClassVar[frozenset[str]] = BUSY
     taggable: ClassVar[bool] = False
+    needed_elsewhere: ClassVar[str] = "if another certificate of the account needs it"
     rights: ClassVar[tuple[Right, ...]] = (
         read("route53:ListResourceRecordSets", on=ZONES),
         *write("route53:ChangeResourceRecordSets", on=ZONES),

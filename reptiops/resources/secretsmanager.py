@@ -56,6 +56,7 @@ class Secret(Resource):
     not_yet: ClassVar[frozenset[str]] = frozenset({"InternalServiceError"})
     limit: ClassVar[float] = 300
     holds_data: ClassVar[bool] = True
+    content: ClassVar[str] = "version"
     rights: ClassVar[tuple[Right, ...]] = (
         read("secretsmanager:ListSecrets"),
         read("secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy", on=SECRETS),
