@@ -185,6 +185,25 @@ def test_a_teardown_that_finds_nothing_there_settles_what_it_covers(tmp_path: Pa
         assert len(app.history("dev", **where)) == 2
 
 
+def test_a_rollback_names_the_roles_that_it_leaves(tmp_path: Path) -> None:
+    """A service-linked role is made by the first who needs it, and from then on it is the account's."""
+    role, only = "security/service_linked_role/ecs", ("security/service_linked_role/ecs", *LOGS)
+    with mocked_aws() as session:
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path, "clock": Skipping()}
+        _killed(session, where, "logs:CreateLogGroup", "kill after", only=only, strict_phases=True)
+        what, undone = app.roll_back("dev", **where)
+        assert (role in what.created, undone.shared, undone.complete) == (True, (role,), True)
+        text = app.undone_text(undone, "dev")
+        assert "is as it was before, but for:\n  security/service_linked_role/ecs: made by the run, shared" in text
+        roles = [one["Path"] for one in session.client("iam").list_roles()["Roles"]]
+        assert roles == ["/aws-service-role/ecs.amazonaws.com/"]
+        Faults(session, ("logs:CreateLogGroup", 1))
+        with pytest.raises(app.ProvisionFailed, match=r"is as it was before\.") as failed:
+            app.provision("dev", only=only, **where)
+        assert failed.value.undone is not None
+        assert failed.value.undone.shared == (), "it was there already"
+
+
 @pytest.mark.parametrize("how", ["kill before", "kill after"], ids=["nothing else", "a log group"])
 def test_a_teardown_right_after_a_kill_waits_for_the_lists_of_aws(how: str, tmp_path: Path) -> None:
     """The VPC was made, AWS has answered, and its lists do not show it yet: it must not be taken for absent, whatever else

@@ -141,8 +141,10 @@ def test_an_extra_that_comes_back_under_another_id_is_the_same(where: dict[str, 
         done = app.reconcile("dev", **where)
     assert len(keys) == 1
     assert done.mended == ()
-    assert f"mended {FLAPPING} times" in done.left[0][1]
-    hand("ec2").revoke_security_group_ingress(GroupId=hand.group("alb"), IpPermissions=[opened])
+    assert done.left[0][1] == f"it came back: mended {FLAPPING} times within a day, and nobody answered yes"
+    assert len(app.reconcile("dev", ask=lambda one: one == found, **where).mended) == 1, "a person may insist"
+    hand("ec2").authorize_security_group_ingress(GroupId=hand.group("alb"), IpPermissions=[opened])
+    assert len(app.reconcile("dev", yes=True, **where).mended) == 1
 
 
 def test_a_task_that_keeps_dying_does_not_keep_a_port_open(where: dict[str, Any], hand: Hand) -> None:

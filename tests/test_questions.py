@@ -133,15 +133,18 @@ def test_all_is_shown_before_it_asks(where: dict[str, Any], hand: Hand, monkeypa
     assert "open to the whole internet" in " ".join(shown.split())
     assert shown.count("ask  compute/log_group/repti-") == 2
     assert "dev: 3 findings: 1 security, 2 cost" in shown
-    assert "1 closed at once, 2 asked about" in shown
+    assert "1 to close at once, 2 to ask about" in shown
     assert [q.split("\n")[0] for q in questions] == ["1 of 2", "2 of 2"]
     assert ("2 mended, 1 left" in questions[1], code) == (True, 3)
+    assert "`reptiops reconcile dev --state-dir" in questions[1], "how to mend the rest"
+    assert "retention_days: 3 → 30" in questions[1], "the way it was mended"
     assert _days(hand) == [1, 30]
 
 
 def test_the_keyboard_is_left_at_a_question(where: dict[str, Any], hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
     code, text = _terminal(where, monkeypatch, "reconcile", "dev", answers="")  # the end of the input, as of Ctrl-D
-    assert "Stopped at a question. Nothing else was changed." in text
+    assert "Mend it? [y/N]: \nStopped at a question: no answer was used. Nothing else was changed.\n" in text
+    assert "`reptiops reconcile dev` asks again." in text
     assert "Removed before that as a risk, and not brought back: security/security_group_rule/sgr-" in text
     assert (code, _open(hand), _days(hand)) == (130, False, [1, 3])
 

@@ -15,17 +15,20 @@ from reptiops.engine.resource import Resource
 from reptiops.playbook import Playbook, Repair
 
 FLAPPING = 3
-"""After so many repairs of the same thing within a day it is reported instead: somebody else wants it otherwise."""
-UNANSWERED = "the playbook asks, and nobody answered yes"
+"""After so many repairs of the same thing within a day somebody else wants it otherwise: a person has to say yes."""
+BY_RULE = "the playbook asks"
+UNANSWERED = "and nobody answered yes"
 
 
 @dataclass(frozen=True)
 class Decided:
-    """The findings of a reconcile. `first` is closed before anything else, a question included; `mend` needs no question."""
+    """The findings of a reconcile. `first` is closed before anything else, a question included; `mend` needs no question.
+    What is asked about or left has its reason.
+    """
 
     first: tuple[Finding, ...]
     mend: tuple[Finding, ...]
-    ask: tuple[Finding, ...]
+    ask: tuple[tuple[Finding, str], ...]
     left: tuple[tuple[Finding, str], ...]
 
 
@@ -38,27 +41,30 @@ def decide(findings: Iterable[Finding], before: Drift, site: Site, book: Playboo
     waiting, history = {f.address for f in before.pending}, _history(site)
     kinds = {kind.kind(): kind for kind in site.graph.kinds()}
     sure: list[Finding] = []
-    asked: list[Finding] = []
+    asked: list[tuple[Finding, str]] = []
     left: list[tuple[Finding, str]] = []
     for finding in listed:
         times = history.get(finding.key, 0)
         rule = _rule(finding, book, kinds.get(finding.kind))
         if changing and not urgent(finding, before):
             left.append((finding, changing))
-        elif times >= FLAPPING:
-            left.append((finding, f"it came back: mended {times} times within a day"))
         elif finding.address in waiting and finding.what == "changed":
             left.append((finding, "a change of the configuration is pending there: provision it"))
         elif rule == "report":
             left.append((finding, "the playbook only reports it"))
+        elif yes or (rule != "ask" and times < FLAPPING):
+            sure.append(finding)
         else:
-            (asked if rule == "ask" and not yes else sure).append(finding)
+            asked.append(
+                (finding, f"it came back: mended {times} times within a day" if times >= FLAPPING else BY_RULE)
+            )
     if before.busy and listed and not sure and not asked:
         raise Refused(
             "Something is in the middle of a change:\n  " + "\n  ".join(before.busy) + "\nNothing was changed: run the "
             "same command again when that has ended."
         )
     first = tuple(f for f in sure if urgent(f, before))
+    asked.sort(key=lambda one: one[0].risk != "security")
     return Decided(first, tuple(f for f in sure if f not in first), tuple(asked), tuple(left))
 
 

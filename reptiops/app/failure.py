@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Literal
 
 from reptiops.app.runs import Interrupted
@@ -17,6 +18,9 @@ from reptiops.errors import ReptiopsError
 OnFailure = Literal["rollback", "keep", "ask"]
 ASKED = {"retire": "switching it off"}
 """What a verb asks AWS for, where its name does not say it."""
+NO_ANSWER = "no answer is recorded"
+NOT_KNOWN = {"delete": "that it has gone is not recorded"}
+"""What is not known of it, where that is another thing than AWS's answer."""
 NAMED = 3
 """How many addresses of a list are told."""
 Ways = tuple[tuple[str, str], ...]
@@ -73,7 +77,7 @@ def doubt_text(what: Unfinished, environment: str) -> list[str]:
         f"{len(what.deleted)} deletions."
     ]
     lines += [
-        f"  in doubt: {address}, {ASKED.get(verb, verb)} was asked for and no answer is recorded"
+        f"  in doubt: {address}, {ASKED.get(verb, verb)} was asked for and {NOT_KNOWN.get(verb, NO_ANSWER)}"
         for address, verb in what.asked.items()
     ]
     if what.built_on and "teardown" not in what.operations:
@@ -97,7 +101,11 @@ def built_on_text(what: Unfinished) -> list[str]:
 def undone_text(undone: Undone, environment: str) -> str:
     """How a rollback ended, for a person."""
     if undone.complete:
-        lines = ["Rolled back: AWS was read again and is as it was before."]
+        lines = ["Rolled back: AWS was read again and is as it was before" + (", but for:" if undone.shared else ".")]
+        if undone.shared:
+            lines.append(
+                f"  {', '.join(undone.shared)}: made by the run, shared with the account from then on, and stays"
+            )
     else:
         lines = ["Rolled back, but AWS is not as it was before:"]
         lines += [f"  still there: {one}" for one in undone.left]
@@ -118,6 +126,12 @@ def undone_text(undone: Undone, environment: str) -> str:
             f"{environment}` goes on to what the configuration says."
         )
     return "\n".join(lines)
+
+
+def shared_of(site: Site, what: Unfinished) -> tuple[str, ...]:
+    """Addresses of what these runs have made and the account shares, such as roles that AWS's services use."""
+    existing = {kind.kind() for kind in site.graph.kinds() if kind.existing}
+    return tuple(sorted(address for address, (kind, _) in what.created.items() if kind in existing))
 
 
 def handle_failure(site: Site, work: Work, error: Exception, policy: OnFailure, choose: Choose | None) -> None:
@@ -157,7 +171,7 @@ def _settled(site: Site, work: Work, error: Exception, how: OnFailure, what: Unf
     work.tell(Event("note", text="rolling back"))
     try:
         work.journal.write("undoing")
-        undone = undo(site.graph, work, what)
+        undone = replace(undo(site.graph, work, what), shared=shared_of(site, what))
     except Exception as broken:
         undone = Undone(errors=(f"the rollback itself failed: {broken}",))
     if undone.complete:

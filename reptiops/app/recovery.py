@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from reptiops.app.failure import built_on_text, undone_text, ways_of
+from reptiops.app.failure import built_on_text, shared_of, undone_text, ways_of
 from reptiops.app.runs import Stop, writing
 from reptiops.app.site import Declined, Refused, Settings, Site, open_site, records_of
 from reptiops.engine import lock as locks
@@ -63,7 +63,7 @@ def roll_back(
         raise Declined("Nothing was changed.")
     with writing(site, "rollback", options.tell, site.scope(), stop) as work:
         work.expect = expect
-        undone = undo(site.graph, work, what, later=True)
+        undone = replace(undo(site.graph, work, what, later=True), shared=shared_of(site, what))
         if undone.complete:
             work.journal.write("undone", runs=what.runs)
         else:

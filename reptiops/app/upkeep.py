@@ -183,7 +183,7 @@ def reconcile(
     chosen = frozenset(phases) or frozenset(book.phases)
     found = decide([f for f in before.findings if f.address.split("/")[0] in chosen], before, site, book, yes)
     if braked := brake((*found.first, *found.mend), before, book, max_changes):
-        left = ((f, "braked") for f in (*found.first, *found.mend, *found.ask))
+        left = ((f, "braked") for f in (*found.first, *found.mend, *(f for f, _ in found.ask)))
         return Reconciled((), (*found.left, *left), braked, time.monotonic() - started)
     show(found)
     repairs = Repairs(
@@ -191,9 +191,9 @@ def reconcile(
     )
     with repairs.telling():
         repairs.close(found.first)
-        answers = {f: ask(f) for f in found.ask}
-        agreed = [f for f in found.ask if answers[f]]
-        unanswered = [(f, UNANSWERED) for f in found.ask if not answers[f]]
+        answers = {f: ask(f) for f, _ in found.ask}
+        agreed = [f for f, _ in found.ask if answers[f]]
+        unanswered = [(f, f"{why}, {UNANSWERED}") for f, why in found.ask if not answers[f]]
         done = _mended(repairs, found.first, [*found.mend, *agreed], [*found.left, *unanswered], max_changes)
     return done if repairs.seconds else replace(done, seconds=time.monotonic() - started)
 

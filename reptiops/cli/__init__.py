@@ -147,7 +147,7 @@ def main() -> None:
     try:
         code: Any = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo("Nothing was changed.", err=True)
+        click.echo("\nNothing was changed.", err=True)  # ^C and ^D end no line
         code = 130
     except click.ClickException as error:
         _mistyped(error)

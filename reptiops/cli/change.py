@@ -171,10 +171,11 @@ def rollback(env: str, yes: bool, **given: Any) -> None:
             {
                 "environment": env,
                 "runs": what.runs,
-                "removed": list(what.created),
+                "removed": [address for address in what.created if address not in undone.shared],
                 "restored": list(what.updated),
                 "anew": list(undone.anew),
                 "kept": list(undone.kept),
+                "shared": list(undone.shared),
             }
         )
     else:

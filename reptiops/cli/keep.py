@@ -81,7 +81,10 @@ def reconcile(
         try:
             return click.confirm("Mend it?", default=False)
         except click.Abort:
-            raise app.Interrupted("Stopped at a question. Nothing was changed.") from None
+            click.echo()  # ^C and ^D end no line
+            raise app.Interrupted(
+                f"Stopped at a question: no answer was used. Nothing was changed.\n`reptiops reconcile {env}` asks again."
+            ) from None
 
     with stoppable(progress) as stop, _counting_failure(env, playbook, given), progress:
         done = app.reconcile(
@@ -102,7 +105,7 @@ def reconcile(
     if given["as_json"]:
         show_json(findings.reconciled(done))
     else:
-        findings.show_reconciled(console, done)
+        findings.show_reconciled(console, done, env)
     if playbook is not None:
         left = [one for one, _ in done.left]
         app.notify(env, playbook, left, mended=done.mended, failed=bool(done.braked), **site_settings(given))

@@ -45,6 +45,8 @@ class Undone:
     """What had been deleted and was made again, with another id."""
     theirs: tuple[str, ...] = ()
     """What others have changed since the run did: it stays as they have made it."""
+    shared: tuple[str, ...] = ()
+    """What this run made and the account shares from then on: nothing of ours removes it."""
 
     @property
     def complete(self) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import groupby
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
-from reptiops.app.deciding import Decided
+from reptiops.app.deciding import BY_RULE, UNANSWERED, Decided
 from reptiops.app.upkeep import Reconciled
 from reptiops.engine.drift import Drift, Finding
 from reptiops.engine.plan import Plan
@@ -284,21 +284,22 @@ class Questions:
         if not found.ask:
             return
         left = dict(found.left)
+        why = {**left, **{f: reason for f, reason in found.ask if reason != BY_RULE}}
         groups = (
             ("[red]at once[/]", found.first),
             ("[green]mend[/]", found.mend),
-            ("[yellow]ask[/]", found.ask),
+            ("[yellow]ask[/]", tuple(f for f, _ in found.ask)),
             ("[dim]leave[/]", tuple(left)),
         )
         for word, some in groups:
-            show_found(self._console, word, [(one, left.get(one, "")) for one in by_risk(some)])
+            show_found(self._console, word, [(one, why.get(one, "")) for one in by_risk(some)])
         every = [one for _, some in groups for one in some]
         say(self._console, f"[bold]{escape(self._env)}[/]: {_risks(every)}", hang=2)
         numbers = [
-            (len(found.first), "closed at once"),
-            (len(found.mend), "mended after the questions"),
-            (len(found.ask), "asked about"),
-            (len(left), "left"),
+            (len(found.first), "to close at once"),
+            (len(found.mend), "to mend after the questions"),
+            (len(found.ask), "to ask about"),
+            (len(left), "to leave"),
         ]
         say(self._console, ", ".join(f"{number} {what}" for number, what in numbers if number), hang=2)
 
@@ -309,12 +310,18 @@ class Questions:
         show_found(self._console, "[yellow]found[/]", [(one, "")])
 
 
-def show_reconciled(console: Console, done: Reconciled) -> None:
-    """What was mended, what was left and why."""
-    show_found(console, "[green]mended[/]", [(one, "") for one in by_risk(done.mended)])
+def _back(one: Finding) -> Finding:
+    """What was mended, the way it went: from what was found to what was applied."""
+    return replace(one, applied=one.live, live=one.applied) if one.what == "changed" else one
+
+
+def show_reconciled(console: Console, done: Reconciled, env: str = "ENV") -> None:
+    """What was mended, what was left and why, the worst first, and how that is mended all the same."""
+    show_found(console, "[green]mended[/]", [(_back(one), "") for one in by_risk(done.mended)])
     for address in done.followed:
         say(console, f"[green]followed[/]  {escape(address)}", hang=4)
-    show_found(console, "[yellow]left[/]", done.left)
+    reasons = dict(done.left)
+    show_found(console, "[yellow]left[/]", [(one, reasons[one]) for one in by_risk(reasons)])
     if done.braked:
         say(
             console,
@@ -323,3 +330,10 @@ def show_reconciled(console: Console, done: Reconciled) -> None:
         )
         say(console, "[dim]look at them with `drift`; --max-changes and the playbook's `brake` move the brake[/]", 4)
     console.print(f"{len(done.mended)} mended, {len(done.left)} left in {duration(done.seconds)}")
+    if any(why.endswith(UNANSWERED) for _, why in done.left):
+        say(
+            console,
+            f"[dim]`reptiops reconcile {env}` asks at a terminal, `reptiops reconcile {env} --yes` mends it unasked; "
+            f"`reptiops drift {env} --who` says who did it[/]",
+            hang=2,
+        )
