@@ -87,6 +87,11 @@ def test_a_command_wider_than_the_terminal_is_broken_by_the_terminal_alone() -> 
     assert fitted(text, 50).splitlines() == ["Look:", f"    {LONG}", "  puts it back"]
 
 
+def test_an_id_wider_than_the_terminal_is_broken_by_the_terminal_alone() -> None:
+    arn = f"arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/{'x' * 60}"
+    assert said(f"- {arn} (deleted)", 80, 2, 2) == ["  -", f"    {arn}", "    (deleted)"]
+
+
 @pytest.mark.parametrize("width", range(20, 100))
 def test_a_command_on_a_line_of_its_own_stays_there(width: int) -> None:
     command = LONG.strip("`")

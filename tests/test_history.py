@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from getpass import getuser
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,41 @@ def test_what_was_set_back_counts_once(where: dict[str, Any], tmp_path: Path) ->
     app.roll_back("dev", **where)
     rolled, kept, *_ = app.history("dev", **where)
     assert (rolled.operation, set(rolled.changes), dict(kept.changes)) == ("rollback", {"restore"}, {"update": 1})
+
+
+def test_at_80_columns_a_row_breaks_between_its_parts() -> None:
+    run = app.Run(
+        "20261130T151724.123456", "provision", "", "4cbf0661a2b3", "ended", {"create": 95, "delete": 12, "update": 3},
+        user="root on vm", seconds=24.0,
+    )  # fmt: skip
+    torn = replace(run, operation="teardown", changes={"delete": 95}, finished_by="20261130T161724.123456")
+    for width, wanted in (
+        (
+            80,
+            [
+                "20261130T151724.123456  provision  ended                               24 s",
+                "    95 created, 12 deleted, 3 updated  root on vm 4cbf0661a2b3",
+                "20261130T151724.123456  teardown   finished by 20261130T161724.123456  24 s",
+                "    95 deleted  root on vm 4cbf0661a2b3",
+            ],
+        ),
+        (
+            40,
+            ["    95 created, 12 deleted, 3 updated", "    root on vm 4cbf0661a2b3"],
+        ),
+    ):
+        console = Console(width=width, force_terminal=True, color_system=None)
+        with console.capture() as captured:
+            runs.show_history(console, [run, torn])
+        lines = captured.get().splitlines()
+        assert [line for line in lines if line in wanted] == wanted, lines
+    console = Console(width=80)
+    with console.capture() as captured:
+        runs.show_history(console, [run])
+    (line,) = captured.get().splitlines()
+    assert line.endswith("  24 s  95 created, 12 deleted, 3 updated  root on vm 4cbf0661a2b3"), (
+        "in a log it is one line"
+    )
 
 
 def test_a_killed_run_is_in_doubt(where: dict[str, Any]) -> None:

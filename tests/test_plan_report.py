@@ -160,12 +160,26 @@ def test_on_a_narrow_terminal_a_resource_is_one_line() -> None:
     assert lines == [
         "available        4h  network/vpc  vpc-1",
         f"ready           12m  {rule}",
-        "INSUFFICIENT_DATA   4h  monitoring/alarm/a  reptidex-dev-a",
+        "no data yet      4h  monitoring/alarm/a  reptidex-dev-a",
         f"0 of 0 running   4h  compute/service/a  {'a' * 39}…",
         "absent               compute/service/b",
         "Ids are cut to fit; --json and a wider terminal have them whole.",
     ]
     assert max(map(len, lines)) == 80
+    console = Console(width=80, force_terminal=True, color_system=None)
+    with console.capture() as shown:
+        show_status(
+            console, [{**one, "address": one["address"][:30], "status": "active, not declared"} for one in rows]
+        )
+    assert (
+        len(
+            {
+                line.index("/") - len(row["address"].split("/")[0])
+                for line, row in zip(shown.get().splitlines(), rows, strict=False)
+            }
+        )
+        == 1
+    )
     console = Console(width=80, force_terminal=True, color_system=None)
     with console.capture() as shown:
         show_status(console, rows[:1])

@@ -166,6 +166,12 @@ def test_import_blocks_have_the_live_ids(looked: Looked) -> None:
 # --- the report ---------------------------------------------------------------------------------------------------------
 
 
+def test_what_nobody_declared_is_not_counted_as_there(looked: Looked) -> None:
+    assert any(one.state == "extra" and one.id for one in looked.dev.resources)
+    there = sum(bool(one.live) for one in looked.dev.plan.actions)
+    assert f"<strong>{there}</strong><span>of {len(looked.dev.plan.actions)} resources are there" in page(looked.dev)
+
+
 def test_it_is_well_formed_and_needs_nothing_else(looked: Looked) -> None:
     text = page(looked.dev)
     found = Page(text)

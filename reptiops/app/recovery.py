@@ -50,6 +50,8 @@ def roll_back(
     options = Settings(environment, **settings)
     site = open_site(options)
     what = site.unfinished()
+    if what.empty and not site.records.runs():
+        raise Refused(f"{environment} has no run yet that wrote anything: there is nothing to undo.")
     if what.empty:
         raise Refused(f"The last run of {environment} has ended: there is nothing in doubt to undo.")
     if "teardown" in what.operations:

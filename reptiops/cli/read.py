@@ -70,15 +70,17 @@ def status(env: str, **given: Any) -> None:
     The age is AWS's, or where AWS tells none that of the record in the state; adopted ones may have neither.
     """
     site = app.open_site(app.Settings(env, **site_settings(given)))
-    recorded = {one.address: one.created for one in site.state.entries.values()}
+    since = {one.address: one.created for one in site.state.entries.values()}
     seen = app.plan_site(site)
-    rows = describe.status(seen, time.time(), recorded)
+    rows = describe.status(seen, time.time(), since)
     if given["as_json"]:
         show_json(rows)
         return
     lease, doubt = app.at_work(site), app.in_doubt(site)
+    shared = {kind.kind() for kind in site.graph.kinds() if kind.existing}  # the account's: recorded, and never removed
     made = any(one.live is not None and not one.kind.existing for one in seen.actions)
-    if lease is None and doubt.empty and not made and not site.state.entries:
+    recorded = any(one.kind not in shared for one in site.state.entries.values())
+    if lease is None and doubt.empty and not (made or recorded):
         tell(f"Nothing of {env} is there; `reptiops plan {env}` shows what would be made.")
         return
     with paged() as console:

@@ -60,13 +60,15 @@ def status(made: Plan, now: float, recorded: Mapping[str, str] | None = None) ->
 
 
 def outputs(env: Environment, live: Mapping[str, Live[Any]]) -> dict[str, str]:
-    """What other people need: addresses in the web, endpoints, ARNs."""
+    """What other people need: addresses in the web, endpoints, ARNs; nothing that is the account's own."""
     served = {address.rsplit("/", 1)[1] for address in live if address.startswith("compute/service/")}
     found: dict[str, str] = {}
     for host, service in env.hosts.items():
         if service in served:
             found.setdefault(f"{service.replace('-', '_')}_url", f"https://{host}")
     for address, one in sorted(live.items()):
+        if one.has.existing:
+            continue
         name = address.split("/", 1)[1].replace("/", "_").replace("-", "_")
         for key, value in one.out.items():
             if key in ("arn", "dns_name", "domain_name", "endpoint", "host", "uri", "name_servers"):

@@ -1,6 +1,6 @@
-"""Where a line goes on that is too long for a terminal. Nothing is cut, and a command is never broken: it is copied.
+"""Where a line goes on that is too long for a terminal. Nothing is cut, and no command or id is broken: it is copied.
 
-Of a command that is wider than the terminal the terminal makes several rows, and copies it as one line.
+Of a command or a word that is wider than the terminal the terminal makes several rows, and copies it as one line.
 """
 
 from __future__ import annotations
@@ -28,8 +28,6 @@ class Part:
     start: int
     end: int
     column: int
-    command: bool = False
-    """Whether a command is in it."""
 
 
 def folded(line: str, width: int, first: int = 0, rest: int = 0, measure: Callable[[str], int] = len) -> Iterator[Part]:
@@ -46,18 +44,17 @@ def folded(line: str, width: int, first: int = 0, rest: int = 0, measure: Callab
         return
     start, end = words[0]
     column = _left(first + start, measure(line[start:end]), room)
-    command, alone = _is_command(solid[start:end]), False
+    alone = False
     for begins, ends in words[1:]:
         if not alone and column + measure(line[start:ends]) <= room:
-            end, command = ends, command or _is_command(solid[begins:ends])
+            end = ends
             continue
-        yield Part(start, end, column, command)
+        yield Part(start, end, column)
         start, end = begins, ends
         size = measure(line[start:end])
-        command = _is_command(solid[start:end])
-        alone = command and size > (room - rest) / 2
+        alone = _is_command(solid[start:end]) and size > (room - rest) / 2
         column = _left(rest + 2 * alone, size, room)
-    yield Part(start, end, column, command)
+    yield Part(start, end, column)
 
 
 def _solid(text: str) -> str:

@@ -53,9 +53,8 @@ def say(console: Console, markup: str, indent: int = 0, hang: int = 0) -> None:
     text.expand_tabs(8)
     for number, line in enumerate(text.split(allow_blank=True)):
         for part in folded(line.plain, console.width, indent + hang * bool(number), indent + hang, cell_len):
-            shown, room = line[part.start : part.end], max(1, console.width - part.column)
-            for row in [shown] if part.command else shown.wrap(console, room):  # such as an ARN that no line can hold
-                console.print(Text(" " * part.column).append_text(row), highlight=False, soft_wrap=True)
+            shown = Text(" " * part.column).append_text(line[part.start : part.end])
+            console.print(shown, highlight=False, soft_wrap=True)  # such as an ARN that no line can hold stays whole
 
 
 def show_plan(console: Console, plan: Plan, verbose: bool = False, cost: Difference | None = None) -> None:

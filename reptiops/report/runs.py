@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 from reptiops.app import Explained, Run
 from reptiops.app.diagnosis import Down
@@ -105,13 +106,27 @@ def show_history(console: Console, runs: Iterable[Run]) -> None:
         "took": max((len(duration(one.seconds)) for one in listed), default=0),
     }
     for one in listed:
-        changes = ", ".join(f"{n} {WORDS.get(verb, verb)}" for verb, n in sorted(one.changes.items())) or "no change"
+        changes = [f"{n} {WORDS.get(verb, verb)}" for verb, n in sorted(one.changes.items())] or ["no change"]
         ending = f"[{COLOURS[one.ending]}]{ended(one):{wide['ended']}}[/]"
         took = f"{duration(one.seconds):>{wide['took']}}"
         by = f"[dim]{escape(f'{one.user} {one.git}'.strip())}[/]"
-        say(console, f"{one.id}  {one.operation:{wide['operation']}}  {ending}  {took}  {changes}  {by}", hang=4)
+        head = f"{one.id}  {one.operation:{wide['operation']}}  {ending}  {took}"
+        listed_changes = [*(f" {one}," for one in changes[:-1]), f" {changes[-1]}"]
+        _say_parts(console, [head, f" {listed_changes[0]}", *listed_changes[1:], f"  {by}"], hang=4)
         for failure in one.failures:
             say(console, f"[red]failed[/] {escape(failure.removesuffix(NO_ID))}", 4)
+
+
+def _say_parts(console: Console, parts: Iterable[str], hang: int) -> None:
+    """A line of parts, each with the space before it, which on a terminal is broken between them and not inside."""
+    line = ""
+    for part in parts:
+        if line and console.is_terminal and Text.from_markup(f"{line}{part}", emoji=False).cell_len > console.width:
+            say(console, line, hang=2 * hang)
+            line = " " * hang + part.lstrip()
+        else:
+            line += part
+    say(console, line, hang=2 * hang)
 
 
 def show_explained(console: Console, found: Explained) -> None:

@@ -17,7 +17,11 @@ from reptiops.report.progress import Progress as Progress
 ID = 24
 """Columns that an id takes: most of AWS's are shorter, ARNs longer."""
 WORD = 14
-"""Columns that a status takes where there is little room, such as `0 of 0 running`; a longer one moves its own line."""
+"""Columns that a status takes where there is little room, such as `0 of 0 running`; one for which there is no room moves its
+own line.
+"""
+SHORTER = {"INSUFFICIENT_DATA": "no data yet", "PENDING_VALIDATION": "validating"}
+"""AWS's words that are too long for a narrow terminal, and what is said there instead."""
 SOME = 4
 """Columns from which a part of an id tells something."""
 
@@ -38,8 +42,9 @@ def show_status(console: Console, rows: Iterable[Mapping[str, str]]) -> None:
 
 
 def _show_narrow(console: Console, rows: Iterable[Mapping[str, str]]) -> None:
-    listed, cut = list(rows), False
-    wide = max((len(row["status"]) for row in listed if len(row["status"]) <= WORD), default=0)
+    listed, cut = [{**row, "status": _shorter(row["status"])} for row in rows], False
+    most = max(WORD, console.width - 7 - max((len(row["address"]) for row in listed), default=0))
+    wide = max((len(row["status"]) for row in listed if len(row["status"]) <= most), default=0)
     for row in listed:
         line = Text(f"{row['status']:{wide}}  {row['age']:>3}  ", style="" if row["id"] else "bold")
         line.append(row["address"])
@@ -50,6 +55,12 @@ def _show_narrow(console: Console, rows: Iterable[Mapping[str, str]]) -> None:
         console.print(line, highlight=False, soft_wrap=True)
     if cut:
         console.print("Ids are cut to fit; --json and a wider terminal have them whole.", style="dim", soft_wrap=True)
+
+
+def _shorter(status: str) -> str:
+    """Of `INSUFFICIENT_DATA, differs` only the first word is AWS's."""
+    word, comma, more = status.partition(",")
+    return f"{SHORTER.get(word, word)}{comma}{more}"
 
 
 def show_entries(console: Console, entries: Iterable[Entry]) -> None:

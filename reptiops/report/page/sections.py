@@ -20,6 +20,7 @@ from reptiops.report.costs import reasons as cost_reasons
 from reptiops.report.durations import unbroken
 from reptiops.report.failures import remedy, symptom_lines
 from reptiops.report.findings import counted, in_words
+from reptiops.report.hints import completed
 from reptiops.report.page.charts import folded, money, seconds, table
 from reptiops.report.page.markup import Child, Markup, element, joined, shortened
 from reptiops.report.page.picture import MARKS, WORDS, anchor
@@ -95,13 +96,15 @@ def _headline(found: Overview) -> tuple[str, str]:
 
 
 def _tiles(found: Overview) -> list[Markup]:
-    live = sum(bool(s.id) for s in found.resources)
+    gone = {a.address for a in found.plan.actions if a.verb == "delete"}
+    declared = [s for s in found.resources if s.state != "extra" and s.address not in gone]
+    live = sum(bool(s.id) for s in declared)
     total = found.cost.estimate.total
     ran = f"{found.last.operation}, {ended(found.last)}" if found.last else "none yet"
     took = seconds(found.last.seconds) if found.last else "–"
     drifted, pending = len(found.drift.findings), len(found.plan.changes)
     figures = [
-        (str(live), f"of {len(found.resources)} resources are there", "resources", ""),
+        (str(live), f"of {len(declared)} resources are there", "resources", ""),
         (str(drifted), f"{_only(drifted, 'finding')} of drift", "differences", "warn" if drifted else ""),
         (str(pending), f"{_only(pending, 'change')} in the plan", "differences", ""),
         (
@@ -178,8 +181,8 @@ def differences(found: Overview) -> Markup:
 
 
 def _coded(text: str) -> list[Child]:
-    """A sentence with its `commands` set as such."""
-    return [element("code", part) if at % 2 else part for at, part in enumerate(text.split("`"))]
+    """A sentence with its `commands` set as such, completed as a terminal has them."""
+    return [element("code", part) if at % 2 else part for at, part in enumerate(completed(text).split("`"))]
 
 
 def _finding(one: Finding) -> Markup:
