@@ -152,6 +152,9 @@ class PlanDocument(_Part):
     time: Time | None
     cost: Cost | None
     changes: tuple[PlannedChange, ...]
+    needs_allow_replace: tuple[str, ...] = Field(
+        default=(), description="addresses for which provision refuses without --allow-replace"
+    )
     undeclared: tuple[Undeclared, ...] = ()
     at_work: AtWork | None = None
     unfinished: Unended | None = None

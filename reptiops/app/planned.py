@@ -8,10 +8,12 @@ from typing import Any
 
 from reptiops.app.costs import cost_of_plan
 from reptiops.app.recovery import at_work, in_doubt, open_ends
+from reptiops.app.refusing import allowing
 from reptiops.app.selection import select
 from reptiops.app.site import Refused, Settings, Site, open_site, plan_site
 from reptiops.engine.plan import Plan, Selection
 from reptiops.plandocument import PlanDocument, document, elsewhere, moved
+from reptiops.playbook import load_playbook
 
 TOLD = 12
 """How much of what has moved is named; the rest is counted."""
@@ -25,11 +27,14 @@ def documented_plan(
     environment: str, *, phases: Iterable[str] = (), only: Iterable[str] = (), **settings: Any
 ) -> tuple[Plan, PlanDocument]:
     """What provision would do, and the same as a document. Reads only."""
-    site, selection = open_site(Settings(environment, **settings)), select(phases, only)
+    options, selection = Settings(environment, **settings), select(phases, only)
+    book = load_playbook("provision", options.playbook_dir)
+    site = open_site(options)
     made = plan_site(site, selection)
     working, unended = open_ends(at_work(site), in_doubt(site), environment)
     document = document_of(site, made, selection)
-    return made, document.model_copy(update={"at_work": working, "unfinished": unended})
+    more = {"at_work": working, "unfinished": unended, "needs_allow_replace": allowing(made, book).addresses}
+    return made, document.model_copy(update=more)
 
 
 def document_of(site: Site, made: Plan, selection: Selection) -> PlanDocument:

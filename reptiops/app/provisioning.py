@@ -16,12 +16,12 @@ from reptiops.app.failure import Choose, OnFailure, handle_failure
 from reptiops.app.planned import hold_to, of_here
 from reptiops.app.preflight import found as in_the_way
 from reptiops.app.recovery import look_for_doubtful
+from reptiops.app.refusing import allowing, refuse
 from reptiops.app.replaced import remove_replaced
 from reptiops.app.runs import Stop, announce, interrupted, writing
 from reptiops.app.selection import select
 from reptiops.app.site import Declined, Refused, Settings, Site, foretold, open_site, plan_site
 from reptiops.config import load_environment
-from reptiops.engine.action import Action
 from reptiops.engine.apply import Apply, ApplyError
 from reptiops.engine.calls import Work
 from reptiops.engine.eta import Countdown
@@ -39,8 +39,6 @@ from reptiops.plandocument import PlanDocument
 from reptiops.playbook import Playbook, load_playbook
 from reptiops.steps import documented
 
-NAMED, LISTED = 4, 12
-"""So many addresses a refusal names in a sentence, so many a line each."""
 STALE = 30.0
 """Seconds after which a plan that was shown is made again before it is carried out."""
 
@@ -89,14 +87,16 @@ def provision(
     stop: Stop | None = None,
     playbook: str = "provision",
     kept: PlanDocument | None = None,
+    show: Callable[[Plan, tuple[str, ...]], None] = lambda *_: None,
     expect: Callable[[Countdown], None] = lambda _: None,
     **settings: Any,
 ) -> Outcome:
     """Make the environment exist, as the playbook says where nothing is given here.
 
     `choose` answers "rollback" or "keep" after a failure where `on_failure` is "ask", and after an interruption.
-    With `kept`, a plan that was kept before, it does what that says, or raises PlanMoved. `expect` is told what is going
-    to happen. Raises Refused before any write, ProvisionFailed after a failure was handled.
+    With `kept`, a plan that was kept before, it does what that says, or raises PlanMoved. `show` gets the plan with the
+    addresses that `allow_replace` would have to allow, before anything refuses it; `expect` is told what is going to
+    happen. Raises Refused before any write, ProvisionFailed after a failure was handled.
     """
     started = time.monotonic()
     options = Settings(environment, **settings)
@@ -112,7 +112,9 @@ def provision(
     made = foretold(site, scope, make(site.graph, site.given, scope, site.state, selection), selection)
     if kept is not None:
         hold_to(kept, site, made, selection)
-    _refuse(site.env.name, made, book, allow_replace, selection)
+    if made.changes:
+        show(made, () if allow_replace else allowing(made, book).addresses)
+    refuse(site.env.name, made, book, allow_replace, selection)
     if not made.changes:
         _record(site, made, options.tell, scope, selection, doubt)
         return Outcome(made, made.live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts)
@@ -216,70 +218,8 @@ def _selected(playbook: Playbook, phases: Iterable[str], only: Iterable[str]) ->
     return selection
 
 
-def _refuse(environment: str, made: Plan, playbook: Playbook, allow_replace: bool, selection: Selection) -> None:
-    foreign = [a for a in made.actions if a.verb == "foreign"]
-    if foreign:
-        raise Refused(
-            f"{_these(foreign)} already, and nothing says that reptiops made {'them' if foreign[1:] else 'it'}.\n"
-            f"{_take_over(environment, foreign)}\n"
-            "This shows first what differs, then tags and records, and changes nothing else. "
-            "Or choose other names in the configuration. Nothing was changed."
-        )
-    if playbook.brake.max_changes is not None and len(made.changes) > playbook.brake.max_changes:
-        raise Refused(
-            f"{len(made.changes)} changes would be made, and the playbook {playbook.name} brakes at "
-            f"{playbook.brake.max_changes} (brake.max_changes)."
-        )
-    lost = [a for a in made.actions if a.verb in ("delete", "replace") and a.kind.holds_data]
-    if lost and playbook.brake.data and not allow_replace:
-        names = "\n".join(f"  {a.address}: {a.verb} {a.live.id if a.live else ''}" for a in lost)
-        raise Refused(f"This would lose what holds data:\n{names}\nAllow it with --allow-replace.")
-    if made.stuck:
-        names = _listed(environment, [f"{address}: {why}" for address, why in made.stuck.items()])
-        raise Refused(f"This cannot be done as things are:\n{names}\nNothing was changed.")
-    beside = [a.address for a in made.actions if a.verb == "replace" and a.kind.made_beside]
-    if beside and selection != EVERYTHING:
-        raise Refused(
-            f"Replacing {', '.join(beside)} takes along whatever uses it, and that may lie outside of what was selected: "
-            "leave out --phase and --only."
-        )
-    replaced = [a for a in made.actions if a.verb == "replace" and not playbook.may_replace(a.address)]
-    if replaced and not allow_replace:
-        names = _listed(
-            environment, [f"{a.address}: {', '.join(c.path for c in a.changes) or 'failed'}" for a in replaced]
-        )
-        raise Refused(f"These would have to be deleted and made anew:\n{names}\nAllow it with --allow-replace.")
-
-
 def _step(address: str) -> str:
     return "/".join(address.split("/")[:2])
-
-
-def _these(foreign: list[Action]) -> str:
-    """What exists, by address and id where there are few of them."""
-    if len(foreign) > NAMED:
-        return f"{len(foreign)} of the resources to be made exist"
-    names = ", ".join(f"{a.address} ({a.live.id})" if a.live else a.address for a in foreign)
-    return f"{names} exist{'' if foreign[1:] else 's'}"
-
-
-def _take_over(environment: str, foreign: list[Action]) -> str:
-    """How to take over what exists: one by one where there are few, else what lists them."""
-    if len(foreign) > NAMED:
-        return (
-            f"`reptiops adopt {environment}` lists them with what differs, `reptiops adopt {environment} --all` takes over "
-            "all that it finds."
-        )
-    ways = [f"  reptiops adopt {environment} {a.address} {a.live.id if a.live else ''}" for a in foreign]
-    return "\n".join(("To take over:", *ways))
-
-
-def _listed(environment: str, lines: list[str]) -> str:
-    """A line each; of very many the first, and where the rest is."""
-    more = (
-        [f"  and {len(lines) - LISTED} more: `reptiops plan {environment}` shows them"] if len(lines) > LISTED else []
-    )
-    return "\n".join((*(f"  {one}" for one in lines[:LISTED]), *more))
 
 
 def _remove_undeclared(site: Site, made: Plan, run: Apply, work: Work) -> None:

@@ -25,7 +25,11 @@ from reptiops.report.hints import ENVIRONMENT
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.option("--on-failure", type=click.Choice(["rollback", "keep", "ask"]), help="Default: as the playbook says.")
 @click.option("--strict-phases", is_flag=True, help="Finish each phase before the next starts.")
-@click.option("--allow-replace", is_flag=True, help="Allow deleting and making anew what cannot change in place.")
+@click.option(
+    "--allow-replace",
+    is_flag=True,
+    help="Allow deleting and making anew what cannot change in place, and deleting what holds data.",
+)
 @click.option(
     "--plan",
     "plan_file",
@@ -55,15 +59,18 @@ def provision(
     progress = terminal.Progress(console, given["verbose"], sandbox=given["sandbox"])
     configuration = load_environment(env, given["config_dir"])
 
-    def approve(plan: Plan) -> bool:
-        plans.show_plan(console, plan, given["verbose"], app.cost_of_plan(configuration, plan))
+    def show(plan: Plan, allow: tuple[str, ...]) -> None:
+        plans.show_plan(console, plan, given["verbose"], app.cost_of_plan(configuration, plan), allow)
         findings.show_beside(console, plan)
+
+    def approve(_: Plan) -> bool:
         return kept is not None or yes or click.confirm("Do it?", default=False, err=given["as_json"])
 
     with stoppable(progress) as stop, progress:
         outcome = app.provision(
             env,
             expect=progress.expect,
+            show=show,
             approve=approve,
             on_failure=on_failure,
             phases=phases,

@@ -38,14 +38,16 @@ def plan(
     else:
         configuration = load_environment(env, given["config_dir"])
         with paged() as console:
-            plans.show_plan(console, made, given["verbose"], app.cost_of_plan(configuration, made))
+            cost = app.cost_of_plan(configuration, made)
+            plans.show_plan(console, made, given["verbose"], cost, document.needs_allow_replace)
             findings.show_beside(console, made, more=not (phases or only))
             if other := runs.unsettled(*app.current(env, **site_settings(given)), env):
                 plans.say(console, f"[yellow]{escape(other)}[/]", hang=4)
     if out is not None:
         _keep(out, plandocument.text(document))
         if not given["as_json"] and not given["quiet"]:
-            promise = f"`reptiops provision {env} --plan {out}` does exactly this, or nothing."
+            allow = " --allow-replace" if document.needs_allow_replace else ""
+            promise = f"`reptiops provision {env} --plan {out}{allow}` does exactly this, or nothing."
             tell(f"{out}: kept, to be read: it is refused." if made.stuck else f"{out}: kept. {promise}")
     if made.stuck:
         raise SystemExit(4)

@@ -7,7 +7,7 @@ as well, so that nothing is lost without colour.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
 
 from rich.cells import cell_len
@@ -57,8 +57,16 @@ def say(console: Console, markup: str, indent: int = 0, hang: int = 0) -> None:
             console.print(shown, highlight=False, soft_wrap=True)  # such as an ARN that no line can hold stays whole
 
 
-def show_plan(console: Console, plan: Plan, verbose: bool = False, cost: Difference | None = None) -> None:
-    """All of it; with `cost`, what it does to the monthly bill. A quiet console shows nothing."""
+def show_plan(
+    console: Console,
+    plan: Plan,
+    verbose: bool = False,
+    cost: Difference | None = None,
+    allow: Collection[str] = (),
+) -> None:
+    """All of it; with `cost`, what it does to the monthly bill. `allow`: addresses for which it needs --allow-replace. A
+    quiet console shows nothing.
+    """
     for phase, actions in by_phase(plan.changes).items():
         counts = Counter(a.verb for a in actions)
         counted = ", ".join(f"{counts[v]} {_to(v)}" for v in VERBS if counts[v])
@@ -71,6 +79,8 @@ def show_plan(console: Console, plan: Plan, verbose: bool = False, cost: Differe
     say(console, summary(plan))
     for line in outlook(plan, cost):
         say(console, line, hang=6)
+    if allow:
+        say(console, f"[yellow]needs --allow-replace:[/] {escape(', '.join(allow))}", hang=6)
     show_refusals(console, plan)
 
 
