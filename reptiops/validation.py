@@ -163,7 +163,7 @@ def _mistake(model: type[BaseModel], source: YamlSource, detail: ErrorDetails) -
         return source.mistake(path, f"{_shown(value)} is not a choice", context["expected"].replace(" or ", ", "))
     if kind in _KINDS:
         quote = "; put it in quotes" if kind == "string_type" and _scalar(value) else ""
-        return source.mistake(path, f"{_shown(value)} is not {_KINDS[kind]}{quote}", _KINDS[kind])
+        return source.mistake(path, f"{_shown(value)} is not {_KINDS[kind]}{quote}")
     if kind in ("too_short", "too_long"):
         few = kind == "too_short"
         valid = f"at least {context['min_length']}" if few else f"at most {context['max_length']}"

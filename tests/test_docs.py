@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from reptiops.engine.graph import collect
+from reptiops import app
+from reptiops.cli.examples import EXAMPLES
+from reptiops.engine.graph import PHASES, collect
 from reptiops.steps import compute, database, monitoring, network, security, storage
 from reptiops.testing import reptiops_environment
 from tests import docs
@@ -87,6 +89,21 @@ SAMPLE = 2
 def test_every_documented_command_line_is_a_valid_one(command: docs.Command) -> None:
     line = re.split(r" [|>] ", command.words)[0]
     parsed(line)
+
+
+ADDRESS = re.compile(rf"(?<![\w./-])(?:{'|'.join(PHASES)})/[a-z][\w/.-]*[\w]")
+MOVED = {"storage/bucket/media"}
+"""What somebody may have renamed something to."""
+
+
+def test_every_address_in_a_command_is_one_of_the_environment(account: Any, tmp_path: Path) -> None:
+    """Who copies it would be told that there is none."""
+    real = {action.address for action in app.plan("dev", session=account, state_dir=tmp_path).actions}
+    shown = {word for examples in EXAMPLES.values() for line, _ in examples for word in ADDRESS.findall(line)}
+    shown |= {word for command in REPTIOPS for word in ADDRESS.findall(command.words)}
+    assert "monitoring/alarm/alb-5xx-rate" in shown
+    wrong = {one for one in shown - MOVED if not any(f"{address}/".startswith(f"{one}/") for address in real)}
+    assert not wrong
 
 
 def test_some_documented_commands_that_call_no_aws_do_what_is_said(tmp_path: Path) -> None:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
+from reptiops.app.selection import UnknownSelection, select
+from reptiops.cli import cli
+from reptiops.config import load_environment
 from reptiops.cost import Difference, difference, traffic_of
+from reptiops.engine.unplannable import NeedsMissing
+from reptiops.errors import ConfigurationError
+from reptiops.report.failures import explain
+from reptiops.sandbox import control, server
 from reptiops.testing import mocked_aws
 from tests.scenarios import session
 from tests.small import small_config
@@ -46,6 +56,115 @@ def test_it_is_refused_where_it_was_typed(words: tuple[str, ...], said: str, tmp
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
 
 
+PLACES = [
+    (("status", "dev", "--sandbox", "--state-dir", "{there}/file"), "'--state-dir': {there}/file is a file"),
+    (
+        ("state", "show", "dev", "--sandbox", "--state-dir", "{there}/file/deep"),
+        "'--state-dir': {there}/file is a file",
+    ),
+    (("history", "dev", "--state-dir", "/proc/states"), "'--state-dir': /proc cannot be written"),
+    (("schedule", "show", "dev", "--state-dir", "{there}/file"), "'--state-dir': {there}/file is a file"),
+    (
+        ("plan", "dev", "--sandbox", "--playbook-dir", "{there}/none"),
+        "'--playbook-dir': there is no directory {there}/none",
+    ),
+    (("playbook", "list", "--playbook-dir", "{there}/file"), "'--playbook-dir': {there}/file is a file"),
+    (("cost", "dev", "--config-dir", "{there}/none"), "'--config-dir': there is no directory {there}/none"),
+    (("validate", "dev", "--config-dir", "{there}/none"), "'--config-dir': there is no directory {there}/none"),
+    (("policy", "dev", "--config-dir", "{there}/file"), "'--config-dir': {there}/file is a file"),
+    (("graph", "dev", "--config-dir", "{there}/none"), "'--config-dir': there is no directory {there}/none"),
+    (("doctor", "--config-dir", "{there}/none"), "'--config-dir': there is no directory {there}/none"),
+    (("export", "cloudformation", "dev", "--config-dir", "{there}/none"), "there is no directory {there}/none"),
+]
+
+
+def _called(*words: str) -> Result:
+    return CliRunner().invoke(cli, words)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), PLACES, ids=lambda value: " ".join(value) if isinstance(value, tuple) else ""
+)
+def test_a_wrong_directory_is_refused_where_it_was_typed(
+    words: tuple[str, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A state that is kept in a file would be none, and a directory that is not there would stand in each next command."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("REPTIOPS_SANDBOX_DIR", str(tmp_path / "sandbox"))
+    done = _called(*(word.format(there=tmp_path) for word in words))
+    assert (done.exit_code, done.stdout) == (2, ""), done
+    assert said.format(there=tmp_path) in " ".join(done.stderr.split())
+    assert not (tmp_path / "sandbox").exists(), "no sandbox is started for it"
+
+
+def test_a_variable_that_names_a_wrong_directory_is_refused_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("REPTIOPS_STATE_DIR", str(tmp_path / "file"))
+    done = _called("history", "dev")
+    assert done.exit_code == 2
+    assert "REPTIOPS_STATE_DIR" in done.stderr
+    assert "is a file" in done.stderr
+
+
+def test_states_may_be_kept_where_nothing_is_yet(tmp_path: Path) -> None:
+    """The first provision makes the directory; who only looks makes none."""
+    done = _called("schedule", "show", "dev", "--form", "cron", "--state-dir", str(tmp_path / "not" / "yet"))
+    assert done.exit_code == 0, done.stderr
+    assert str(tmp_path / "not" / "yet") in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_missing_or_unknown_is_named_plainly(tmp_path: Path) -> None:
+    assert "Missing argument 'ENV'." in _called("explain", "--sandbox").stderr
+    with pytest.raises(
+        UnknownSelection, match=r"^foo is neither a phase nor the beginning of an address; phases: network, "
+    ):
+        select(["foo"])
+    with pytest.raises(UnknownSelection, match=r"^foo, bar/x are neither"):
+        select(["foo"], ["bar/x"])
+    small_config(tmp_path, ("storage_gb: 20\n", "storage_gb: abc\n"))
+    with pytest.raises(ConfigurationError, match=r"database.storage_gb: 'abc' is not a whole number$"):
+        load_environment("dev", tmp_path)
+
+
+def test_a_part_whose_need_is_missing_says_what_makes_it() -> None:
+    """Both are commands of their own, complete and unbroken."""
+    said = explain(NeedsMissing("compute/service/web-public", "network/private_subnet"), "dev")
+    assert "`reptiops provision dev --phase network` makes that;" in said
+    assert "`reptiops provision dev`, without --phase and --only, makes all" in said
+
+
+def test_the_cost_says_what_the_guide_is() -> None:
+    assert _called("cost", "dev").stdout.count("The guide is ReptiDex's AWS infrastructure setup.") == 1
+
+
+def test_a_sandbox_is_emptied_where_it_is_and_on_a_terminal_after_a_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An AWS_ENDPOINT_URL that was exported goes on to lead there."""
+    monkeypatch.setenv("REPTIOPS_SANDBOX_DIR", str(tmp_path))
+    mine, theirs = pty.openpty()
+    try:
+        before = control.start(tmp_path)
+        os.write(mine, b"n\n")
+        command = [str(Path(sys.executable).with_name("reptiops")), "sandbox", "reset"]
+        refused = subprocess.run(command, stdin=theirs, capture_output=True, text=True, check=False)
+        assert (refused.returncode, control.status(tmp_path)) == (130, before), refused
+        assert before.endpoint in refused.stdout
+        done = _called("sandbox", "reset")
+        after = control.status(tmp_path)
+        assert (done.exit_code, after.endpoint) == (0, before.endpoint), done
+        assert after.instance != before.instance
+        assert after.endpoint in done.stdout
+        assert server.free(int(after.endpoint.rsplit(":", 1)[-1])) == 0, "another program's port is left to it"
+    finally:
+        control.stop(tmp_path)
+        os.close(mine)
+        os.close(theirs)
+
+
 def test_nothing_can_be_printed() -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
@@ -64,7 +183,6 @@ def test_what_a_plan_leaves_out_costs_nothing_more(tmp_path: Path) -> None:
     """A larger database that is configured and not asked for is in no plan of the network, nor in its bill."""
     from reptiops import app
     from reptiops.app.costs import prices_of
-    from reptiops.config import load_environment
 
     larger = small_config(tmp_path / "larger", ("instance_class: db.t4g.micro", "instance_class: db.t4g.medium"))
     where = {"state_dir": tmp_path / "state"}

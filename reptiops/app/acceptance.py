@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reptiops.app.runs import Stop, one_by_one, writing
-from reptiops.app.site import Refused, Settings, open_site, plan_site
+from reptiops.app.site import Refused, Settings, open_site, plan_site, refuse_shipped
 from reptiops.app.upkeep import drift_site, observed
 from reptiops.config import environment_file, parse_environment
 from reptiops.configtext import with_overrides
@@ -18,7 +18,6 @@ from reptiops.engine.canonical import Plain, plain
 from reptiops.engine.drift import Finding
 from reptiops.engine.resource import Live
 from reptiops.engine.unplannable import UnknownAddress
-from reptiops.shipped import is_shipped
 
 
 def accept(
@@ -31,8 +30,6 @@ def accept(
     """
     options = Settings(environment, **settings)
     file = environment_file(environment, options.config_dir)
-    if is_shipped(file):
-        raise Refused(f"{file} was shipped with the tool and is never written: copy it to a directory of your own.")
     site = open_site(options)
     _, matcher = observed(site)
     found = drift_site(site, matcher).findings
@@ -42,6 +39,7 @@ def accept(
     chosen = [f for f in found if f.address == address and f.what == "changed"]
     if not chosen:
         raise Refused(f"{address} has no changed field. Extras and missing things cannot be accepted.")
+    refuse_shipped(file, environment, f"reptiops accept {environment} {address}")
     actions = plan_site(site).actions
     live = next(a.live for a in actions if a.address == address and a.live is not None)
     _refuse_ids(address, chosen, [a.live for a in actions if a.live is not None])

@@ -9,10 +9,9 @@ from typing import Any
 from reptiops.app.failure import Choose, ProvisionFailed
 from reptiops.app.provisioning import Outcome, provision
 from reptiops.app.runs import Stop
-from reptiops.app.site import Refused, Settings, open_site
+from reptiops.app.site import Settings, open_site, refuse_shipped
 from reptiops.config import environment_file, parse_environment
 from reptiops.configtext import with_settings
-from reptiops.shipped import is_shipped
 
 ADDRESSES = tuple(
     f"monitoring/{step}"
@@ -60,11 +59,8 @@ def _switch(
     environment: str, values: Mapping[str, Any], ending: dict[str, Any], settings: dict[str, Any]
 ) -> tuple[Path, Outcome]:
     file = environment_file(environment, settings.get("config_dir"))
-    if is_shipped(file):
-        raise Refused(
-            f"{file} was shipped with the tool and is never written: copy it to a directory of your own and name that "
-            "with --config-dir."
-        )
+    word = "install" if values["enabled"] else "uninstall"
+    refuse_shipped(file, environment, f"reptiops schedule {word} {environment}")
     before = file.read_text()
     text = with_settings(before, "schedule", values)
     parse_environment(text, environment, str(file))

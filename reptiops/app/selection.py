@@ -21,5 +21,8 @@ def select(phases: Iterable[str] = (), only: Iterable[str] = ()) -> Selection:
     wrong = [p for p in sorted(selection.phases) if p not in PHASES]
     wrong += [a for a in selection.addresses if a.split("/")[0] not in PHASES]
     if wrong:
-        raise UnknownSelection(f"{', '.join(wrong)}: no phase, and begins with none ({', '.join(PHASES)})")
+        raise UnknownSelection(
+            f"{', '.join(wrong)} {'are' if len(wrong) > 1 else 'is'} neither a phase nor the beginning of an address; "
+            f"phases: {', '.join(PHASES)}"
+        )
     return selection

@@ -33,8 +33,11 @@ from reptiops.facts import Facts
 from reptiops.operations.facts import gather
 from reptiops.operations.s3_backend import s3_backend
 from reptiops.resources.ecs_tasks import TaskDefinition
+from reptiops.shipped import is_shipped
 from reptiops.steps import documented, parting
 
+OWN = "my-config"
+"""What a directory of one's own is called in a next step."""
 USUAL_REGION: str = Environment.model_fields["region"].default
 SERVICES = (
     "sts", "route53", "rds", "ecs", "ecr", "ec2", "elbv2", "iam", "resourcegroupstaggingapi", "s3", "cloudfront", "acm",
@@ -206,6 +209,17 @@ def _backend(env: Environment, aws: Aws, root: Path, account: str) -> Backend:
     if env.state.bucket is None:
         return LocalBackend(root / env.name)
     return s3_backend(aws, env.state.bucket, env.state.prefix, env.name, account)
+
+
+def refuse_shipped(file: Path, environment: str, again: str) -> None:
+    """Raise Refused where a file that is to be written came with the tool: with what makes one's own of it, and then."""
+    if is_shipped(file):
+        own = f"--config-dir {OWN}"
+        raise Refused(
+            f"{file} was shipped with the tool and is never written. Make it your own and change that one:\n"
+            f"  `reptiops init {environment} --like {environment} {own} --yes`\n"
+            f"  `{again} {own}`"
+        )
 
 
 def records_of(settings: Settings) -> Records:

@@ -35,7 +35,7 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "accept": (
         (
-            "reptiops accept dev monitoring/alarm/alb-5xx --sandbox --config-dir my-config",
+            "reptiops accept dev monitoring/alarm/alb-5xx-rate --sandbox --config-dir my-config",
             "keep what was changed by hand",
         ),
     ),

@@ -10,7 +10,7 @@ import click
 
 from reptiops import app
 from reptiops.cli.lines import tell
-from reptiops.cli.options import console_of, printable, shared, show_json, site_settings
+from reptiops.cli.options import CONFIG_DIR, console_of, printable, shared, show_json, site_settings
 from reptiops.cli.values import Output
 
 
@@ -22,9 +22,7 @@ def export() -> None:
 @export.command("cloudformation")
 @click.argument("env")
 @click.option("-o", "--to", "folder", type=Output(folder=True), help="The folder; default: cloudformation.")
-@click.option(
-    "--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR", help="Where <env>.yaml is."
-)
+@CONFIG_DIR
 @click.option("--zone", metavar="ID", help="The id of the hosted zone, for the parameters.")
 @click.option("--debug", is_flag=True, hidden=True)
 @printable

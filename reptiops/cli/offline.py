@@ -7,15 +7,13 @@ from pathlib import Path
 import click
 
 from reptiops.cli.lines import fit, tell
-from reptiops.cli.options import page, printable, show_json
+from reptiops.cli.options import CONFIG_DIR, page, printable, show_json
 from reptiops.errors import ConfigurationError
 
 
 @click.command()
 @click.argument("env")
-@click.option(
-    "--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR", help="Where <env>.yaml is."
-)
+@CONFIG_DIR
 @click.option("--debug", is_flag=True, hidden=True)
 @printable
 def validate(env: str, config_dir: Path | None, as_json: bool) -> None:
@@ -45,9 +43,7 @@ def validate(env: str, config_dir: Path | None, as_json: bool) -> None:
     show_default=True,
     help="Text, or a diagram to paste.",
 )
-@click.option(
-    "--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR", help="Where <env>.yaml is."
-)
+@CONFIG_DIR
 @click.option("--debug", is_flag=True, hidden=True)
 def graph(env: str | None, form: str, config_dir: Path | None, debug: bool) -> None:
     """Show the steps and what each of them needs.

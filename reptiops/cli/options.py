@@ -9,11 +9,11 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from reptiops.cli.values import Shelf, States
 from reptiops.report.hints import ENVIRONMENT, GIVEN, completed, place
 
 if TYPE_CHECKING:
@@ -50,19 +50,15 @@ _OUTPUT = [
     click.option("--output", "form", type=click.Choice(FORMS), help="How the result is printed; default: table."),
     click.option("--json", "as_json", is_flag=True, help="Short for --output json."),
 ]
+CONFIG_DIR = click.option("--config-dir", type=Shelf(), envvar="REPTIOPS_CONFIG_DIR", help="Where <env>.yaml is.")
+PLAYBOOK_DIR = click.option(
+    "--playbook-dir", type=Shelf(), envvar="REPTIOPS_PLAYBOOK_DIR", help="Where <playbook>.yaml is."
+)
+STATE_DIR = click.option("--state-dir", type=States(), envvar="REPTIOPS_STATE_DIR", help="Where states are kept.")
 _SHARED = [
-    click.option(
-        "--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR", help="Where <env>.yaml is."
-    ),
-    click.option(
-        "--playbook-dir",
-        type=click.Path(path_type=Path),
-        envvar="REPTIOPS_PLAYBOOK_DIR",
-        help="Where <playbook>.yaml is.",
-    ),
-    click.option(
-        "--state-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_STATE_DIR", help="Where states are kept."
-    ),
+    CONFIG_DIR,
+    PLAYBOOK_DIR,
+    STATE_DIR,
     click.option("--profile", help="AWS profile."),
     click.option("--region", help="AWS region, instead of the configuration's."),
     click.option("--sandbox", is_flag=True, help="Use the embedded AWS; it is started when needed."),

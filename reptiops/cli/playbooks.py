@@ -7,11 +7,9 @@ from typing import Any
 
 import click
 
-from reptiops.cli.options import page, printable, shared, show_json
+from reptiops.cli.options import PLAYBOOK_DIR, page, printable, shared, show_json
 
-DIRECTORY = click.option(
-    "--playbook-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_PLAYBOOK_DIR", help="Where <playbook>.yaml is."
-)
+DIRECTORY = PLAYBOOK_DIR
 DEBUG = click.option("--debug", is_flag=True, hidden=True)
 
 

@@ -128,7 +128,7 @@ def history(env: str, **given: Any) -> None:
 
 
 @click.command()
-@click.argument("env", metavar="[ENV]")
+@click.argument("env", metavar="ENV")
 @click.argument("run", default="last")
 @shared
 def explain(env: str, run: str, **given: Any) -> None:

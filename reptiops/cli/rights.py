@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from reptiops import app
 from reptiops.cli.lines import tell
-from reptiops.cli.options import page, printable, selectable, shared, show_json, site_settings
+from reptiops.cli.options import CONFIG_DIR, page, printable, selectable, shared, show_json, site_settings
 from reptiops.cli.values import Output
 from reptiops.report.findings import counted
 from reptiops.report.plans import say
@@ -40,9 +40,7 @@ from reptiops.report.plans import say
     type=Output(folder=True),
     help="Write one file per policy there, ready for IAM.",
 )
-@click.option(
-    "--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR", help="Where <env>.yaml is."
-)
+@CONFIG_DIR
 @printable
 def policy(env: str, task: app.Task, folder: Path | None, as_json: bool, **given: Any) -> None:
     """Print the IAM policies that reptiops needs for ENV.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -91,9 +92,19 @@ def status(as_json: bool) -> None:
 @sandbox.command()
 @printable
 @strictness
-def reset(as_json: bool, lenient: bool, clock: float | None, quotas: tuple[tuple[str, int], ...]) -> None:
-    """Stop it and start an empty one."""
-    _show(control.reset(control.default_directory(), control.Strictness(lenient, clock, quotas)), as_json)
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+def reset(as_json: bool, lenient: bool, clock: float | None, quotas: tuple[tuple[str, int], ...], yes: bool) -> None:
+    """Stop it and start an empty one, at the same address.
+
+    Asks on a terminal whether all that is in it may go.
+    """
+    before = control.status(control.default_directory())
+    if before.running and not yes and sys.stdin.isatty():
+        click.confirm(f"Throw away all that is in the sandbox at {before.endpoint}?", abort=True, err=as_json)
+    now = control.reset(control.default_directory(), control.Strictness(lenient, clock, quotas))
+    _show(now, as_json)
+    if before.running and before.endpoint != now.endpoint:
+        tell(f"It was at {before.endpoint}: an AWS_ENDPOINT_URL that names that leads nowhere now.", err=as_json)
 
 
 @sandbox.command()

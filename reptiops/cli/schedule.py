@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reptiops.cli.lines import tell
-from reptiops.cli.options import console_of, shared, show_json, site_settings
+from reptiops.cli.options import CONFIG_DIR, PLAYBOOK_DIR, STATE_DIR, console_of, shared, show_json, site_settings
 from reptiops.cli.signals import choosing, stoppable
 
 if TYPE_CHECKING:
@@ -30,15 +30,9 @@ def schedule() -> None:
 @click.argument("env")
 @click.option("--form", type=click.Choice(FORMS), help="Only this one; default: every one that can run this job.")
 @click.option("--every", help="Such as 15m; default: as the configuration says.")
-@click.option(
-    "--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR", help="Where <env>.yaml is."
-)
-@click.option(
-    "--playbook-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_PLAYBOOK_DIR", help="Where <playbook>.yaml is."
-)
-@click.option(
-    "--state-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_STATE_DIR", help="Where states are kept."
-)
+@CONFIG_DIR
+@PLAYBOOK_DIR
+@STATE_DIR
 @click.option("--profile", envvar="AWS_PROFILE", help="The AWS profile of the job; default: <project>-<env>.")
 @click.option("--debug", is_flag=True, hidden=True)
 def show(env: str, form: str | None, every: str | None, debug: bool, **where: Any) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reptiops.cli.lines import tell
-from reptiops.cli.options import printable, show_json
+from reptiops.cli.options import CONFIG_DIR, PLAYBOOK_DIR, printable, show_json
 from reptiops.cli.values import ACCOUNT, ENVIRONMENT, HOST, Network
 
 if TYPE_CHECKING:
@@ -120,12 +120,8 @@ def schema(what: str, debug: bool) -> None:
 
 
 @click.command()
-@click.option(
-    "--config-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_CONFIG_DIR", help="Where <env>.yaml is."
-)
-@click.option(
-    "--playbook-dir", type=click.Path(path_type=Path), envvar="REPTIOPS_PLAYBOOK_DIR", help="Where <playbook>.yaml is."
-)
+@CONFIG_DIR
+@PLAYBOOK_DIR
 @printable
 @DEBUG
 def doctor(config_dir: Path | None, playbook_dir: Path | None, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""What people type, judged where they typed it: places to write to, and the answers of `init`."""
+"""What people type, judged where they typed it: places to write to and to read, and the answers of `init`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from click.shell_completion import CompletionItem
 NAME = re.compile(r"(?!.*--)[a-z][a-z0-9-]{0,15}(?<!-)")
 LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 DOMAIN = re.compile(rf"(?:{LABEL}\.)+[a-z]{{2,63}}")
+
+FROM_VARIABLE = click.core.ParameterSource.ENVIRONMENT
 
 
 def _refusal(place: Path, folder: bool) -> str:
@@ -48,6 +50,52 @@ class Output(click.ParamType):  # type: ignore[type-arg]
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """By the shell itself."""
         return [CompletionItem(incomplete, type="dir" if self._folder else "file")]
+
+
+class Shelf(click.ParamType):  # type: ignore[type-arg]
+    """A directory whose files are read: it is there."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path."""
+        place = Path(value)
+        refusal = self._refusal(place)
+        if refusal:
+            named = param is not None and ctx is not None and ctx.get_parameter_source(str(param.name)) is FROM_VARIABLE
+            self.fail(f"{refusal}, which {param.envvar} names" if named and param else refusal, param, ctx)
+        return place
+
+    def _refusal(self, place: Path) -> str:
+        if place.is_dir():
+            return ""
+        return f"{place} is a file" if place.exists() else f"there is no directory {place}"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """By the shell itself."""
+        return [CompletionItem(incomplete, type="dir")]
+
+
+class States(Shelf):
+    """A directory that states are kept in: the first run makes it, so it need not be there yet."""
+
+    def _refusal(self, place: Path) -> str:
+        return "" if place.is_dir() else _refusal(place, folder=True) or _closed(place)
+
+
+def _closed(place: Path) -> str:
+    """Why a directory that is not there cannot be made; empty where it can.
+
+    Rights are not all, for root has them in /proc too: a file without a name is opened there, which leaves no trace.
+    """
+    import tempfile
+
+    above = next(one for one in place.absolute().parents if one.exists())
+    try:
+        tempfile.TemporaryFile(dir=above).close()
+    except OSError:
+        return f"{above} cannot be written"
+    return ""
 
 
 class Worded(click.ParamType):  # type: ignore[type-arg]

@@ -72,7 +72,8 @@ def gather(
     if cached:
         notes = (
             *notes,
-            "CloudFront's default behaviour forwards all headers, so AWS caches nothing there: list headers to change that",
+            "CloudFront's default behaviour forwards all headers, so AWS caches nothing there: list those that matter in "
+            "`storage.cdn.default.headers` to change that",
         )
     return Facts(
         account=account,

@@ -16,6 +16,7 @@ from reptiops.report.plans import say, show_notes
 SCHEMA = 1
 NAME = 23
 """Columns of a component's name and its mark."""
+GUIDE = "The guide is ReptiDex's AWS infrastructure setup."
 CLOSE = 0.05
 """A figure within this share of the guide's needs no reason."""
 
@@ -143,7 +144,7 @@ def show_cost(console: Console, done: Cost, actual: Mapping[str, Any] | None = N
     say(
         console,
         f"List prices of {done.prices.region}, compiled {done.prices.compiled}, on demand and without tax. "
-        "low, typical and high are assumptions about traffic.",
+        f"low, typical and high are assumptions about traffic.{' ' + GUIDE if guide or done.year else ''}",
     )
     if uncertain:
         console.print(f"? not confirmed in {', '.join(uncertain)}", highlight=False)

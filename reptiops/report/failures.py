@@ -13,6 +13,7 @@ from reptiops.advice import advise
 from reptiops.app import ApplyError, Declined, ProvisionFailed
 from reptiops.app.diagnosis import ServiceDown
 from reptiops.engine.passing import CallFailed
+from reptiops.engine.unplannable import NeedsMissing
 from reptiops.errors import ReptiopsError
 from reptiops.operations.deployments import Symptoms
 from reptiops.report.folding import folded
@@ -124,6 +125,10 @@ def _plain(error: BaseException, env: str) -> Iterator[str]:
         yield from _row("do", f"the same command with --debug shows where; `reptiops status {env}` what was begun")
         return
     yield str(error) if isinstance(error, Declined) else f"error: {error}"
+    if type(error) is NeedsMissing:
+        phase = error.missing.split("/")[0]
+        yield from _row("do", f"`reptiops provision {env} --phase {phase}` makes that;")
+        yield from _row("", f"`reptiops provision {env}`, without --phase and --only, makes all in order")
     if isinstance(error, ServiceDown):
         for head, line in symptom_lines(error.symptoms):
             yield from _row(head, line)

@@ -86,8 +86,11 @@ def ensure(directory: Path) -> Status:
     return start(directory)
 
 
-def start(directory: Path, strictness: Strictness = Strictness()) -> Status:
-    """Start a server, or answer the one that runs, as it is. Two starters make one server."""
+def start(directory: Path, strictness: Strictness = Strictness(), port: int = 0) -> Status:
+    """Start a server, or answer the one that runs, as it is. Two starters make one server.
+
+    `port`: where it listens if nobody else does there; 0: anywhere.
+    """
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     with FileLock(directory / "sandbox.guard", timeout=START_LIMIT, mode=0o600):
         current = status(directory)
@@ -98,6 +101,7 @@ def start(directory: Path, strictness: Strictness = Strictness()) -> Status:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "reptiops.sandbox.server", "--directory", str(directory)),
+                f"--port={port}",
                 *strictness.options(),
             ],
             stdin=subprocess.DEVNULL,
@@ -133,9 +137,10 @@ def stop(directory: Path) -> Status:
 
 
 def reset(directory: Path, strictness: Strictness = Strictness()) -> Status:
-    """A new, empty world."""
+    """A new, empty world at the same endpoint, which somebody may have exported, unless another program took it."""
+    before = status(directory)
     stop(directory)
-    return start(directory, strictness)
+    return start(directory, strictness, int(before.endpoint.rsplit(":", 1)[-1]) if before.running else 0)
 
 
 def _environment() -> dict[str, str]:

@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import threading
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -24,10 +25,22 @@ CLOCK = 0.01
 """The part of AWS's typical durations that things take: a database is there in two seconds and a half."""
 
 
+def free(port: int) -> int:
+    """The port where nobody has it, else 0: any other."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return 0
+    return port
+
+
 def main() -> None:
     """Serve until SIGTERM."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--lenient", action="store_true")
     parser.add_argument("--clock", type=float, default=CLOCK)
     parser.add_argument("--quota", action="append", default=[])
@@ -58,7 +71,7 @@ def main() -> None:
         with one_at_a_time:
             return list(inner(environ, respond))
 
-    server = make_server("127.0.0.1", 0, application, threaded=True)
+    server = make_server("127.0.0.1", free(given.port), application, threaded=True)
     endpoint = f"http://127.0.0.1:{server.server_port}"
     seed()
     announce(directory, endpoint, instance)
