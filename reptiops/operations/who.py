@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,8 +27,13 @@ GLOBAL = frozenset({"iam", "cloudfront", "route53", "budgets"})
 """Services whose events are in us-east-1, wherever the environment is."""
 SPREAD = frozenset({"ecs", "application-autoscaling"})
 """Services whose calls name a thing by several parameters: the cluster, and the service in it."""
+NOBODY = "CloudTrail has no change of it by somebody else within 90 days (an event takes some minutes to appear)"
+RECORDS = "ChangeResourceRecordSets"
+"""The one call that makes, changes and removes records of a zone."""
 REMOVAL = re.compile(r"(?:Batch)?(?:Delete|Revoke|Remove|Deregister|Terminate|Release|Detach|Disassociate|Unsubscribe)")
-TAGGING = re.compile(r"(?:Create|Delete|Add|Remove|Tag|Untag)(?:Tags|Resource|TagsTo\w+|TagsFrom\w+)$")
+TAGGING = re.compile(
+    r"(?:Create|Delete|Add|Remove|Tag|Untag)(?:Tags|Resource|TagsTo\w+|TagsFrom\w+)$|(?:Put|Delete)BucketTagging$"
+)
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,11 @@ class Sought:
             [f"/{text}/" for text in _texts([event.get(k) for k in ("requestParameters", "responseElements")])]
         )
 
+    def in_its_zone(self, event: Mapping[str, Any]) -> bool:
+        """Whether a call changed records of the zone that a record is in: which ones, it names by their hosts."""
+        texts = _texts(event.get("requestParameters"))
+        return not event.get("errorCode") and any(self.id.split("/")[0] == text.split("/")[-1] for text in texts)
+
     def _is_in(self, texts: list[str]) -> bool:
         """The same name in another environment, or another service's, is somebody else's."""
         path = _path(self.id).strip("/")
@@ -92,28 +102,51 @@ def changed(aws: Aws, sought: Sought) -> Deed | str:
     cut = False
     for name in sought.names:
         try:
-            hit, whole = _latest(aws, name, sought)
+            hit, whole = _latest(aws, "ResourceName", name, sought.done_by)
         except ClientError as error:
             return f"CloudTrail cannot be asked: {code(error)}"
         found += [hit] if hit is not None else []
         cut = cut or not whole
     if found:
         return max(found, key=lambda one: one[0])[1]
+    if sought.services == {"route53"}:
+        return _of_the_zone(aws, sought)
     if cut:
         return f"CloudTrail has more than {PAGES * 50} later events there, and none of them is a change of it by somebody else"
-    return "CloudTrail has no change of it by somebody else within 90 days (an event takes some minutes to appear)"
+    return NOBODY
 
 
-def _latest(aws: Aws, name: str, sought: Sought) -> tuple[tuple[Any, Deed] | None, bool]:
+def _of_the_zone(aws: Aws, sought: Sought) -> str:
+    """A record has no name of its own in CloudTrail: what can be told is who changed the zone that it is in."""
+    try:
+        hit, whole = _latest(aws, "EventName", RECORDS, sought.in_its_zone)
+    except ClientError as error:
+        return f"CloudTrail cannot be asked: {code(error)}"
+    if hit is None:
+        return (
+            NOBODY
+            if whole
+            else f"CloudTrail has more than {PAGES * 50} later changes of records than are looked through"
+        )
+    deed = hit[1]
+    return (
+        f"CloudTrail names no single record; the zone's latest change by somebody else: {deed.event} by {deed.who}, "
+        f"{deed.at}, from {deed.source}"
+    )
+
+
+def _latest(
+    aws: Aws, key: Literal["ResourceName", "EventName"], value: str, did: Callable[[Mapping[str, Any]], bool]
+) -> tuple[tuple[Any, Deed] | None, bool]:
     """The newest event under a name that did it, and whether all was read. CloudTrail answers newest first."""
     more: dict[str, str] = {}
     for _ in range(PAGES):
         answer = aws.cloudtrail.lookup_events(
-            LookupAttributes=[{"AttributeKey": "ResourceName", "AttributeValue": name}], MaxResults=50, **more
+            LookupAttributes=[{"AttributeKey": key, "AttributeValue": value}], MaxResults=50, **more
         )
         for one in answer["Events"]:
             event = json.loads(one.get("CloudTrailEvent") or "{}")
-            if one.get("ReadOnly") != "true" and OURS not in event.get("userAgent", "") and sought.done_by(event):
+            if one.get("ReadOnly") != "true" and OURS not in event.get("userAgent", "") and did(event):
                 at = one["EventTime"]
                 source = event.get("sourceIPAddress", "?")
                 return (at, Deed(_who(one, event), one["EventName"], at.isoformat(), source)), True

@@ -8,7 +8,7 @@ import json
 import re
 import uuid
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from html import unescape
 from typing import Any
@@ -17,11 +17,13 @@ from urllib.parse import unquote, urlsplit
 from reptiops.sandbox.gaps import add, replace
 
 READS = ("Describe", "Get", "List", "Lookup", "Head", "Batch")
+DATA = ("DeleteObjects", "PutObject")
+"""Calls on a bucket's address that are about its objects: an event history has none of these."""
 KEPT = 5000
 """Events that are remembered."""
 SOURCES = {"cloudwatch": "monitoring", "elbv2": "elasticloadbalancing"}
 """Event sources that moto's modules are not called after."""
-NAMING = re.compile(r"(?:name|arn|identifier|id|cluster|service)(?:\.\d+)?$", re.IGNORECASE)
+NAMING = re.compile(r"(?:name|arn|identifier|id|cluster|service)s?(?:\.\d+)?$", re.IGNORECASE)
 """Members whose values an event lists as resources. Roughly: AWS has a list for each operation, and publishes none."""
 UNLISTED = ("sgr-",)
 """CloudTrail lists the group of a security group rule, never the rule."""
@@ -40,6 +42,7 @@ def fill() -> None:
     from moto.cloudtrail.models import Trail
     from moto.cloudtrail.responses import CloudTrailResponse
     from moto.core.responses import BaseResponse
+    from moto.s3.responses import S3Response
 
     @replace(Trail, "get_event_selectors")
     def selectors(original: Any, self: Any) -> Any:
@@ -54,19 +57,36 @@ def fill() -> None:
             _record(self, action, answer)
         return answer
 
+    @replace(
+        S3Response, "_bucket_response"
+    )  # S3 goes past the way of the others; of objects a trail has only what it is told to
+    def bucket(original: Any, self: Any, *args: Any) -> Any:
+        answer = original(self, *args)
+        asked = self._get_action_from_method_and_request_uri(self.normalized_request)
+        action = str(asked or self.data.get("Action", "")).replace("PublicAccessBlock", "BucketPublicAccessBlock")
+        if action and not action.startswith(READS) and action not in DATA:
+            _record(self, action, answer, [("bucketName", self.data["BucketName"])])
+        return answer
+
     @add(CloudTrailResponse, "lookup_events")
     def lookup(self: Any) -> str:
-        wanted = [a["AttributeValue"] for a in self._get_param("LookupAttributes") or []]
-        found = [e for e in reversed(EVENTS) if all(w in {r["ResourceName"] for r in e["Resources"]} for w in wanted)]
+        wanted = self._get_param("LookupAttributes") or []
+        found = [e for e in reversed(EVENTS) if all(_is_of(e, **one) for one in wanted)]
         start, size = int(self._get_param("NextToken") or 0), self._get_int_param("MaxResults", 50)
         more = {"NextToken": str(start + size)} if len(found) > start + size else {}
         return json.dumps({"Events": found[start : start + size], **more})
 
 
-def _record(self: Any, action: str, answer: Any) -> None:
+def _is_of(event: dict[str, Any], AttributeKey: str, AttributeValue: str) -> bool:
+    if AttributeKey == "ResourceName":
+        return any(one["ResourceName"] == AttributeValue for one in event["Resources"])
+    return bool(event.get(AttributeKey) == AttributeValue)
+
+
+def _record(self: Any, action: str, answer: Any, more: Iterable[tuple[str, str]] = ()) -> None:
     headers = {str(k).lower(): str(v) for k, v in dict(self.headers or {}).items()}
     user = headers.get("authorization", "Credential=unknown/").partition("Credential=")[2].split("/")[0]
-    sent, told = _sent(self), _told(answer[-1] if isinstance(answer, tuple) else answer)
+    sent, told = [*_sent(self), *more], _told(answer[-1] if isinstance(answer, tuple) else answer)
     source = f"{SOURCES.get(self.service_name, self.service_name)}.amazonaws.com"
     event: dict[str, Any] = {
         "userIdentity": {"type": "IAMUser", "userName": user},
@@ -103,17 +123,13 @@ def _grouped(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
 
 def _sent(self: Any) -> list[tuple[str, str]]:
     """The request's parameters, flat. Where they are in the path, as S3 has them, its parts stand for names."""
-    try:
-        body = json.loads(self.body or "{}")
-    except (TypeError, ValueError):  # the query protocol, or XML
-        body = {}
     query = {key: value[0] if len(value) == 1 else value for key, value in (self.querystring or {}).items()}
     path = [("pathName", unquote(part)) for part in urlsplit(self.uri).path.split("/") if part]
-    return [*_flat("", body), *_flat("", query), *path]
+    return [*_told(self.body or ""), *_flat("", query), *path]
 
 
 def _told(body: Any) -> list[tuple[str, str]]:
-    """The answer's members, flat, whether JSON or XML."""
+    """The members of an answer or of a request's body, flat, whether JSON or XML."""
     text = body.decode(errors="replace") if isinstance(body, bytes) else str(body)
     if text.lstrip().startswith("<"):
         return [(key, unescape(value)) for key, value in re.findall(r"<(\w+)>([^<>]+)</\1>", text)]
