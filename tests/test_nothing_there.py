@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 from pathlib import Path
 from typing import Any
 
@@ -62,3 +63,41 @@ def test_a_command_in_the_report_has_the_options_given(said: Any, where: dict[st
     text = html.unescape((tmp_path / "dev.html").read_text())
     places = f"--config-dir {where['config_dir']} --state-dir {where['state_dir']}"
     assert f"<code>reptiops rollback dev {places}</code>" in text
+
+
+def test_the_list_to_undo_is_by_phase_and_totals_stand_above_the_question(said: Any, where: dict[str, Any]) -> None:
+    """What the account keeps is not in the list of what goes; what holds data is told."""
+    assert said("provision", "dev", "--yes", "--only", "compute/log_group/repti-core").exit_code == 0
+    groups = where["session"].client("logs")
+    groups.put_retention_policy(logGroupName="/ecs/dev/repti-core", retentionInDays=1)
+    Faults(where["session"], ("ec2:ModifyVpcAttribute", 2), "kill after")
+    only = [ROLE, VPC, "storage/bucket", "storage/logs_bucket", "compute/log_group", "network/elastic_ip"]
+    strict = [word for one in only for word in ("--only", one)]
+    with pytest.raises(Killed):
+        said("provision", "dev", "--yes", *strict)
+    asked = said("rollback", "dev", input="n\n")
+    assert isinstance(asked.exception, app.Declined)
+    *lines, question = [line for line in asked.output.splitlines() if line]
+    assert question.startswith("Do it?")
+    heads = [line for line in lines if line.endswith(" to undo")]
+    assert heads == ["storage  3 to undo", "compute  2 to undo", "network  3 to undo"]
+    assert lines.index("  - network/elastic_ip/us-east-1a") < lines.index("  - network/vpc"), (
+        "what was made first goes last"
+    )
+    assert "  ~ compute/log_group/repti-core" in lines
+    assert "service_linked_role" not in asked.output
+    run, totals, data, stays = lines[-4:]
+    assert run.startswith("Did not end: provision 2")
+    assert totals == "Undoing: 7 removed, 1 set back."
+    what, _, addresses = data.partition(": ")
+    assert what == "May hold data (what has been filled or long in use by now stays)"
+    assert set(addresses.strip(".").split(", ")) == {
+        "compute/log_group/web-public",
+        "storage/bucket/assets",
+        "storage/bucket/uploads",
+        "storage/logs_bucket",
+    }
+    assert stays == "Stays: 1 service-linked role, shared with the account."
+    done = said("rollback", "dev", "--yes", "--json")
+    assert done.exit_code == 0
+    assert ROLE not in json.loads(done.stdout)["removed"]

@@ -24,6 +24,7 @@ from reptiops.steps import documented
 from reptiops.testing import mocked_aws, provision
 from tests.small import small_config
 
+SECRET = "database/database_secret (at once, without recovery window)"
 ASKED = "Type dev to destroy it"
 
 
@@ -52,7 +53,7 @@ def _summary(parting: app.Parting) -> list[str]:
 
 def test_what_is_lost_and_what_stays_fits_above_the_question(parting: app.Parting) -> None:
     lines = _summary(parting)
-    assert len(lines) <= 16, "of 24"
+    assert len(lines) <= 17, "of 24"
     assert max(map(len, lines)) <= 80
     text = " ".join(" ".join(lines).split())
     assert lines[0] == f"{len(parting.actions)} resources of {parting.env.name} will be destroyed."
@@ -64,8 +65,11 @@ def test_what_is_lost_and_what_stays_fits_above_the_question(parting: app.Partin
     prod = parting.env.name == "prod"
     assert f"{4 + prod} service-linked roles" in stays
     for address in ("database/database", "database/database_secret"):
-        assert (f"{address}," not in lost) == prod
+        assert (f"{address} (" not in lost) == prod
         assert (address in stays) == prod
+    assert (
+        "database/database (no final snapshot), database/database_secret (at once, without recovery" in lost
+    ) != prod
     assert ("a final snapshot reptidex-prod-final-… stays and is billed, its automated backups go" in stays) == prod
     assert ("can be restored for 7 days" in stays) == prod
     assert "May stay: security/validation_record/reptidex.com: if another certificate of the account needs it." in text
@@ -126,6 +130,7 @@ def test_the_question_comes_last_says_what_to_type_and_only_that_counts(told: An
     for typed in ("yes\n", "prod\n"):
         wrong = told(typed=typed)
         assert isinstance(wrong.exception, app.Declined)
+        assert str(wrong.exception) == f'"{typed.strip()}" is not "dev": nothing was changed.'
     done = told("--json", typed="dev\n")
     assert done.exit_code == 0
     assert set(json.loads(done.stdout)["removed"]) == {
@@ -138,8 +143,7 @@ def test_the_question_comes_last_says_what_to_type_and_only_that_counts(told: An
     assert lines[at - 1].startswith("Cost: about $")
     assert lines[at - 2].startswith("Time: about ")
     assert any(
-        line == "Lost for good, with what they hold: database/database_secret, storage/logs_bucket."
-        for line in lines[at - 6 : at]
+        line == f"Lost for good, with what they hold: {SECRET}, storage/logs_bucket." for line in lines[at - 6 : at]
     )
 
 
@@ -148,7 +152,7 @@ def test_unasked_it_tells_the_same_without_the_question(told: Any) -> None:
     assert done.exit_code == 0
     assert ASKED not in done.output
     assert "3 resources of dev will be destroyed." in done.output
-    assert "Lost for good, with what they hold: database/database_secret, storage/logs_bucket." in done.output
+    assert f"Lost for good, with what they hold: {SECRET}, storage/logs_bucket." in done.output
 
 
 def test_what_only_has_our_name_is_told_to_stay(told: Any, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from reptiops.app.overview import Overview, overview
 from reptiops.app.planned import PlanMoved, documented_plan
 from reptiops.app.preflight import preflight
 from reptiops.app.provisioning import Outcome, declared, plan, provision, steps_of
-from reptiops.app.recovery import RollbackIncomplete, at_work, current, in_doubt, open_ends, roll_back
+from reptiops.app.recovery import RollbackIncomplete, Undoing, at_work, current, in_doubt, open_ends, roll_back
 from reptiops.app.removal import Parting, Teardown, teardown
 from reptiops.app.rights import Task, policies
 from reptiops.app.runs import Interrupted, Stop
@@ -54,6 +54,7 @@ __all__ = [
     "Stop",
     "Task",
     "Teardown",
+    "Undoing",
     "UnknownSelection",
     "accept",
     "actual_spend",

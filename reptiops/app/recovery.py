@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -34,10 +34,51 @@ class RollbackIncomplete(ReptiopsError):
     """A rollback that could not undo everything; it can be run again."""
 
 
+@dataclass(frozen=True)
+class Undoing:
+    """What a rollback is about to do, for whoever has to approve it: addresses, in the order in which they were begun."""
+
+    environment: str
+    runs: Mapping[str, str]
+    """Run → its operation."""
+    removed: tuple[str, ...]
+    """What the runs have made, or asked for."""
+    set_back: tuple[str, ...]
+    anew: tuple[str, ...]
+    """What they have deleted."""
+    stays: tuple[str, ...] = ()
+    """The account's, which they may have made first: no environment removes it."""
+    may_hold: tuple[str, ...] = ()
+    """Of what is removed, what can hold data."""
+    held: tuple[str, ...] = ()
+    """Of what was deleted, what could hold data."""
+
+
+def _undoing(site: Site, what: Unfinished) -> Undoing:
+    kinds = {kind.kind(): kind for kind in site.graph.kinds()}
+
+    def holding(kind: str) -> bool:
+        return kind in kinds and kinds[kind].holds_data
+
+    shared = {kind for kind in kinds if kinds[kind].existing}
+    made = {address: kind for address, (kind, _) in what.created.items() if kind not in shared}
+    return Undoing(
+        site.env.name,
+        dict(zip(what.runs, what.operations, strict=False)),
+        tuple(made),
+        tuple(what.updated),
+        tuple(what.deleted),
+        tuple(address for address in what.created if address not in made),
+        # what was taken back from its deletion is deleted with its recovery window once more
+        tuple(a for a, kind in made.items() if holding(kind) and a not in what.restored),
+        tuple(a for a, was in what.deleted.items() if holding(was.kind)),
+    )
+
+
 def roll_back(
     environment: str,
     *,
-    approve: Callable[[Unfinished], bool] = lambda _: True,
+    approve: Callable[[Undoing], bool] = lambda _: True,
     stop: Stop | None = None,
     expect: Callable[[Countdown], None] = lambda _: None,
     **settings: Any,
@@ -61,7 +102,7 @@ def roll_back(
         )
     if what.built_on:
         raise Refused(_not_undone(what, environment))
-    if not approve(what):
+    if not approve(_undoing(site, what)):
         raise Declined("Nothing was changed.")
     with writing(site, "rollback", options.tell, site.scope(), stop) as work:
         work.expect = expect

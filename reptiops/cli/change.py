@@ -13,7 +13,6 @@ from reptiops.cli.options import console_of, refuse_to_ask, selectable, shared, 
 from reptiops.cli.signals import choosing, stoppable
 from reptiops.config import load_environment
 from reptiops.engine.plan import Plan
-from reptiops.engine.recover import Unfinished
 from reptiops.plandocument import read_plan
 from reptiops.report import describe, findings, partings, plans, summary, terminal
 from reptiops.report.durations import duration
@@ -112,7 +111,10 @@ def teardown(env: str | None, yes: bool, allow_protected: bool, playbook: str = 
     def approve(what: app.Parting) -> bool:
         partings.show_parting(console, what)
         name = what.env.name
-        return yes or bool(click.prompt(f"Type {name} to destroy it", err=given["as_json"]) == name)
+        typed = name if yes else click.prompt(f"Type {name} to destroy it", err=given["as_json"])
+        if typed != name:
+            raise app.Declined(f'"{typed}" is not "{name}": nothing was changed.')
+        return True
 
     with stoppable(progress) as stop, progress:
         done = app.teardown(
@@ -158,14 +160,11 @@ def rollback(env: str, yes: bool, **given: Any) -> None:
     refuse_to_ask(given, yes)
     console = console_of(given)
 
-    def approve(what: Unfinished) -> bool:
-        console.print(f"{findings.counted(len(what.runs), 'run')} without an end; undoing removes and sets back:")
-        for address in what.created:
-            console.print(f"  [red]-[/] {address}", highlight=False)
-        for address in what.updated:
-            console.print(f"  [yellow]~[/] {address}", highlight=False)
-        for address in what.deleted:
-            console.print(f"  [green]+[/] {address}", highlight=False)
+    asked: list[app.Undoing] = []
+
+    def approve(what: app.Undoing) -> bool:
+        asked.append(what)
+        partings.show_undoing(console, what)
         return yes or click.confirm("Do it?", default=False, err=given["as_json"])
 
     progress = terminal.Progress(console, given["verbose"], sandbox=given["sandbox"])
