@@ -28,6 +28,9 @@ def parsed(line: str) -> click.Context:
     """The context that a command line makes, without running it; raises UsageError where it is no valid one."""
     command: click.Command = cli
     words = shlex.split(line, comments=True)[1:]
+    for number, word in enumerate(words[:-1]):  # directories that the reader has made by then
+        if word in ("--config-dir", "--playbook-dir", "--state-dir"):
+            words[number + 1] = "."
     while isinstance(command, click.Group):
         name = words.pop(0)
         found = command.get_command(click.Context(command), name)
