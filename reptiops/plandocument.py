@@ -28,6 +28,9 @@ from reptiops.errors import ReptiopsError
 
 FORM = 2
 """The form's number. 1 had no header and neither time nor cost."""
+ALWAYS = frozenset({"changes", "counts", "notes"})
+"""What a plan of any form has; other results have a form's number, too."""
+_MAKE = "`reptiops plan ENV --out FILE` writes one."
 NAMED = 10
 """How many addresses are named that have moved alike; the rest is counted."""
 
@@ -268,12 +271,14 @@ def read_plan(file: Path) -> PlanDocument:
     except OSError as error:
         raise PlanFileError(f"{file} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise PlanFileError(f"{file} is no plan: {error}") from error
+        raise PlanFileError(f"{file} is no plan: it is not JSON. {_MAKE}") from error
     number = raw.get("schema") if isinstance(raw, dict) else None
-    if number is None:
-        raise PlanFileError(f"{file} is no plan that `plan --out` kept.")
+    if number is None or not raw.keys() >= ALWAYS:
+        raise PlanFileError(f"{file} is no plan. {_MAKE}")
     if number != FORM:
-        raise PlanFileError(f"{file} is a plan of form {number}, this version knows {FORM}: plan again with --out.")
+        raise PlanFileError(f"{file} is a plan of form {number}, this version knows {FORM}. {_MAKE}")
+    if lacks := [name for name, one in PlanDocument.model_fields.items() if one.is_required() and name not in raw]:
+        raise PlanFileError(f"{file} is no plan: it lacks {', '.join(lacks)}. {_MAKE}")
     try:
         return PlanDocument.model_validate(raw)
     except ValidationError as error:
@@ -318,13 +323,19 @@ def _differing(kept: Iterable[PlannedChange], now: Iterable[PlannedChange]) -> I
     for address in dict.fromkeys([*was, *is_now]):
         one, other = was.get(address), is_now.get(address)
         if one is None or other is None or one.action != other.action:
-            said = f"the plan said {one.action}" if one else "the plan left it as it is"
-            yield address, f"{said}, now {f'it would be {other.action}' if other else 'there is nothing to do'}"
+            said = f"the plan said {_in_words(one)}" if one else "the plan left it as it is"
+            yield address, f"{said}, now {f'it would say {_in_words(other)}' if other else 'there is nothing to do'}"
         elif one.id != other.id:
             yield address, f"the plan was about {one.id}, now it is {other.id}"
         elif (one.fields, one.wanted) != (other.fields, other.wanted):
             names = ", ".join(sorted({json.loads(f)[0] for f in _fields_of(one) ^ _fields_of(other)}))
             yield address, f"{names or 'what is wanted'} would be another now"
+
+
+def _in_words(change: PlannedChange) -> str:
+    """`update of idle_timeout, name`."""
+    names = ", ".join(sorted({one.field for one in change.fields}))
+    return f"{change.action} of {names}" if names else change.action
 
 
 def _fields_of(change: PlannedChange) -> set[str]:

@@ -21,6 +21,8 @@ DEFERRED = "checks between settings are run by the caller"
 
 Model = TypeVar("Model", bound=Settings)
 
+SHORT = 3
+"""Letters up to which a word of a key says little of it."""
 _KINDS = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -149,10 +151,8 @@ def _mistake(model: type[BaseModel], source: YamlSource, detail: ErrorDetails) -
     path, kind, context = _path(detail), detail["type"], detail.get("ctx", {})
     value = detail["input"]
     if kind == "extra_forbidden":
-        import difflib
-
         known = _known_keys(model, path[:-1])
-        close = difflib.get_close_matches(str(path[-1]), known, n=1)
+        close = _close(str(path[-1]), known)
         hint = f"; did you mean {close[0]}?" if close else ""
         return source.mistake(path, f"unknown key{hint}", ", ".join(known))
     if kind == "missing":
@@ -172,6 +172,16 @@ def _mistake(model: type[BaseModel], source: YamlSource, detail: ErrorDetails) -
         key, words = _LIMITS[kind]
         return source.mistake(path, f"{_shown(value)} is out of range", f"{words} {context[key]}")
     return source.mistake(path, f"{_shown(value)}: {detail['msg']}")
+
+
+def _close(name: str, known: list[str]) -> list[str]:
+    """The key that was probably meant, be it by one of its words: `classs` is `instance_class`."""
+    import difflib
+
+    words = {word: key for key in known for word in key.split("_") if len(word) > SHORT}
+    return difflib.get_close_matches(name, known, n=1) or [
+        words[word] for word in difflib.get_close_matches(name, words, n=1, cutoff=0.8)
+    ]
 
 
 def _scalar(value: object) -> bool:

@@ -84,6 +84,40 @@ def test_what_the_playbook_allows_is_not_asked_for(there: dict[str, Any], tmp_pa
     assert "reptidex-dev-extra" not in names(there)
 
 
+def test_the_end_of_a_part_is_not_taken_for_the_whole(there: dict[str, Any]) -> None:
+    code, output, _ = typed(there, "provision", "dev", "--yes", "--only", "storage/bucket/assets")
+    assert code == 0
+    assert "Nothing to do" in output
+    assert re.search(
+        r"still to do: \d+ changes outside of what was selected \(\d+ in network, .*\d+ in storage", output
+    )
+    config = there["config"] / "dev.yaml"
+    config.write_text(config.read_text().replace("assets: {versioning: false}", "assets: {versioning: true}"))
+    code, output, _ = typed(there, "provision", "dev", "--yes", "--only", "storage/bucket/assets")
+    assert code == 0
+    assert "still to do: " in output
+    assert "`reptiops plan dev " in output
+    _, output, _ = typed(there, "provision", "dev", "--yes", "--only", "storage/bucket/assets", "--json")
+    assert json.loads(output[output.index("{") :])["elsewhere"]["network"] > 1
+
+
+def test_a_plan_that_no_longer_holds_gives_the_command_that_makes_another(
+    there: dict[str, Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "dev.plan"
+    typed(there, "plan", "dev", "--only", GONE, "--out", str(file))
+    there["s3"].delete_bucket(Bucket="reptidex-dev-extra")
+    code, _, error = typed(there, "provision", "dev", "--plan", str(file))
+    assert code == 4
+    assert f"Plan again and read it: `reptiops plan dev --only {GONE} --out FILE`." in error
+
+    assets = "storage/bucket/assets"
+    typed(there, "plan", "dev", "--only", assets, "--out", str(file))
+    there["s3"].put_bucket_versioning(Bucket="reptidex-dev-assets", VersioningConfiguration={"Status": "Enabled"})
+    _, _, error = typed(there, "provision", "dev", "--plan", str(file))
+    assert f"{assets}: the plan left it as it is, now it would say update of versioning" in error
+
+
 def test_the_help_says_that_data_may_go() -> None:
     text = " ".join(CliRunner().invoke(cli, ["provision", "--help"]).output.split())
     assert "deleting what holds data" in text

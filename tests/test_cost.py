@@ -17,12 +17,14 @@ import botocore.session
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.validate import ParamValidator
+from click.testing import CliRunner
 from rich.console import Console
 
 import reptiops.resources
 from reptiops import app
 from reptiops.app import costs
 from reptiops.aws import Aws
+from reptiops.cli import cli
 from reptiops.config import load_environment, parse_environment
 from reptiops.cost import Estimate, monthly, traffic_of
 from reptiops.engine.usage import Around
@@ -212,6 +214,39 @@ def test_a_question_that_makes_no_sense_is_refused() -> None:
             _what_if("dev", question)
     with pytest.raises(app.ConfigurationError):
         _what_if("dev", "database.storage_gb=none")
+
+
+def _typed(*words: str) -> tuple[str, str]:
+    done = CliRunner().invoke(cli, ["cost", "dev", *words])
+    return done.output, str(done.exception or "")
+
+
+def test_all_mistakes_of_all_questions_are_told_at_once() -> None:
+    questions = ("no-nta", "database.classs=db.t4g.small", "savings-plan=lots,bakend.cpu=1", "backend.cpu=[")
+    _, told = _typed(*(word for one in questions for word in ("--what-if", one)))
+    assert "--what-if no-nta: not understood; did you mean no-nat? (valid: office-hours, " in told
+    assert "--what-if database.classs=db.t4g.small: database.classs: unknown key; did you mean instance_class?" in told
+    assert "--what-if savings-plan=lots: the rate of a Savings Plan is a percentage" in told
+    assert "bakend: unknown key" in told
+    assert "--what-if backend.cpu=[: '[' is no value" in told
+    assert len(told.splitlines()) == 5
+
+
+def test_a_question_that_another_overrules_is_named() -> None:
+    text, told = _typed("--what-if", "no-nat", "--what-if", "single-nat", "--what-if", "savings-plan=20")
+    assert told == ""
+    assert text.count("has no effect") == 1
+    assert "network.nat_gateways: single-nat counts, no-nat has no effect beside it" in text
+    text, _ = _typed("--what-if", "savings-plan=20,savings-plan=30")
+    assert "savings-plan=30 counts, savings-plan=20 has no effect" in text
+
+
+def test_quiet_is_without_notes(tmp_path: Path) -> None:
+    text = Path("config/dev.yaml").read_text()
+    (tmp_path / "dev.yaml").write_text(re.sub(r"(?m)^(  budget:.*\n(?:    .*\n)*?    amount: )\S+", r"\g<1>5", text))
+    assert "exceeds the budget" in _typed("--config-dir", str(tmp_path))[0]
+    quiet, told = _typed("-q", "--config-dir", str(tmp_path))
+    assert ("budget" in quiet, "total" in quiet, told) == (False, True, "")
 
 
 def test_the_first_year_beside_the_guides() -> None:

@@ -325,7 +325,9 @@ def test_what_was_kept_is_done_or_nothing_once_aws_or_the_configuration_has_move
         done = app.provision("dev", kept=plandocument.read_plan(file), **where)
         assert [a.address for a in done.plan.changes] == ["storage/bucket/uploads"]
         assert s3.get_bucket_versioning(Bucket="reptidex-dev-uploads")["Status"] == "Enabled"
-        with pytest.raises(app.PlanMoved, match="bucket/uploads: the plan said update, now there is nothing to do"):
+        with pytest.raises(
+            app.PlanMoved, match="bucket/uploads: the plan said update of versioning, now there is nothing"
+        ):
             app.provision("dev", kept=document, **where)
 
         # The state alone knows it.
@@ -368,7 +370,23 @@ def test_a_plan_of_another_environment_or_form_is_refused(tmp_path: Path, made: 
     with mocked_aws() as session, pytest.raises(app.PlanMoved, match=told):
         app.provision("prod", kept=document, session=session, state_dir=tmp_path)
     file = tmp_path / "a.plan"
-    for text, why in (("no json", "is no plan"), ('{"schema": 1}', "form 1"), ('{"schema": 2}', "is no plan")):
+    whole = json.loads(plandocument.text(document))
+    parts = {name: whole[name] for name in ("changes", "counts", "notes")}
+    for text, why in (
+        ("no json", "is no plan: it is not JSON. `reptiops plan ENV --out FILE` writes one."),
+        (json.dumps({"schema": 1, "estimate": {}, "what_if": []}), "is no plan. `reptiops plan"),
+        (json.dumps({"schema": 2, **parts}), "is no plan: it lacks reptiops, made, environment, "),
+        (json.dumps({"schema": 1, **parts}), "is a plan of form 1, this version knows 2. `reptiops plan"),
+        (json.dumps({**whole, "selection": 3}), "is no plan: selection: "),
+    ):
         file.write_text(text)
-        with pytest.raises(plandocument.PlanFileError, match=why):
+        with pytest.raises(plandocument.PlanFileError) as refused:
             plandocument.read_plan(file)
+        assert str(refused.value).startswith(f"{file} {why}")
+
+
+def test_a_bill_that_stays_is_no_line(made: Any) -> None:
+    cost = app.cost_of_plan(load_environment("dev"), made[0])
+    assert any("a month at typical traffic" in line for line in outlook(made[0], cost))
+    same = replace(cost, after=cost.before)
+    assert not any("a month at typical traffic" in line for line in outlook(made[0], same))

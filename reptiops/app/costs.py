@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from reptiops.config import Environment, environment_file, environments, load_en
 from reptiops.cost import Difference, Estimate, difference, monthly, traffic_of
 from reptiops.engine.plan import Plan, wanted_actions
 from reptiops.engine.resource import Resource
-from reptiops.errors import ConfigurationError, ReptiopsError
+from reptiops.errors import ConfigurationError, Mistake
 from reptiops.facts import Facts
 from reptiops.pricing import Guide, Period, Prices, load_guide, load_prices
 from reptiops.steps import documented
@@ -23,10 +24,8 @@ ACCOUNT = "000000000000"
 """Stands for the account where the configuration names none: no price depends on it."""
 
 
-class WhatIfError(ReptiopsError):
-    """A question that cannot be understood."""
-
-    exit_code = 2
+class WhatIfError(ConfigurationError):
+    """Questions that cannot be understood, or ask for what no configuration may be: all of them at once."""
 
 
 def configured(env: Environment, facts: Facts | None = None) -> dict[str, Resource]:
@@ -83,6 +82,8 @@ class Variant:
 
     question: str
     estimate: Estimate
+    overruled: tuple[str, ...] = ()
+    """Where two parts of the question set one setting: a sentence each."""
 
 
 @dataclass(frozen=True)
@@ -122,9 +123,7 @@ def cost(
     listed = prices_of(env, prices, free_tier)
     base = estimate(env, listed)
     out = monthly(configured(env), listed, traffic_of(env.name, env.cost.traffic).scaled_out())
-    asked = list(what_if)
-    questions = [[one] for one in asked] + ([asked] if len(asked) > 1 else [])
-    variants = tuple(Variant(" + ".join(some), _supposed(environment, config_dir, listed, some)) for some in questions)
+    variants = _variants(environment, config_dir, listed, list(dict.fromkeys(what_if)))
     guide, known = load_guide(), environments(config_dir)
     lacks = tuple(name for name in guide.year.environments if name not in known)
     year = () if lacks else _year(guide, {n: load_environment(n, config_dir) for n in guide.year.environments}, listed)
@@ -156,22 +155,54 @@ TOGETHER = re.compile(r",(?=[\w.-]+(?:=|$|,))")
 """Parts one question from the next inside one `--what-if`: CPU and memory of a task change as a pair."""
 
 
-def _supposed(environment: str, config_dir: Path | None, prices: Prices, questions: Iterable[str]) -> Estimate:
+def _variants(environment: str, config_dir: Path | None, prices: Prices, asked: list[str]) -> tuple[Variant, ...]:
+    """Each question by itself, then all together. Raises WhatIfError with the mistakes of all."""
+    found: list[Variant] = []
+    mistakes: list[Mistake] = []
+    for question in asked:
+        try:
+            found.append(_supposed(environment, config_dir, prices, [question]))
+        except ConfigurationError as error:
+            mistakes += error.mistakes
+    if mistakes:
+        raise WhatIfError(mistakes)
+    return (*found, *([_supposed(environment, config_dir, prices, asked)] if len(asked) > 1 else []))
+
+
+def _supposed(environment: str, config_dir: Path | None, prices: Prices, asked: list[str]) -> Variant:
     file = environment_file(environment, config_dir)
     settings: dict[str, Any] = yaml.safe_load(file.read_text())
-    asked = list(questions)
+    words = " ".join(f"--what-if {one}" for one in asked)
+    mistakes: list[Mistake] = []
+    by: dict[str, tuple[str, Any]] = {}
+    overruled: list[str] = []
+    listed = prices
     for part in (one for question in asked for one in TOGETHER.split(question)):
-        if part.partition("=")[0] == SAVINGS:
-            prices = prices.with_savings_plan(_rate(part))
+        try:
+            if part.partition("=")[0] == SAVINGS:
+                listed, changes = prices.with_savings_plan(_rate(part)), [(SAVINGS, part)]
+            else:
+                changes = _changes(part, settings)
+        except WhatIfError as error:
+            mistakes += error.mistakes
             continue
-        for path, value in _changes(part, settings):
-            _set(settings, path.split("."), value)
+        for path, value in changes:
+            if path in by and by[path][1] != value:
+                overruled.append(f"{path}: {part} counts, {by[path][0]} has no effect beside it")
+            by[path] = (part, value)
+            if path != SAVINGS:
+                _set(settings, path.split("."), value)
     try:
         env = parse_environment(yaml.safe_dump(settings, sort_keys=False), environment, "what-if")
     except ConfigurationError as error:  # its lines are those of a file that nobody sees
-        words = " ".join(f"--what-if {one}" for one in asked)
-        raise ConfigurationError(replace(one, file=words, line=0) for one in error.mistakes) from error
-    return estimate(env, prices)
+        raise WhatIfError([*mistakes, *(replace(one, file=words, line=0) for one in error.mistakes)]) from error
+    if mistakes:
+        raise WhatIfError(mistakes)
+    return Variant(" + ".join(asked), estimate(env, listed), tuple(overruled))
+
+
+def _wrong(question: str, message: str, valid: str = "") -> WhatIfError:
+    return WhatIfError([Mistake(f"--what-if {question}", 0, "", message, valid)])
 
 
 def _rate(question: str) -> float | None:
@@ -182,7 +213,7 @@ def _rate(question: str) -> float | None:
     except ValueError:
         rate = -1.0
     if rate is not None and not 0 <= rate <= 1:
-        raise WhatIfError(f"{question}: the rate of a Savings Plan is a percentage, such as savings-plan=30")
+        raise _wrong(question, "the rate of a Savings Plan is a percentage", "such as savings-plan=30")
     return rate
 
 
@@ -193,12 +224,19 @@ def _changes(question: str, settings: Mapping[str, Any]) -> list[tuple[str, Any]
     path, given, value = question.partition("=")
     if not given:
         if path not in NAMED:
-            raise WhatIfError(
-                f"--what-if {question}: not understood. It is {', '.join([*NAMED, SAVINGS])}, or a setting and its value, "
-                "such as backend.cpu=512 or database.instance_class=db.t4g.medium"
+            close = get_close_matches(path, [*NAMED, SAVINGS], n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise _wrong(
+                question,
+                "a setting needs a value" if "." in path else f"not understood{hint}",
+                f"{', '.join([*NAMED, SAVINGS])}, or a setting and its value, such as backend.cpu=512 or "
+                "database.instance_class=db.t4g.medium",
             )
         return [NAMED[path]]
-    parsed = yaml.safe_load(value)
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise _wrong(question, f"{value!r} is no value", "a number, a word, or YAML") from error
     first, _, rest = path.partition(".")
     services = settings.get("compute", {}).get("services", {})
     if first == "service":

@@ -58,6 +58,9 @@ def hold_to(kept: PlanDocument, site: Site, made: Plan, selection: Selection) ->
         more = [f"and {len(found) - TOLD} more"] if len(found) > TOLD else []
         lines = indent("\n".join((*found[:TOLD], *more)), "  ")
         made_at = kept.made[:19].replace("T", " ")
+        part = [f" --phase {one}" for one in kept.selection.phases]
+        part += [f" --only {one}" for one in kept.selection.addresses]
         raise PlanMoved(
-            f"The plan of {made_at} UTC no longer holds:\n{lines}\nNothing was changed. Plan again, read it, and keep it."
+            f"The plan of {made_at} UTC no longer holds:\n{lines}\nNothing was changed. Plan again and read it: "
+            f"`reptiops plan {site.env.name}{''.join(part)} --out FILE`."
         )

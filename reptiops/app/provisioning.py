@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from reptiops.engine.recover import Unfinished
 from reptiops.engine.remove import LAGS, Doomed, Remove, patience
 from reptiops.engine.resource import Live
 from reptiops.engine.scope import Scope
+from reptiops.engine.unplannable import PlanError
 from reptiops.facts import Facts
 from reptiops.plandocument import PlanDocument
 from reptiops.playbook import Playbook, load_playbook
@@ -53,6 +54,8 @@ class Outcome:
     calls: int
     facts: Facts
     left: tuple[str, ...] = ()
+    elsewhere: Mapping[str, int] | None = field(default_factory=dict)
+    """Changes that wait outside of what was selected, by phase; None where that cannot be told."""
 
 
 def steps_of(environment: str | None, config_dir: Path | None = None) -> tuple[Graph, dict[str, int] | None]:
@@ -117,7 +120,8 @@ def provision(
     refuse(site.env.name, made, book, allow_replace, selection)
     if not made.changes:
         _record(site, made, options.tell, scope, selection, doubt)
-        return Outcome(made, made.live, time.monotonic() - started, sum(site.aws.calls.values()), site.facts)
+        took, waiting = time.monotonic() - started, _elsewhere(site, scope, selection)
+        return Outcome(made, made.live, took, sum(site.aws.calls.values()), site.facts, elsewhere=waiting)
     _ready(site, made, options.tell)
     held = holding(site.aws, made)
     scope, made = _approved(approve, site, scope, made, selection)
@@ -137,10 +141,21 @@ def provision(
             announce(site, book, f"provision failed: {error}", options.tell)
             handle_failure(site, work, error, on_failure or book.on_failure, choose)
         remove_replaced(site.graph, made, run, work)
-        live, left = _verify(site, work, selection, run.created)
+        live, left, waiting = _verify(site, work, selection, run.created)
         took = time.monotonic() - started
     announce(site, book, f"provisioned, {len(made.changes)} changes", options.tell)
-    return Outcome(made, live, took, sum(site.aws.calls.values()), site.facts, left)
+    return Outcome(made, live, took, sum(site.aws.calls.values()), site.facts, left, waiting)
+
+
+def _elsewhere(site: Site, scope: Scope, selection: Selection) -> Mapping[str, int] | None:
+    """From the last look, so that it costs no call."""
+    if selection == EVERYTHING:
+        return {}
+    try:
+        whole = make(site.graph, site.given, scope, site.state, again=True)
+    except PlanError:
+        return None
+    return Counter(a.phase for a in whole.changes if not selection.covers(a.address))
 
 
 def _ready(site: Site, made: Plan, tell: Sink) -> None:
@@ -249,7 +264,7 @@ def _remove_undeclared(site: Site, made: Plan, run: Apply, work: Work) -> None:
 
 def _verify(
     site: Site, work: Work, selection: Selection, created: Collection[str]
-) -> tuple[Mapping[str, Live[Any]], tuple[str, ...]]:
+) -> tuple[Mapping[str, Live[Any]], tuple[str, ...], Mapping[str, int] | None]:
     """Look again: the plan must be empty now. What is not is told, never hidden. Lists may lag behind for some seconds."""
     scope = work.scope.again()
     again = make(site.graph, site.given, scope, site.state, selection, again=True)
@@ -269,6 +284,5 @@ def _verify(
         again = make(site.graph, site.given, scope, site.state, selection, again=True)
     for address in _stale(site, again, selection):
         work.gone(address)
-    return again.live, tuple(
-        f"{a.address}: {a.verb} {', '.join(c.path for c in a.changes)}".rstrip() for a in again.changes
-    )
+    left = tuple(f"{a.address}: {a.verb} {', '.join(c.path for c in a.changes)}".rstrip() for a in again.changes)
+    return again.live, left, _elsewhere(site, scope, selection)

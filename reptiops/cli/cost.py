@@ -56,4 +56,4 @@ def cost(
         show_json(costs.cost(found, spent))
     else:
         with paged() as pager:
-            costs.show_cost(pager, found, spent, given["verbose"])
+            costs.show_cost(pager, found, spent, given["verbose"], quiet=given["quiet"])

@@ -64,7 +64,12 @@ def cost(done: Cost, actual: Mapping[str, Any] | None = None) -> dict[str, Any]:
         "guide": {"components": dict(done.guide.monthly.get(name, {})), "total": done.guide.totals.get(name)},
         "reasons": dict(reasons(done)),
         "what_if": [
-            {"question": v.question, "fixed": round(v.estimate.fixed, 2), "total": _money(v.estimate.total)}
+            {
+                "question": v.question,
+                "fixed": round(v.estimate.fixed, 2),
+                "total": _money(v.estimate.total),
+                "overruled": list(v.overruled),
+            }
             for v in done.variants
         ],
         "year": [
@@ -113,9 +118,15 @@ def _reason(name: str, said: float, ours: Component | None, done: Cost) -> str:
     return text
 
 
-def show_cost(console: Console, done: Cost, actual: Mapping[str, Any] | None = None, verbose: bool = False) -> None:
+def show_cost(
+    console: Console,
+    done: Cost,
+    actual: Mapping[str, Any] | None = None,
+    verbose: bool = False,
+    quiet: bool = False,
+) -> None:
     """The estimate by component with the guide's figure beside it, then what else is worth knowing; with `verbose` also
-    each billed item of each resource.
+    each billed item of each resource, `quiet` without notes.
     """
     guide = done.guide.monthly.get(done.env.name, {})
     console.print(f"[bold]{done.env.name}[/], US dollars a month\n", highlight=False)
@@ -150,7 +161,8 @@ def show_cost(console: Console, done: Cost, actual: Mapping[str, Any] | None = N
         console.print(f"? not confirmed in {', '.join(uncertain)}", highlight=False)
     for one in done.estimate.unpriced:
         console.print(f"[yellow]no price:[/] {escape(one)} is not in the totals", highlight=False)
-    show_notes(console, done.warnings)
+    if not quiet:
+        show_notes(console, done.warnings)
 
 
 def _row(
@@ -189,9 +201,12 @@ def _show_variants(console: Console, done: Cost) -> None:
         fixed, typical = v.estimate.fixed - base.fixed, v.estimate.total.typical - base.total.typical
         text = f"{_signed(fixed)} fixed, {_signed(typical)} typical → {v.estimate.total.typical:,.2f}"
         say(console, f"{escape(v.question)}: {text}", 2, hang=2)
+        for one in v.overruled:
+            say(console, f"[yellow]{escape(one)}[/]", 4, hang=2)
 
 
 def _signed(amount: float) -> str:
+    amount = round(amount, 2)  # what rounds to nothing has no sign
     return f"{'+' if amount >= 0 else '−'}{abs(amount):,.2f}"
 
 

@@ -14,8 +14,12 @@ from reptiops.engine.canonical import Plain
 from reptiops.engine.unknown import MARKER, is_unknown
 
 What = Literal["added", "removed", "changed"]
-IDENTITIES = ("path", "name", "id", "key", "Sid")
-"""Members by which one item of a list is the same item on both sides."""
+IDENTITIES = ("path", "name", "id", "key", "Sid", "sid", "title", "properties.title", "properties.metrics")
+"""Members by which one item of a list is the same item on both sides; the last two are those of a dashboard's widgets."""
+NAME = 80
+"""Characters of such a name."""
+LONG = 200
+"""Characters from which a whole item with a name is told by that alone."""
 SHOWN = 6
 """How many actions or resources of a statement are named before the rest is counted."""
 
@@ -59,12 +63,13 @@ def _documents(has: Plain, want: Plain) -> bool:
 
 
 def _items(path: str, has: list[Plain], want: list[Plain]) -> Iterator[Difference]:
-    identity = _identity([*has, *want])
-    if identity and _distinct(has, identity) and _distinct(want, identity):
-        mine, theirs = ({str(one[identity]): one for one in side if isinstance(one, dict)} for side in (has, want))
-        for name in sorted({*mine, *theirs}):
-            yield from _differences(f"{path}.{name}", mine.get(name), theirs.get(name))
-        return
+    identity = _identity(has, want)
+    if identity is not None:
+        mine, theirs = ({_named(one, identity): one for one in side} for side in (has, want))
+        if mine != theirs:
+            for name in sorted({*mine, *theirs}):
+                yield from _differences(f"{path}.{name}", mine.get(name), theirs.get(name))
+            return
     gone = [one for one in has if one not in want]
     new = [one for one in want if one not in has]
     if not gone and not new:
@@ -80,15 +85,26 @@ def _items(path: str, has: list[Plain], want: list[Plain]) -> Iterator[Differenc
     yield from (Difference(path, "added", want=one) for one in new)
 
 
-def _identity(items: list[Plain]) -> str | None:
-    if not items or not all(isinstance(one, dict) for one in items):
-        return None
-    return next((key for key in IDENTITIES if all(key in one for one in items if isinstance(one, dict))), None)
+def _identity(*sides: list[Plain]) -> str | None:
+    """The member that every item has and that tells the items of each side apart."""
+    for key in IDENTITIES:
+        names = [[_named(one, key) for one in side] for side in sides]
+        if any(names) and all(all(side) and len(set(side)) == len(side) for side in names):
+            return key
+    return None
 
 
-def _distinct(items: list[Plain], identity: str) -> bool:
-    names = [str(one[identity]) for one in items if isinstance(one, dict)]
-    return len(set(names)) == len(names)
+def _named(item: Plain, key: str) -> str:
+    """What an item is called; empty where it has no name of that kind."""
+    for part in key.split("."):
+        item = item.get(part) if isinstance(item, dict) else None
+    return short(words(item), NAME) if item not in (None, "", [], {}) else ""
+
+
+def is_long(one: Difference) -> bool:
+    """Whether it is a whole item that comes or goes, is called by its path, and is too long to be read beside that."""
+    value = one.want if one.what == "added" else one.has
+    return one.what != "changed" and isinstance(value, dict) and not is_statement(value) and len(words(value)) > LONG
 
 
 def is_statement(value: Plain) -> bool:

@@ -18,7 +18,7 @@ from reptiops.engine.plan import Plan
 from reptiops.operations.who import Deed
 from reptiops.plandocument import AtWork, Unended
 from reptiops.report.durations import duration
-from reptiops.report.fields import Difference, differences, words
+from reptiops.report.fields import Difference, differences, is_long, words
 from reptiops.report.plans import brief, inside, say
 
 SCHEMA = 1
@@ -109,6 +109,8 @@ def _changed(one: Finding) -> str:
 
 def _sides(each: Difference, listed: bool) -> str:
     """`a → b`; of an item of a list `+ b` or `- a`."""
+    if is_long(each):
+        return each.what
     if listed and each.what in SIGNS:
         return f"{SIGNS[each.what]} {_cut(words(each.want or each.has))}"
     return f"{_cut(words(each.has))} → {_cut(words(each.want))}"

@@ -148,7 +148,8 @@ def brief(identifier: str) -> str:
 
 
 def _dollars(amount: float) -> str:
-    """`+$32.85`, `-$12.41`: a change, so always with its sign."""
+    """`+$32.85`, `-$12.41`: a change, so always with its sign; what rounds to nothing is no loss."""
+    amount = round(amount, 2)
     return f"{'+' if amount >= 0 else '-'}${abs(amount):,.2f}"
 
 
@@ -191,6 +192,8 @@ def _difference(one: fields.Difference) -> str:
     if one.what in _SIGNS and one.path.find("[") >= 0:
         value = one.want if one.what == "added" else one.has
         return f"{escape(one.path)}: {_SIGNS[one.what]} {escape(short(words(value)))}"
+    if fields.is_long(one):
+        return f"{escape(one.path)}: {one.what}"
     has, want = sides(one)
     return f"{escape(one.path)}: {escape(short(has))} → {escape(short(want))}"
 
@@ -221,15 +224,15 @@ def outlook(plan: Plan, cost: Difference | None = None) -> Iterator[str]:
     """How long it is expected to take and what holds it up, what it costs, and what cannot be undone."""
     if plan.forecast is not None:
         yield from expected(plan.forecast)
-    if cost is not None and plan.changes:
+    if cost is not None and (round(cost.typical, 2) or round(cost.fixed, 2)):
         before, after = cost.before.total.typical, cost.after.total.typical
         until = " until the services have images" if any(n.startswith("no image yet") for n in plan.notes) else ""
         yield (
             f"[bold]Cost:[/] {_dollars(cost.typical)} a month at typical traffic{until} (${before:,.2f} → ${after:,.2f}), "
             f"{_dollars(cost.fixed)} of it fixed."
         )
-        if cost.after.unpriced:
-            yield f"[bold]Cost:[/] without {escape(', '.join(cost.after.unpriced))}, no price known."
+    if cost is not None and plan.changes and cost.after.unpriced:
+        yield f"[bold]Cost:[/] without {escape(', '.join(cost.after.unpriced))}, no price known."
     ways = Counter(a.undoing.undo for a in plan.changes)
     hard = [f"{ways[w]} {w}" for w in ("one-way", "reversible with data loss") if ways[w]]
     if hard:

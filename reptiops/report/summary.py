@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from reptiops.app import Outcome, Teardown
 from reptiops.config import Environment
+from reptiops.engine.graph import PHASES
 from reptiops.report.describe import PUSH, Todo, outputs
 from reptiops.report.durations import duration
 from reptiops.report.findings import counted, show_beside
@@ -43,8 +44,19 @@ def show_outcome(
         show_beside(console, done.plan)
     for line in done.left:
         say(loud, f"[red]not as wanted:[/] {escape(line)}")
+    _show_elsewhere(console, env, done)
     _show_places(console, env, outputs(env, done.live), sandbox)
     _show_todos(console, todos)
+
+
+def _show_elsewhere(console: Console, env: Environment, done: Outcome) -> None:
+    """What a run of a part has left, so that nobody takes its end for the whole."""
+    if done.elsewhere is None:
+        say(console, f"Only what was selected was looked at: `reptiops plan {env.name}` shows the rest.", hang=4)
+    elif done.elsewhere:
+        phases = ", ".join(f"{done.elsewhere[phase]} in {phase}" for phase in PHASES if phase in done.elsewhere)
+        waiting = f"{counted(sum(done.elsewhere.values()), 'change')} outside of what was selected"
+        say(console, f"[yellow]still to do:[/] {waiting} ({phases}): `reptiops plan {env.name}` shows them.", hang=4)
 
 
 def show_left(console: Console, done: Teardown) -> None:

@@ -1,0 +1,38 @@
+"""What differs in a list of mappings is told by what names each of them, such as a widget's title."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+from rich.console import Console
+
+from reptiops.engine.resource import Change
+from reptiops.report.fields import differences
+from reptiops.report.plans import show_change
+
+
+def widget(title: str, place: int) -> dict[str, Any]:
+    metrics = [["AWS/ECS", "CPUUtilization", "ServiceName", f"{title}-{n}" * 8] for n in range(6)]
+    return {"type": "metric", "x": place, "properties": {"title": title, "metrics": metrics}}
+
+
+def test_the_widgets_of_a_dashboard_are_told_by_their_titles() -> None:
+    has = json.dumps({"widgets": [widget("repti-ops CPU", 0), widget("web CPU", 8)]})
+    want = json.dumps({"widgets": [widget("web CPU", 0), widget("core CPU", 8)]})
+    out = io.StringIO()
+    show_change(Console(file=out, width=80), Change("body", has, want))
+    assert [line.strip() for line in out.getvalue().splitlines()] == [
+        "body.widgets.core CPU: added",
+        "body.widgets.repti-ops CPU: removed",
+        "body.widgets.web CPU.x: 8 → 0",
+    ]
+
+
+def test_other_items_of_a_list_are_told_by_what_names_them() -> None:
+    has = [{"sid": "a", "x": 1}, {"sid": "c", "x": 1}]
+    found = differences("f", has, [{"sid": "b", "x": 1}, {"sid": "c", "x": 2}])
+    assert [(one.what, one.path) for one in found] == [("removed", "f.a"), ("added", "f.b"), ("changed", "f.c.x")]
+    twice = [{"title": "a", "x": 1}, {"title": "a", "x": 2}]
+    assert [one.path for one in differences("f", twice, twice[:1])] == ["f"], "a name that two have is none"
