@@ -26,14 +26,6 @@ from reptiops.engine.remove import Doomed, Remove, blockers, look_after
 from reptiops.engine.resource import Resource
 from reptiops.engine.scope import Scope
 from reptiops.playbook import Playbook, load_playbook
-from reptiops.resources.rds import Instance
-from reptiops.resources.secretsmanager import Secret
-
-UNSAVED: Mapping[type[Resource], str] = {
-    Instance: "no final snapshot",
-    Secret: "at once, without recovery window",
-}
-"""What can go with something left to bring it back by → what is said where nothing is left."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +52,7 @@ class Parting:
     @property
     def unsaved(self) -> Mapping[str, str]:
         """Address of what is lost and could have been kept with other settings → what there is not of it."""
-        return {
-            a.address: words
-            for a in self.actions
-            for kind, words in UNSAVED.items()
-            if a.kind is kind and _here(a) and not _remains(a)
-        }
+        return {a.address: a.kind.unsaved for a in self.actions if a.kind.unsaved and _here(a) and not _remains(a)}
 
     @property
     def remains(self) -> Mapping[str, tuple[str, ...]]:

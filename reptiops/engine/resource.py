@@ -188,6 +188,8 @@ class Resource:
     """Whether one that holds data is of use without them: a rollback makes it anew, as what needs it cannot run without."""
     content: ClassVar[str] = ""
     """The name of the value of `out` that changes with what it holds, such as a secret's version."""
+    unsaved: ClassVar[str] = ""
+    """Of what can go with something left to bring it back by: what is said where nothing is left, in some words."""
     needed_elsewhere: ClassVar[str] = ""
     """Where its deletion finds out that somebody else needs it and leaves it: when, in a sentence."""
     opaque: ClassVar[bool] = False

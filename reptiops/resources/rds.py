@@ -122,6 +122,7 @@ class Instance(RdsResource):
     holds_data: ClassVar[bool] = True
     opaque: ClassVar[bool] = True
     protections: ClassVar[frozenset[str]] = frozenset({"deletion_protection"})
+    unsaved: ClassVar[str] = "no final snapshot"
     rights: ClassVar[tuple[Right, ...]] = (
         read("rds:DescribeDBInstances", on=(arn_of("rds", "db:*"),)),
         create("rds:CreateDBInstance", "rds:AddTagsToResource", on=INSTANCES, when=TAGGED),

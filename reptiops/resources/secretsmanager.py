@@ -57,6 +57,7 @@ class Secret(Resource):
     limit: ClassVar[float] = 300
     holds_data: ClassVar[bool] = True
     content: ClassVar[str] = "version"
+    unsaved: ClassVar[str] = "at once, without recovery window"
     rights: ClassVar[tuple[Right, ...]] = (
         read("secretsmanager:ListSecrets"),
         read("secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy", on=SECRETS),
