@@ -143,6 +143,7 @@ def seen(directory: Path, *words: str, columns: int = 80) -> list[str]:
 
 
 def test_at_80_columns_an_error_names_a_command_that_can_be_copied(tmp_path: Path) -> None:
+    (tmp_path / "my" / "conf").mkdir(parents=True)
     lines = seen(tmp_path, "explain", "20260101-1", "--state-dir", "where/the/states/are", "--config-dir", "my/conf")
     assert "    `reptiops history ENV --config-dir my/conf --state-dir where/the/states/are`" in lines, lines
 

@@ -194,7 +194,10 @@ def test_a_rollback_names_the_roles_that_it_leaves(tmp_path: Path) -> None:
         what, undone = app.roll_back("dev", **where)
         assert (role in what.created, undone.shared, undone.complete) == (True, (role,), True)
         text = app.undone_text(undone, "dev")
-        assert "is as it was before, but for:\n  security/service_linked_role/ecs: made by the run, shared" in text
+        assert (
+            "is as it was before, but for what the account shares from now on: security/service_linked_role/ecs."
+            in text
+        )
         roles = [one["Path"] for one in session.client("iam").list_roles()["Roles"]]
         assert roles == ["/aws-service-role/ecs.amazonaws.com/"]
         Faults(session, ("logs:CreateLogGroup", 1))

@@ -42,15 +42,15 @@ def _said(*words: str, **env: str) -> str:
 
 def test_hints_carry_the_options_that_were_given(tmp_path: Path) -> None:
     state = tmp_path / "a [b] c"
-    out = _said("dev", "--sandbox", "--state-dir", str(state), "--config-dir", "conf")
-    places = f"--config-dir conf --state-dir {shlex.quote(str(state))} --sandbox"
+    out = _said("dev", "--sandbox", "--state-dir", str(state), "--config-dir", "config")
+    places = f"--config-dir config --state-dir {shlex.quote(str(state))} --sandbox"
     assert out.splitlines() == [
         f"reptiops outputs dev {places}",
         f"  reptiops provision dev {places}    goes on",
         "reptiops 1.2 is here, reptiops says dev",
         f"`reptiops rollback dev {places}` undoes, reptiops accept dev {places} ADDRESS keeps",
-        f"`reptiops run nightly dev {places}`, `reptiops plan dev --config-dir conf --state-dir "
-        f"{shlex.quote(str(state))} --sandbox`, `reptiops validate dev --config-dir conf`",
+        f"`reptiops run nightly dev {places}`, `reptiops plan dev --config-dir config --state-dir "
+        f"{shlex.quote(str(state))} --sandbox`, `reptiops validate dev --config-dir config`",
     ]
 
 
@@ -70,8 +70,8 @@ placed(running)
 
 def test_a_command_that_another_one_calls_says_what_was_typed() -> None:
     assert "reptiops outputs dev\n" in _said("dev")
-    done = CliRunner().invoke(running, ["dev", "--sandbox", "--config-dir", "own"], catch_exceptions=False)
-    assert "reptiops outputs dev --config-dir own --sandbox\n" in done.output
+    done = CliRunner().invoke(running, ["dev", "--sandbox", "--config-dir", "config"], catch_exceptions=False)
+    assert "reptiops outputs dev --config-dir config --sandbox\n" in done.output
 
 
 def test_a_hint_that_knew_no_environment_is_told_the_one_in_hand() -> None:

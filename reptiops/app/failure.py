@@ -101,11 +101,8 @@ def built_on_text(what: Unfinished) -> list[str]:
 def undone_text(undone: Undone, environment: str) -> str:
     """How a rollback ended, for a person."""
     if undone.complete:
-        lines = ["Rolled back: AWS was read again and is as it was before" + (", but for:" if undone.shared else ".")]
-        if undone.shared:
-            lines.append(
-                f"  {', '.join(undone.shared)}: made by the run, shared with the account from then on, and stays"
-            )
+        shared = f", but for what the account shares from now on: {', '.join(undone.shared)}" if undone.shared else ""
+        lines = [f"Rolled back: AWS was read again and is as it was before{shared}."]
     else:
         lines = ["Rolled back, but AWS is not as it was before:"]
         lines += [f"  still there: {one}" for one in undone.left]

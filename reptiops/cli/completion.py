@@ -224,7 +224,7 @@ _TYPES: Mapping[str, Names] = {
 def completing(command: click.Command) -> None:
     """Give a command's arguments and options their completion, by their names."""
     for parameter in command.params:
-        shown = {"PLAYBOOK": "playbook", "[ENV]": "env or run"}
+        shown = {"PLAYBOOK": "playbook", "ENV": "env or run"}
         label = shown.get(parameter.metavar or "", str(parameter.name))
         if parameter.type is click.STRING and label in _TYPES:
             parameter.type = _TYPES[label]

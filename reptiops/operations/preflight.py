@@ -270,8 +270,8 @@ def _bucket(aws: Aws, address: str, name: str) -> Iterable[Note]:
         aws.s3.head_bucket(Bucket=name)
     except ClientError as error:
         if code(error) in ("403", "AccessDenied"):
-            text = f"the name {name} belongs to another account, or these credentials may not look"
-            yield Note("error", address, text, "set storage.suffix or the bucket's name")
+            text = f"the name {name} belongs to another account, or these credentials may not look (HeadBucket: 403)"
+            yield Note("error", address, text, "set storage.suffix or the bucket's name; looking needs s3:ListBucket")
         elif code(error) not in ("404", "NoSuchBucket"):
             raise
 
