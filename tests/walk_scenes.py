@@ -86,7 +86,7 @@ SCENES = (
     Scene("deed-drift", "python deed.py drift", ground=True),
     Scene("drift", f"reptiops drift dev {OWN}", (3,)),
     Scene("drift-who", f"reptiops drift dev {OWN} --who", (3,)),
-    Scene("reconcile-ask", f"reptiops reconcile dev {OWN}", (130,), ((r"\[y/N\]", "key:C-c"),)),
+    Scene("reconcile-ask", f"reptiops reconcile dev {OWN} --max-changes 20", (130,), ((r"\[y/N\]", "key:C-c"),)),
     Scene("accept", f"reptiops accept dev monitoring/alarm/alb-5xx-rate {OWN}", (0, 2)),
     Scene("run-drift", f"reptiops run drift dev {OWN}", (0, 3)),
     Scene("reconcile-braked", f"reptiops reconcile dev {OWN} --yes --max-changes 2", (3,)),
