@@ -72,6 +72,7 @@ class PlannedChange(_Part):
     brought_forward: bool = Field(description="it runs in an earlier phase than its address says")
     fields: tuple[FieldChange, ...]
     wanted: Json = Field(description="the whole resource as it is wanted, without secrets; null for a deletion")
+    content: str | None = Field(default=None, description="the version of what goes for good, where AWS tells one")
 
 
 class Counts(_Part):
@@ -230,6 +231,9 @@ def _change(action: Action, plan: Plan, difference: Difference | None) -> Planne
             for c in action.changes
         ),
         wanted=None if action.verb == "delete" or action.want is None else plain(action.want),
+        content=action.live.out.get(action.kind.content)
+        if action.verb in ("delete", "replace") and action.live
+        else None,
     )
 
 
@@ -327,6 +331,8 @@ def _differing(kept: Iterable[PlannedChange], now: Iterable[PlannedChange]) -> I
             yield address, f"{said}, now {f'it would say {_in_words(other)}' if other else 'there is nothing to do'}"
         elif one.id != other.id:
             yield address, f"the plan was about {one.id}, now it is {other.id}"
+        elif one.content and other.content and one.content != other.content:
+            yield address, "what it holds is another now"
         elif (one.fields, one.wanted) != (other.fields, other.wanted):
             names = ", ".join(sorted({json.loads(f)[0] for f in _fields_of(one) ^ _fields_of(other)}))
             yield address, f"{names or 'what is wanted'} would be another now"

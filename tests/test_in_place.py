@@ -73,7 +73,7 @@ def test_what_is_as_the_plan_showed_it_is_made_anew(s3: Any, before: Callable[[A
 
 @pytest.mark.parametrize(
     ("meanwhile", "why"),
-    [(_fill, "it holds objects, which it did not when"), (_open, "somebody changed public_access_blocked")],
+    [(_fill, "it holds objects, which it did not before"), (_open, "somebody changed public_access_blocked")],
 )
 def test_what_was_filled_or_changed_since_stops_the_run(s3: Any, meanwhile: Callable[[Any], None], why: str) -> None:
     with pytest.raises(app.ProvisionFailed, match=why):

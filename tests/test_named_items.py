@@ -36,3 +36,12 @@ def test_other_items_of_a_list_are_told_by_what_names_them() -> None:
     assert [(one.what, one.path) for one in found] == [("removed", "f.a"), ("added", "f.b"), ("changed", "f.c.x")]
     twice = [{"title": "a", "x": 1}, {"title": "a", "x": 2}]
     assert [one.path for one in differences("f", twice, twice[:1])] == ["f"], "a name that two have is none"
+
+
+def test_another_order_is_told_beside_what_else_changed() -> None:
+    """The first path that fits counts at CloudFront: whoever approves the value must see the order too."""
+    has: list[Any] = [{"path": "/a/*", "v": 1}, {"path": "/a/b", "v": 1}]
+    want: list[Any] = [{"path": "/a/b", "v": 1}, {"path": "/a/*", "v": 2}]
+    told = [(one.path, one.has, one.want) for one in differences("f", want, has)]
+    assert ("f", ["/a/*", "/a/b"], ["/a/b", "/a/*"]) in told or ("f", ["/a/b", "/a/*"], ["/a/*", "/a/b"]) in told
+    assert len(told) == 2

@@ -107,11 +107,11 @@ def test_what_is_as_the_plan_showed_it_goes(world: World, before: Callable[[Any]
 @pytest.mark.parametrize(
     ("meanwhile", "address", "why"),
     [
-        (_fill, SPARE, "it holds objects, which it did not when"),
+        (_fill, SPARE, "it holds objects, which it did not before"),
         (_open, SPARE, "somebody changed public_access_blocked"),
         (_describe, SECRET, "somebody changed description"),
         (_rotate, SECRET, r"somebody changed what it holds \(version "),
-        (_write, GROUP, "it holds logs, which it did not when"),
+        (_write, GROUP, "it holds logs, which it did not before"),
     ],
 )
 def test_what_was_filled_or_changed_since_is_left(
@@ -133,14 +133,42 @@ def test_what_is_filled_while_somebody_reads_the_plan_is_left(world: World) -> N
         _fill(world.session)
         return True
 
-    with pytest.raises(app.ProvisionFailed, match="it holds objects, which it did not when the plan was made"):
+    with pytest.raises(app.ProvisionFailed, match="it holds objects, which it did not before this run"):
         world.provision(_nothing, approve=read, on_failure="keep")
+    assert world.left() == (True, True, True)
+
+
+def test_a_secret_that_gets_a_value_while_somebody_reads_for_long_is_left(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After so long AWS is looked at again: what was shown, and not what is there now, is what somebody agreed to."""
+    monkeypatch.setattr("reptiops.app.provisioning.STALE", -1.0)
+
+    def read(_: Any) -> bool:
+        _rotate(world.session)
+        return True
+
+    with pytest.raises(app.Refused, match="AWS has moved since this plan was shown"):
+        world.provision(_nothing, ("before-call.secretsmanager.PutSecretValue", 1), approve=read)
+    assert world.left() == (True, True, True)
+
+
+def test_a_kept_plan_does_not_hold_for_another_value_of_a_secret(world: World) -> None:
+    where: dict[str, Any] = {
+        "session": world.session,
+        "state_dir": world.path / "state",
+        "config_dir": world.path / "new",
+    }
+    _, kept = app.documented_plan("dev", only=ONLY, **where)
+    _rotate(world.session)
+    with pytest.raises(app.PlanMoved, match="database/redis_secret: what it holds is another now"):
+        app.provision("dev", kept=kept, allow_replace=True, **where)
     assert world.left() == (True, True, True)
 
 
 def test_what_is_filled_when_all_has_been_looked_at_is_left_too(world: World) -> None:
     """Its turn comes later: it is listed when the run begins, before anything goes, and in its turn."""
-    with pytest.raises(app.ProvisionFailed, match="it holds objects, which it did not when"):
+    with pytest.raises(app.ProvisionFailed, match="it holds objects, which it did not before"):
         world.provision(_fill, ("after-call.s3.ListObjectVersions", 2), on_failure="keep")
     assert world.left() == (True, False, False)
     assert world.session.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1

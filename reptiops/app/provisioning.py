@@ -15,14 +15,16 @@ from reptiops.app.diagnosis import ask_why
 from reptiops.app.failure import Choose, OnFailure, handle_failure
 from reptiops.app.planned import hold_to, of_here
 from reptiops.app.preflight import found as in_the_way
-from reptiops.app.recovery import look_for_doubtful
+from reptiops.app.recovery import Looking, look_for_doubtful
 from reptiops.app.refusing import allowing, refuse
 from reptiops.app.replaced import remove_replaced
 from reptiops.app.runs import Stop, announce, interrupted, writing
 from reptiops.app.selection import select
 from reptiops.app.site import Declined, Refused, Settings, Site, foretold, open_site, plan_site
 from reptiops.config import load_environment
+from reptiops.engine.action import Action
 from reptiops.engine.apply import Apply, ApplyError
+from reptiops.engine.blind import patient
 from reptiops.engine.calls import Work
 from reptiops.engine.eta import Countdown
 from reptiops.engine.events import Event, Sink
@@ -123,7 +125,7 @@ def provision(
         took, waiting = time.monotonic() - started, _elsewhere(site, scope, selection)
         return Outcome(made, made.live, took, sum(site.aws.calls.values()), site.facts, elsewhere=waiting)
     _ready(site, made, options.tell)
-    held = holding(site.aws, made)
+    held = patient(Looking(site.clock, options.tell), lambda: holding(site.aws, made))
     scope, made = _approved(approve, site, scope, made, selection)
     with writing(site, "provision", options.tell, scope, stop, book, selection) as work:
         started = time.monotonic()  # the run's time, as `history` has it: from the lock to the last look
@@ -188,11 +190,15 @@ def _still(site: Site, shown: Plan, selection: Selection) -> tuple[Scope, Plan]:
     """Look again after somebody took their time to answer. Raises Refused where the plan is no longer the one shown."""
     scope = site.scope()
     made = make(site.graph, site.given, scope, site.state, selection)
-    if [(a.address, a.verb, a.changes) for a in made.changes] != [
-        (a.address, a.verb, a.changes) for a in shown.changes
-    ]:
+    if [_as_shown(a) for a in made.changes] != [_as_shown(a) for a in shown.changes]:
         raise Refused("AWS has moved since this plan was shown. Nothing was changed: run the same command again.")
     return scope, replace(shown, actions=made.actions, live=made.live)
+
+
+def _as_shown(a: Action) -> tuple[Any, ...]:
+    """What somebody has agreed to; of what holds data and goes for good also which one it is, how it is and its content."""
+    goes = a.live if a.verb in ("delete", "replace") and a.kind.holds_data else None
+    return a.address, a.verb, a.changes, goes and (goes.id, goes.has, goes.out.get(a.kind.content))
 
 
 def _record(site: Site, made: Plan, tell: Sink, scope: Scope, selection: Selection, doubt: Unfinished) -> None:

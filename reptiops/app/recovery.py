@@ -166,9 +166,7 @@ def await_lists(site: Site, doubt: Unfinished, tell: Sink) -> bool:
         return False
     left = site.aws.lag() - (datetime.now(UTC) - datetime.fromisoformat(doubt.last)).total_seconds()
     if left > SAID:
-        tell(
-            Event("note", text=f"nothing is there yet of what the run before has begun: looking again in {left:.0f} s")
-        )
+        tell(Event("note", text=f"not all is listed of what the run before has begun: looking again in {left:.0f} s"))
     site.clock.sleep(max(0.0, left), threading.Event())
     return left > 0
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reptiops.app.costs import cost_of_plan
+from reptiops.app.failure import shared_of
 from reptiops.app.recovery import await_lists, in_doubt, look_for_doubtful
 from reptiops.app.runs import Stop, announce, interrupted, writing
 from reptiops.app.site import Declined, Refused, Settings, Site, open_site
@@ -121,7 +122,8 @@ def teardown(
     doubt = look_for_doubtful(site, scope, options.tell)
     look(scope, site.graph.kinds())
     everything = _all_of_it(site, scope)
-    if doubt.created.keys() - {a.address for a in everything.actions} and await_lists(site, doubt, options.tell):
+    unlisted = doubt.created.keys() - {a.address for a in everything.actions} - {*shared_of(site, doubt)}
+    if unlisted and await_lists(site, doubt, options.tell):
         scope = scope.again()
         look(scope, site.graph.kinds())
         everything = _all_of_it(site, scope)

@@ -60,7 +60,10 @@ class Shelf(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """The path."""
         place = Path(value)
-        refusal = self._refusal(place)
+        try:
+            refusal = self._refusal(place)
+        except OSError as error:  # such as a directory above it that we may not look into
+            refusal = f"{place}: {error.strerror}"
         if refusal:
             named = param is not None and ctx is not None and ctx.get_parameter_source(str(param.name)) is FROM_VARIABLE
             self.fail(f"{refusal}, which {param.envvar} names" if named and param else refusal, param, ctx)
@@ -80,22 +83,11 @@ class States(Shelf):
     """A directory that states are kept in: the first run makes it, so it need not be there yet."""
 
     def _refusal(self, place: Path) -> str:
-        return "" if place.is_dir() else _refusal(place, folder=True) or _closed(place)
-
-
-def _closed(place: Path) -> str:
-    """Why a directory that is not there cannot be made; empty where it can.
-
-    Rights are not all, for root has them in /proc too: a file without a name is opened there, which leaves no trace.
-    """
-    import tempfile
-
-    above = next(one for one in place.absolute().parents if one.exists())
-    try:
-        tempfile.TemporaryFile(dir=above).close()
-    except OSError:
-        return f"{above} cannot be written"
-    return ""
+        """Whether it can be made and written is asked by the run that writes, before its first change: S3 keeps the state of
+        many, and who only reads finds nothing there.
+        """
+        above = next(one for one in (place, *place.absolute().parents) if os.path.lexists(one))
+        return "" if above.is_dir() else f"{above} is a file"
 
 
 class Worded(click.ParamType):  # type: ignore[type-arg]

@@ -89,7 +89,7 @@ class Filled:
         held = self._held or {}
         if address in held and not held[address] and (why := self._holds(live)):
             raise Moved(
-                f"{address} ({live.id}): {why}, which it did not when the plan was made. It was left alone: plan again."
+                f"{address} ({live.id}): {why}, which it did not before this run. It was left alone: plan again."
             )
 
     def parting(self, address: str, planned: Live[Any], decided: float) -> Live[Any]:

@@ -69,6 +69,9 @@ def _items(path: str, has: list[Plain], want: list[Plain]) -> Iterator[Differenc
         if mine != theirs:
             for name in sorted({*mine, *theirs}):
                 yield from _differences(f"{path}.{name}", mine.get(name), theirs.get(name))
+            before, after = ([name for name in one if name in mine and name in theirs] for one in (mine, theirs))
+            if before != after:  # of rules of which the first that fits counts, the order is a difference too
+                yield Difference(path, "changed", [*before], [*after])
             return
     gone = [one for one in has if one not in want]
     new = [one for one in want if one not in has]
