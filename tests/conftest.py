@@ -78,10 +78,14 @@ SAMPLED = {
     "test_recovery.py": 4,
     "test_foreign.py": 4,
     "test_going.py": 3,
-    "test_lifecycle.py": 8,
+    "test_lifecycle.py": 6,
     "test_network.py": 2,
     "test_countdowns.py": 2,
     "test_completion.py": 4,
+    "test_questions.py": 5,
+    "test_parting.py": 5,
+    "test_allowing.py": 3,
+    "test_nothing_there.py": 3,
 }
 """Files of long tests that need nothing of each other → so many of them a run of `make test` plays, other ones each run;
 `make proof` plays all.
