@@ -108,6 +108,19 @@ def test_answers_beyond_the_brake_leave_the_port_closed(where: dict[str, Any], h
     assert (_open(hand), _days(hand), done.exit_code) == (False, [1, 3], 3)
 
 
+def test_too_much_else_keeps_no_port_open(where: dict[str, Any], hand: Hand) -> None:
+    """The brake holds what is open only where there is too much of that: two alarms are changed, it is at two."""
+    for name in ("reptidex-dev-rds-cpu", "reptidex-dev-redis-001-cpu"):
+        hand("cloudwatch").disable_alarm_actions(AlarmNames=[name])
+    asked: list[Finding] = []
+    told: list[app.Decided] = []
+    done = app.reconcile("dev", ask=lambda one: bool(asked.append(one)), show=told.append, max_changes=2, **where)
+    assert done.braked == "3 changes would be made, and the brake is at 2"
+    assert [f.address for f in done.mended] == ["security/security_group/rds"]
+    assert [why for _, why in done.left] == ["braked"] * 4
+    assert (_open(hand), asked, told, done.exit_code) == (False, [], [], 3)
+
+
 def test_what_needs_no_question_beyond_the_brake_changes_nothing(where: dict[str, Any], hand: Hand) -> None:
     done = app.reconcile("dev", max_changes=0, **where)
     assert (done.mended, len(done.left), _open(hand)) == ((), 3, True)

@@ -182,10 +182,14 @@ def reconcile(
     before = drift_site(site, matcher)
     chosen = frozenset(phases) or frozenset(book.phases)
     found = decide([f for f in before.findings if f.address.split("/")[0] in chosen], before, site, book, yes)
-    if braked := brake((*found.first, *found.mend), before, book, max_changes):
+    braked = brake((*found.first, *found.mend), before, book, max_changes)
+    if braked and (not found.first or brake(found.first, before, book, max_changes)):
         left = ((f, "braked") for f in (*found.first, *found.mend, *(f for f, _ in found.ask)))
         return Reconciled((), (*found.left, *left), braked, time.monotonic() - started)
-    show(found)
+    if braked:  # what is open is closed all the same; of the rest nothing is done, and nothing asked
+        found = replace(found, ask=(), left=(*found.left, *((f, "braked") for f, _ in found.ask)))
+    else:
+        show(found)
     repairs = Repairs(
         site, scope, matcher, before, book, options.tell, expect, stop, on_failure or book.on_failure, choose
     )
