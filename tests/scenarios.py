@@ -85,7 +85,9 @@ class Place:
         app.provision("dev", allow_replace=True, **self.where(config) | more)
 
     def reconcile(self, **more: Any) -> None:
-        app.reconcile("dev", yes=True, max_changes=1000, playbook_dir=self.root, **self.where() | more)
+        done = app.reconcile("dev", yes=True, max_changes=1000, playbook_dir=self.root, **self.where() | more)
+        if any("in the middle of a change" in why for _, why in done.left):  # what is open is closed; the rest waits
+            raise app.Refused("in the middle of a change")
 
     def teardown(self, **more: Any) -> None:
         app.teardown("dev", **self.where() | more)
