@@ -71,8 +71,11 @@ def test_a_kind_that_waits_for_its_rate_holds_up_no_other(tmp_path: Path) -> Non
     simulation = Simulation("dev", config_dir=write(tmp_path, 100))
     simulation.provision()
     ready = {one.live.id: one.ready for some in simulation.account.things.values() for one in some.values()}
-    for address, seconds in {"database/redis": 450, "database/database": 250, "compute/load_balancer": 170}.items():
-        assert ready[address] < seconds + 25, address  # groups, subnets and rules come before
+    # Groups, subnets and rules come before. The two calls of a load balancer share their rate, three a second, with those
+    # of a hundred target groups, which take over a minute: each waits behind one of every thread of theirs, no more.
+    balancer = 170 + 2 * simulation.work.parallel / 3
+    for address, seconds in {"database/redis": 450, "database/database": 250, "compute/load_balancer": balancer}.items():
+        assert ready[address] < seconds + 30, address
 
 
 @pytest.mark.parametrize(("operation", "seconds"), [("logs:CreateLogGroup", 10), ("ecs:RegisterTaskDefinition", 30)])
