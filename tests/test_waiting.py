@@ -74,7 +74,11 @@ def test_a_kind_that_waits_for_its_rate_holds_up_no_other(tmp_path: Path) -> Non
     # Groups, subnets and rules come before. The two calls of a load balancer share their rate, three a second, with those
     # of a hundred target groups, which take over a minute: each waits behind one of every thread of theirs, no more.
     balancer = 170 + 2 * simulation.work.parallel / 3
-    for address, seconds in {"database/redis": 450, "database/database": 250, "compute/load_balancer": balancer}.items():
+    for address, seconds in {
+        "database/redis": 450,
+        "database/database": 250,
+        "compute/load_balancer": balancer,
+    }.items():
         assert ready[address] < seconds + 30, address
 
 
