@@ -117,16 +117,7 @@ def teardown(
     if site.env.protected and not allow_protected:
         raise Refused(f"{site.env.name} is protected. If it really shall go, add --allow-protected.")
     book = load_playbook(playbook, options.playbook_dir)
-    scope = site.scope()
-    scope.leaving = True
-    doubt = look_for_doubtful(site, scope, options.tell)
-    look(scope, site.graph.kinds())
-    everything = _all_of_it(site, scope)
-    unlisted = doubt.created.keys() - {a.address for a in everything.actions} - {*shared_of(site, doubt)}
-    if unlisted and await_lists(site, doubt, options.tell):
-        scope = scope.again()
-        look(scope, site.graph.kinds())
-        everything = _all_of_it(site, scope)
+    scope, doubt, everything = _found(site, options.tell)
     actions, doomed = _chosen(site, book, everything.actions, everything.doomed)
     foreign = tuple(one for one in everything.foreign if _phase(site.graph, one.split()[0]) in book.phases)
     if not doomed:
@@ -138,29 +129,54 @@ def teardown(
         started = time.monotonic()  # the run's time, as `history` has it: from the lock to the last look
         expect(Countdown(site.graph, actions, work.timings))
         removal = Remove(site.graph, doomed, work, book.strict_phases)
-        again = f"Run `reptiops teardown {environment}` again for the rest."
-        try:
-            removal.run()
-        except ApplyError:
-            interrupted(work, again)
-            raise
-        interrupted(work, again)
+        _removed(removal, work, f"Run `reptiops teardown {environment}` again for the rest.")
         fresh = scope.again()
         look_after(work, fresh, site.graph.kinds(), removal.assumed)
         _returned(site, book, work, fresh, removal)
-        still = [
-            a for a in _all_of_it(site, fresh, removal.assumed).actions if _phase(site.graph, a.address) in book.phases
-        ]
-        left = [a for a in still if not any(one.startswith(f"{a.address} (") for one in removal.kept)]
-        known = {a.address for a in left} | removal.unasked
-        for address in list(site.state.entries):
-            if address not in known and _phase(site.graph, address) in book.phases:
-                work.gone(address)
+        left = _left(site, book, work, fresh, removal)
         took = time.monotonic() - started
     names = tuple(f"{a.address} {a.live.id if a.live else ''}" for a in left)
     announce(site, book, f"torn down: {len(doomed)} resources removed, {len(left)} left", options.tell)
     calls, kept = sum(site.aws.calls.values()), tuple(sorted(removal.kept))
     return Teardown(actions, took, calls, names, kept, _shared(site, book, fresh), foreign)
+
+
+def _found(site: Site, tell: Sink) -> tuple[Scope, Unfinished, Everything]:
+    """What there is, and what runs before have left in doubt; where AWS's lists may lack some of that, they get their time."""
+    scope = site.scope()
+    scope.leaving = True
+    doubt = look_for_doubtful(site, scope, tell)
+    look(scope, site.graph.kinds())
+    everything = _all_of_it(site, scope)
+    unlisted = doubt.created.keys() - {a.address for a in everything.actions} - {*shared_of(site, doubt)}
+    if unlisted and await_lists(site, doubt, tell):
+        scope = scope.again()
+        look(scope, site.graph.kinds())
+        everything = _all_of_it(site, scope)
+    return scope, doubt, everything
+
+
+def _removed(removal: Remove, work: Work, again: str) -> None:
+    """Carry it out. Raises Interrupted with how to go on where somebody stopped it, whatever else failed."""
+    try:
+        removal.run()
+    except ApplyError:
+        interrupted(work, again)
+        raise
+    interrupted(work, again)
+
+
+def _left(site: Site, book: Playbook, work: Work, fresh: Scope, removal: Remove) -> list[Action]:
+    """What is still there though it should not; the state forgets what is gone."""
+    still = [
+        a for a in _all_of_it(site, fresh, removal.assumed).actions if _phase(site.graph, a.address) in book.phases
+    ]
+    left = [a for a in still if not any(one.startswith(f"{a.address} (") for one in removal.kept)]
+    known = {a.address for a in left} | removal.unasked
+    for address in list(site.state.entries):
+        if address not in known and _phase(site.graph, address) in book.phases:
+            work.gone(address)
+    return left
 
 
 def _settle(site: Site, book: Playbook, scope: Scope, tell: Sink, stop: Stop | None, doubt: Unfinished) -> None:
