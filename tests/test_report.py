@@ -33,6 +33,7 @@ from reptiops.steps import documented
 from reptiops.testing import mocked_aws
 from tests import browser
 from tests.browser import Page
+from tests.skipping import Skipping
 from tests.test_export import blocks_of
 
 TODAY = date(2026, 11, 24)
@@ -272,14 +273,44 @@ def test_what_is_waited_for_is_a_part_of_the_bar() -> None:
         _record("done", "compute/service/repti-core", 3, "update"),
         _record("ready", "database/database", 10, "update"),
         {k: v for k, v in _record("symptoms", "compute/service/repti-core", 43).items() if k != "verb"},
+        _record("begin", "database/redis", 50, "delete"),
+        {**_record("done", "database/redis", 59, "delete"), "waits": 7.5},
     ]
-    database, service = timeline(records, documented())
+    database, service, redis = timeline(records, documented())
+    assert (redis.verb, redis.ends, redis.waits, redis.failed) == ("delete", 59, 7.5, False)
     assert (database.verb, database.ends, database.waits, database.failed) == ("update", 10, 8, False)
     assert (service.verb, service.ends, service.waits, service.failed) == ("update", 43, 40, True)
     drawn = str(charts.timeline((database, service)))
     assert "update database/database, from 0.0 s to 10 s, 8.0 s of it waiting for AWS" in drawn
     assert 'style="width:80.00%"' in drawn
     assert "wait" not in str(charts.timeline([dataclasses.replace(database, waits=0.0)]))
+
+
+def test_a_teardown_writes_down_how_long_aws_took_to_remove_what_takes_it_long(tmp_path: Path) -> None:
+    """AWS shows a gateway for a while after it has said that it deletes it; the clock skips what nobody waits for here."""
+    shown: dict[str, Any] = {}
+    looks = Counter[str]()
+
+    def lingers(parsed: Any, **_: Any) -> None:
+        there = {one["NatGatewayId"]: one for one in parsed["NatGateways"] if one["State"] == "available"}
+        shown.update(there)
+        for missing in shown.keys() - there.keys():
+            looks[missing] += 1
+            if looks[missing] <= 12:
+                parsed["NatGateways"].append({**shown[missing], "State": "deleting"})
+
+    with mocked_aws() as session:
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path, "clock": Skipping()}
+        app.provision("prod", phases=("network",), **where)
+        session.events.register("after-call.ec2.DescribeNatGateways", lingers)
+        app.teardown("prod", allow_protected=True, **where)
+        site = app.open_site(app.Settings("prod", **where))
+        records = list(site.records.records(site.records.runs()[-1]))
+    waits = {r["address"]: r["waits"] for r in records if r["event"] == "done" and "waits" in r}
+    assert len(looks) == len(shown) > 0
+    assert waits.keys() == {leg.address for leg in timeline(records, site.graph) if leg.waits}
+    assert {address.rsplit("/", 1)[0] for address in waits} == {"network/nat_gateway"}
+    assert min(waits.values()) >= 5
 
 
 @pytest.mark.usefixtures("looked")

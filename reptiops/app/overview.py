@@ -214,8 +214,10 @@ def timeline(records: Iterable[Mapping[str, Any]], graph: Graph) -> tuple[Leg, .
         if record["event"] == "begin":
             began.setdefault(address, seconds)
         elif record["event"] in ("done", "failed") and address in began:
-            answered[address] = seconds
-            spans[address] = Leg(address, record["verb"], began[address], seconds, record["event"] == "failed")
+            answered[address], waits = seconds, record.get("waits", 0.0)
+            spans[address] = Leg(
+                address, record["verb"], began[address], seconds, record["event"] == "failed", waits=waits
+            )
         elif record["event"] in ("ready", "symptoms") and address in spans:
             failed, waits = record["event"] == "symptoms", seconds - answered[address]
             spans[address] = replace(spans[address], ends=seconds, failed=failed, waits=waits)

@@ -21,7 +21,7 @@ from reptiops.engine.canonical import Plain, plain
 from reptiops.engine.clock import Clock, Monotonic
 from reptiops.engine.deleting import Deleting
 from reptiops.engine.diff import carry, diff, retagged
-from reptiops.engine.eta import Countdown, Timings
+from reptiops.engine.eta import WORTH, Countdown, Timings
 from reptiops.engine.events import Event, Sink
 from reptiops.engine.making import LOOKS, Making
 from reptiops.engine.passing import CallFailed, GivenUp, passes
@@ -44,6 +44,8 @@ class Work:
     guard: threading.Lock = field(default_factory=threading.Lock)
     asked: dict[str, list[str]] = field(default_factory=dict)
     """Address → the requests by which its deletion was asked for; recorded once it has gone."""
+    accepted: dict[str, float] = field(default_factory=dict)
+    """Address → the moment of the clock when AWS had accepted its deletion."""
     generation: Iterator[int] = field(default_factory=lambda: itertools.count(time.time_ns()))
     """Goes into idempotency tokens: AWS remembers some for ever, so a thing that is made anew needs another one, be it
     in the same run (a rollback brings back what a replacement removed)."""
@@ -204,12 +206,14 @@ class Work:
         finally:
             self.scope.forget(kind)
         for address in addresses:
-            self.asked[address] = list(requests)
+            self.asked[address], self.accepted[address] = list(requests), self.clock.now()
 
     def gone(self, address: str) -> None:
-        """Record that AWS no longer shows it."""
-        requests = self.asked.pop(address, [])
-        self.journal.write("done", address=address, verb="delete", entry=None, requests=requests)
+        """Record that AWS no longer shows it, and how long that took it where it is worth telling."""
+        requests, now = self.asked.pop(address, []), self.clock.now()
+        waits = now - self.accepted.pop(address, now)
+        more = {"waits": round(waits, 3)} if waits >= WORTH else {}
+        self.journal.write("done", address=address, verb="delete", entry=None, requests=requests, **more)
         with self.guard:
             self.state.entries.pop(address, None)
 
@@ -319,7 +323,7 @@ class Work:
             seconds = round(self.clock.now() - started, 3)
             self._record(address, verb, entry, seconds=seconds, requests=requests, **told)
         else:
-            self.asked[address] = [*self.asked.get(address, ()), *requests]
+            self.asked[address], self.accepted[address] = [*self.asked.get(address, ()), *requests], self.clock.now()
         return entry
 
     def _displaced(self, kind: type[Resource], other: Live[Any]) -> None:
