@@ -41,6 +41,9 @@ PLAYBOOK_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 CAUTION: tuple[Repair, ...] = ("repair", "ask", "report")
 """From the boldest to the most careful."""
 
+COMMANDS = frozenset({"provision", "teardown", "drift", "reconcile"})
+"""Operations that have a command of their own, by the playbook of that name."""
+
 _RUNS = frozenset({"phases", "strict_phases", "max_parallel", "timeouts"})
 _KEYS: Mapping[Operation, frozenset[str]] = FrozenMapping(
     {
@@ -122,6 +125,11 @@ class Playbook(Settings):
         if isinstance(given, dict) and given.get("operation") == "teardown":
             return {"phases": documented_order("teardown"), **given}
         return given
+
+    def command(self, environment: str) -> str:
+        """What somebody types to run it."""
+        short = self.name == self.operation and self.operation in COMMANDS
+        return f"reptiops {self.name if short else f'run {self.name}'} {environment}"
 
     def timeout_seconds(self, address: str) -> int | None:
         """How long to wait for the resource at `address`: the longest matching key decides; None where none matches."""

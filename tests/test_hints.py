@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import subprocess
@@ -131,6 +132,38 @@ def test_a_command_inside_another_carries_what_it_takes(hint: str, whole: str) -
     finally:
         GIVEN.reset(given)
         ENVIRONMENT.reset(name)
+
+
+def _texts(source: str) -> Iterator[str]:
+    """Every text in the source of a module but what documents it; what is put into one is an X."""
+    tree = ast.parse(source)
+    inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
+    inside |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(str(one.value) if isinstance(one, ast.Constant) else "X" for one in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inside:
+            yield node.value
+
+
+def test_every_command_that_is_suggested_exists_with_its_options_and_all_that_it_has_to_be_told() -> None:
+    """Of the commands in back quotes: those are what people copy."""
+    leaves = dict(_leaves(cli))
+    seen = set()
+    for file in sorted(Path(app.__file__).parents[1].rglob("*.py")):
+        for text in _texts(file.read_text()):
+            for hint in re.findall(r"`reptiops ([a-z][^`]*)`", text):
+                words = shlex.split(hint)
+                [name] = [name for name in leaves if tuple(words[: len(name)]) == name] or [None]
+                assert name is not None, f"{file}: {hint}"
+                command = leaves[name]
+                with click.Context(command) as context:
+                    given, _, order = command.make_parser(context).parse_args(words[len(name) :])
+                told = {one.name for one in order if isinstance(given[one.name or ""], str)}
+                lacks = [one.name for one in command.params if isinstance(one, click.Argument) and one.required]
+                assert set(lacks) <= told, f"{file}: {hint}"
+                seen.add(" ".join(name))
+    assert seen >= {"run", "provision", "adopt", "state rebuild", "reconcile", "teardown"}
 
 
 def _typed(directory: Path, *words: str) -> str:

@@ -162,6 +162,21 @@ def test_the_keyboard_is_left_at_a_question(where: dict[str, Any], hand: Hand, m
     assert (code, _open(hand), _days(hand)) == (130, False, [1, 3])
 
 
+def test_a_reconcile_by_another_playbook_suggests_that_one(
+    where: dict[str, Any], hand: Hand, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "careful.yaml").write_text("operation: reconcile\nrepair: {default: ask}\n")
+    typed = ("run", "careful", "dev", "--playbook-dir", str(tmp_path))
+    code, text = _terminal(where, monkeypatch, *typed, answers="")
+    assert ("`reptiops run careful dev` asks again." in text, code) == (True, 130)
+    code, text = _terminal(where, monkeypatch, *typed, answers="n\nn\nn\n")
+    assert "reptiops reconcile" not in text
+    assert text.count("`reptiops run careful dev --playbook-dir") == 2
+    (tmp_path / "careful.yaml").write_text("operation: reconcile\nrepair: {default: repair}\n")
+    code, text = _terminal(where, monkeypatch, *typed, "--max-changes", "0")
+    assert f"`reptiops drift dev --playbook-dir {tmp_path}" in text, "the brake"
+
+
 def test_drift_tells_the_worst_first(where: dict[str, Any], hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
     code, text = _terminal(where, monkeypatch, "drift", "dev")
     order = [text.index(address) for address in ("security/security_group/rds", "repti-media", "repti-ops")]

@@ -94,7 +94,7 @@ def test_the_whole_way_of_a_replacement(there: There) -> None:
     assert {planned[f"compute/{name}"] for name in ("https_listener", "host_rule/repti-core")} == {"update"}
     with pytest.raises(app.Refused, match="allow-replace"):
         app.provision("dev", session=there.session, state_dir=there.root, config_dir=second)
-    with pytest.raises(app.Refused, match="leave out --phase and --only"):
+    with pytest.raises(app.Refused, match="`reptiops provision dev`, without --phase and --only"):
         there.run(second, only=("security/certificate",))
 
     mend = there.refusing("before-call.cloudwatch.PutDashboard")

@@ -61,7 +61,7 @@ def refuse(environment: str, made: Plan, playbook: Playbook, allow_replace: bool
     if beside and selection != EVERYTHING:
         raise Refused(
             f"Replacing {', '.join(beside)} takes along whatever uses it, and that may lie outside of what was selected: "
-            "leave out --phase and --only."
+            f"`reptiops provision {environment}`, without --phase and --only, selects everything."
         )
     if needed.replaced and not allow_replace:
         names = _listed(

@@ -129,7 +129,7 @@ def teardown(
         started = time.monotonic()  # the run's time, as `history` has it: from the lock to the last look
         expect(Countdown(site.graph, actions, work.timings))
         removal = Remove(site.graph, doomed, work, book.strict_phases)
-        _removed(removal, work, f"Run `reptiops teardown {environment}` again for the rest.")
+        _removed(removal, work, f"Run `{book.command(environment)}` again for the rest.")
         fresh = scope.again()
         look_after(work, fresh, site.graph.kinds(), removal.assumed)
         _returned(site, book, work, fresh, removal)

@@ -45,7 +45,10 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "rollback": (("reptiops rollback dev --sandbox", "undo runs that did not end"),),
     "teardown": (("reptiops teardown dev --sandbox", "remove everything; asks for the environment's name"),),
-    "run": (("reptiops run drift dev --sandbox", "run a playbook on an environment"),),
+    "run": (
+        ("reptiops run drift dev --sandbox", "run a playbook on an environment"),
+        ("reptiops run provision dev --sandbox --yes --allow-replace", "with what its operation's command takes"),
+    ),
     "playbook": (("reptiops playbook list", "which there are"),),
     "playbook list": (("reptiops playbook list", "all playbooks, with what they are for"),),
     "playbook show": (("reptiops playbook show reconcile", "a file to copy and edit"),),

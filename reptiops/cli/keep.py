@@ -16,6 +16,7 @@ from reptiops.cli.options import console_of, paged, shared, show_json, site_sett
 from reptiops.cli.signals import choosing, stoppable
 from reptiops.engine.drift import Finding
 from reptiops.engine.lock import Locked
+from reptiops.playbook import load_playbook
 from reptiops.report import findings, runs, terminal
 from reptiops.report.plans import say
 
@@ -72,6 +73,7 @@ def reconcile(
     answering = sys.stdin.isatty() and sys.stdout.isatty() and not given["as_json"] and not given["quiet"]
     progress = terminal.Progress(console, given["verbose"], sandbox=given["sandbox"])
     questions = findings.Questions(console, env)
+    again = load_playbook(playbook or "reconcile", given["playbook_dir"]).command(env)
 
     def ask(one: Finding) -> bool:
         if not answering:
@@ -83,7 +85,7 @@ def reconcile(
         except click.Abort:
             click.echo()  # ^C and ^D end no line
             raise app.Interrupted(
-                f"Stopped at a question: no answer was used. Nothing was changed.\n`reptiops reconcile {env}` asks again."
+                f"Stopped at a question: no answer was used. Nothing was changed.\n`{again}` asks again."
             ) from None
 
     with stoppable(progress) as stop, _counting_failure(env, playbook, given), progress:
@@ -105,7 +107,7 @@ def reconcile(
     if given["as_json"]:
         show_json(findings.reconciled(done))
     else:
-        findings.show_reconciled(console, done, env)
+        findings.show_reconciled(console, done, env, again)
     if playbook is not None:
         left = [one for one, _ in done.left]
         app.notify(env, playbook, left, mended=done.mended, failed=bool(done.braked), **site_settings(given))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import click
 from reptiops.cli.options import PLAYBOOK_DIR, page, printable, shared, show_json
 
 DIRECTORY = PLAYBOOK_DIR
+TAKES = {"allow_replace": "provision", "allow_protected": "teardown", "max_changes": "reconcile"}
+"""An option of `run` → the operation whose command has it too."""
 DEBUG = click.option("--debug", is_flag=True, hidden=True)
 
 
@@ -70,9 +73,20 @@ def schema(debug: bool) -> None:
 @click.argument("name", metavar="PLAYBOOK")
 @click.argument("env")
 @click.option("--yes", "-y", is_flag=True, help="Answer yes to what would be asked.")
-@click.option("--max-changes", type=click.IntRange(min=0), help="Move the brake of a reconcile.")
+@click.option("--allow-replace", is_flag=True, help="As of `provision`, for a playbook of that operation.")
+@click.option("--allow-protected", is_flag=True, help="As of `teardown`, for a playbook of that operation.")
+@click.option("--max-changes", type=click.IntRange(min=0), help="As of `reconcile`, for a playbook of that operation.")
 @shared
-def run(name: str, env: str, yes: bool, max_changes: int | None, playbook_dir: Path | None, **given: Any) -> None:
+def run(
+    name: str,
+    env: str,
+    yes: bool,
+    allow_replace: bool,
+    allow_protected: bool,
+    max_changes: int | None,
+    playbook_dir: Path | None,
+    **given: Any,
+) -> None:
     """Run PLAYBOOK on ENV.
 
     `provision`, `drift` and the others are short for this.
@@ -82,14 +96,25 @@ def run(name: str, env: str, yes: bool, max_changes: int | None, playbook_dir: P
 
     ctx = click.get_current_context()
     operation = load_playbook(name, playbook_dir).operation
+    own = {"allow_replace": allow_replace, "allow_protected": allow_protected, "max_changes": max_changes}
+    _refuse_idle(operation, own)
     whole = {**given, "playbook_dir": playbook_dir, "debug": False}
     if operation == "provision":
-        ctx.invoke(change.provision, env=env, yes=yes, playbook=name, **whole)
+        ctx.invoke(change.provision, env=env, yes=yes, allow_replace=allow_replace, playbook=name, **whole)
     elif operation == "teardown":
-        ctx.invoke(change.teardown, env=env, yes=yes, playbook=name, **whole)
+        ctx.invoke(change.teardown, env=env, yes=yes, allow_protected=allow_protected, playbook=name, **whole)
     elif operation == "drift":
         ctx.invoke(keep.drift, env=env, playbook=name, **whole)
     elif operation == "reconcile":
         ctx.invoke(keep.reconcile, env=env, yes=yes, max_changes=max_changes, playbook=name, **whole)
     else:
         keep.office_hours(operation, env, name, whole)
+
+
+def _refuse_idle(operation: str, given: Mapping[str, bool | int | None]) -> None:
+    """Refuse an option that the playbook's operation does not know: it would seem to have been heard."""
+    for name, takes in TAKES.items():
+        idle = given[name] not in (None, False) and operation != takes
+        if idle:
+            option = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"{option} has no effect on {operation}: it is for a playbook of {takes}")

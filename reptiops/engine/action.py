@@ -60,9 +60,7 @@ class Action:
             return ""
         if self.used_by:
             need = "need it, go too and were" if self.used_by[1:] else "needs it, goes too and was"
-            return (
-                f"{', '.join(self.used_by)} {need} not selected: select that as well, or leave out --phase and --only"
-            )
+            return f"{', '.join(self.used_by)} {need} not selected: select that as well, or everything"
         if self.verb == "replace" and (why := self.want.irreplaceable(self.live)):
             return f"it cannot be deleted and made anew while it is in use: {why}"
         if self.verb == "update":

@@ -317,8 +317,10 @@ def _back(one: Finding) -> Finding:
     return replace(one, applied=one.live, live=one.applied) if one.what == "changed" else one
 
 
-def show_reconciled(console: Console, done: Reconciled, env: str = "ENV") -> None:
-    """What was mended, what was left and why, the worst first, and how that is mended all the same."""
+def show_reconciled(
+    console: Console, done: Reconciled, env: str = "ENV", again: str = "reptiops reconcile ENV"
+) -> None:
+    """What was mended, what was left and why, the worst first, and how that is mended all the same: by `again`."""
     show_found(console, "[green]mended[/]", [(_back(one), "") for one in by_risk(done.mended)])
     for address in done.followed:
         say(console, f"[green]followed[/]  {escape(address)}", hang=4)
@@ -330,12 +332,13 @@ def show_reconciled(console: Console, done: Reconciled, env: str = "ENV") -> Non
             f"[red]braked:[/] {escape(done.braked)}: nothing {'else ' if done.mended else ''}was changed",
             hang=4,
         )
-        say(console, "[dim]look at them with `drift`; --max-changes and the playbook's `brake` move the brake[/]", 4)
+        moved = f"`{again} --max-changes NUMBER` and the playbook's `brake` move the brake"
+        say(console, f"[dim]`reptiops drift {env}` shows them; {moved}[/]", 4, hang=4)
     console.print(f"{len(done.mended)} mended, {len(done.left)} left in {duration(done.seconds)}")
     if any(why.endswith(UNANSWERED) for _, why in done.left):
         say(
             console,
-            f"[dim]`reptiops reconcile {env}` asks at a terminal, `reptiops reconcile {env} --yes` mends it unasked; "
+            f"[dim]`{again}` asks at a terminal, `{again} --yes` mends it unasked; "
             f"`reptiops drift {env} --who` says who did it[/]",
             hang=2,
         )
