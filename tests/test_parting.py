@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from reptiops import app
+from reptiops.config import load_environment
+from reptiops.report import describe
+from reptiops.report.summary import show_outcome
 from reptiops.testing import mocked_aws
 from tests.faults import Faults
 from tests.small import small_config
@@ -49,6 +55,11 @@ class World:
             return app.provision("dev", only=ONLY, allow_replace=True, **where, **more)
         finally:
             assert len(seen) >= at[1]
+
+    def again(self, only: tuple[str, ...]) -> app.Outcome:
+        """Once more, by somebody who has seen what is there now."""
+        where: dict[str, Any] = {"session": self.session, "state_dir": self.path / "state"}
+        return app.provision("dev", only=only, allow_replace=True, config_dir=self.path / "new", **where)
 
     def left(self) -> tuple[bool, bool, bool]:
         """Whether the bucket, the secret and the log group are there."""
@@ -117,15 +128,30 @@ def test_what_is_as_the_plan_showed_it_goes(world: World, before: Callable[[Any]
 def test_what_was_filled_or_changed_since_is_left(
     world: World, meanwhile: Callable[[Any], None], address: str, why: str
 ) -> None:
-    """Its deletion is not asked for, and the run has failed."""
+    """Its deletion is not asked for; the run does all the rest, and says so. Whoever agrees once more loses it."""
     faults = Faults(world.session)
-    with pytest.raises(app.ProvisionFailed, match=rf"{address} \(.*\): {why}.* left alone: plan again"):
-        world.provision(meanwhile, on_failure="keep")
-    assert world.left() == (True, True, True), "what goes for good goes only when all may go"
-    asked = ("s3:DeleteBucket", "secretsmanager:DeleteSecret", "logs:DeleteLogGroup")
-    assert not [one for one in asked if faults.writes[one]]
+    done = world.provision(meanwhile)
+    (line,) = done.left
+    assert re.match(rf"{address}: {why}.*: it was left alone", line), line
+    assert done.left_alone == (address,)
+    assert world.left() == tuple(one == address for one in (SPARE, SECRET, GROUP))
+    asked = {SPARE: "s3:DeleteBucket", SECRET: "secretsmanager:DeleteSecret", GROUP: "logs:DeleteLogGroup"}
+    assert not faults.writes[asked[address]]
+    assert app.current("dev", session=world.session, state_dir=world.path / "state")[1].empty
     if meanwhile is _fill:
         assert world.session.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
+    assert not world.again(done.left_alone).left
+    assert world.left() == (False, False, False)
+
+
+def test_what_is_left_is_told_with_the_command_that_removes_it(world: World) -> None:
+    done = world.provision(_fill)
+    console = Console(file=StringIO(), width=200)
+    show_outcome(console, load_environment("dev", world.path / "new"), done, {}, ())
+    text = console.file.getvalue()
+    assert f"not as wanted: {SPARE}: it holds objects, which it did not before: it was left alone" in text
+    assert f"`reptiops provision dev --only {SPARE} --allow-replace`" in text
+    assert describe.outcome(done)["left_alone"] == [SPARE]
 
 
 def test_what_is_filled_while_somebody_reads_the_plan_is_left(world: World) -> None:
@@ -133,9 +159,8 @@ def test_what_is_filled_while_somebody_reads_the_plan_is_left(world: World) -> N
         _fill(world.session)
         return True
 
-    with pytest.raises(app.ProvisionFailed, match="it holds objects, which it did not before this run"):
-        world.provision(_nothing, approve=read, on_failure="keep")
-    assert world.left() == (True, True, True)
+    assert world.provision(_nothing, approve=read).left_alone == (SPARE,)
+    assert world.left() == (True, False, False)
 
 
 def test_a_secret_that_gets_a_value_while_somebody_reads_for_long_is_left(
@@ -166,18 +191,16 @@ def test_a_kept_plan_does_not_hold_for_another_value_of_a_secret(world: World) -
     assert world.left() == (True, True, True)
 
 
-def test_what_is_filled_when_all_has_been_looked_at_is_left_too(world: World) -> None:
-    """Its turn comes later: it is listed when the run begins, before anything goes, and in its turn."""
-    with pytest.raises(app.ProvisionFailed, match="it holds objects, which it did not before"):
-        world.provision(_fill, ("after-call.s3.ListObjectVersions", 2), on_failure="keep")
+def test_what_is_filled_while_others_go_is_left_too(world: World) -> None:
+    """It is listed before anybody is asked, and in its turn."""
+    assert world.provision(_fill, ("before-call.s3.ListObjectVersions", 2)).left_alone == (SPARE,)
     assert world.left() == (True, False, False)
     assert world.session.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
 
 
-def test_a_rollback_has_lost_nothing(world: World) -> None:
-    with pytest.raises(app.ProvisionFailed) as failed:
-        world.provision(_fill)
-    assert failed.value.undone is not None
-    assert failed.value.undone.complete, failed.value
-    assert world.left() == (True, True, True)
-    assert world.session.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
+def test_what_somebody_else_has_deleted_is_not_told_as_left(world: World) -> None:
+    def away(session: Any) -> None:
+        session.client("s3").delete_bucket(Bucket=BUCKET)
+
+    done = world.provision(away)
+    assert (done.left, done.left_alone, world.left()) == ((), (), (False, False, False))

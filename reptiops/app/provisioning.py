@@ -21,9 +21,10 @@ from reptiops.app.replaced import remove_replaced
 from reptiops.app.runs import Stop, announce, interrupted, writing
 from reptiops.app.selection import select
 from reptiops.app.site import Declined, Refused, Settings, Site, foretold, open_site, plan_site
+from reptiops.app.undeclared import remove_undeclared
 from reptiops.config import load_environment
 from reptiops.engine.action import Action
-from reptiops.engine.apply import Apply, ApplyError
+from reptiops.engine.apply import Apply
 from reptiops.engine.blind import patient
 from reptiops.engine.calls import Work
 from reptiops.engine.eta import Countdown
@@ -31,9 +32,9 @@ from reptiops.engine.events import Event, Sink
 from reptiops.engine.graph import PHASES, Graph
 from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, make
 from reptiops.engine.proof import inventory
-from reptiops.engine.recheck import Moved, holding
+from reptiops.engine.recheck import holding
 from reptiops.engine.recover import Unfinished
-from reptiops.engine.remove import LAGS, Doomed, Remove, patience
+from reptiops.engine.remove import LAGS, patience
 from reptiops.engine.resource import Live
 from reptiops.engine.scope import Scope
 from reptiops.engine.unplannable import PlanError
@@ -56,6 +57,11 @@ class Outcome:
     calls: int
     facts: Facts
     left: tuple[str, ...] = ()
+    """What is not as wanted, in words."""
+    left_alone: tuple[str, ...] = ()
+    """Addresses of that which are not deleted: they are not what somebody agreed to lose any more, or what is not may
+    need them.
+    """
     elsewhere: Mapping[str, int] | None = field(default_factory=dict)
     """Changes that wait outside of what was selected, by phase; None where that cannot be told."""
 
@@ -136,17 +142,20 @@ def provision(
         run = Apply(site.graph, site.given, made, matcher, work, strict_phases or book.strict_phases, selection, held)
         try:
             run.run()
-            _remove_undeclared(site, made, run, work)
+            alone = remove_undeclared(site.graph, made, run, work)
             interrupted(work)
         except Exception as error:
             ask_why(site, run, error, work.journal)
             announce(site, book, f"provision failed: {error}", options.tell)
             handle_failure(site, work, error, on_failure or book.on_failure, choose)
         remove_replaced(site.graph, made, run, work)
-        live, left, waiting = _verify(site, work, selection, run.created)
+        live, left, waiting = _verify(site, work, selection, run.created, alone)
         took = time.monotonic() - started
-    announce(site, book, f"provisioned, {len(made.changes)} changes", options.tell)
-    return Outcome(made, live, took, sum(site.aws.calls.values()), site.facts, left, waiting)
+    alone = {address: why for address, why in alone.items() if address in left}
+    changed = f"{len(made.changes) - len(alone)} changes" + (f", {len(alone)} left alone" if alone else "")
+    announce(site, book, f"provisioned, {changed}", options.tell)
+    calls = sum(site.aws.calls.values())
+    return Outcome(made, live, took, calls, site.facts, tuple(left.values()), tuple(alone), waiting)
 
 
 def _elsewhere(site: Site, scope: Scope, selection: Selection) -> Mapping[str, int] | None:
@@ -239,39 +248,12 @@ def _selected(playbook: Playbook, phases: Iterable[str], only: Iterable[str]) ->
     return selection
 
 
-def _step(address: str) -> str:
-    return "/".join(address.split("/")[:2])
-
-
-def _remove_undeclared(site: Site, made: Plan, run: Apply, work: Work) -> None:
-    """What holds data is looked at before anything goes, for nothing brings that back, and each once more in its turn."""
-
-    def look(d: Doomed) -> None:
-        d.live = run.filled.parting(d.address, d.live, d.decided)
-
-    now = work.clock.now()
-    doomed = [
-        Doomed(a.address, a.want or a.live.has, a.live, _step(a.address), decided=now)
-        for a in made.actions
-        if a.verb == "delete" and a.live is not None and not a.superseded
-    ]
-    if doomed and not work.stop.is_set():
-        moved: list[BaseException] = []
-        for d in doomed:
-            try:
-                if d.kind.holds_data:
-                    look(d)
-            except Moved as error:
-                moved.append(error)
-        if moved:
-            raise ApplyError(moved)
-        Remove(site.graph, doomed, work, look=look).run()
-
-
 def _verify(
-    site: Site, work: Work, selection: Selection, created: Collection[str]
-) -> tuple[Mapping[str, Live[Any]], tuple[str, ...], Mapping[str, int] | None]:
-    """Look again: the plan must be empty now. What is not is told, never hidden. Lists may lag behind for some seconds."""
+    site: Site, work: Work, selection: Selection, created: Collection[str], alone: Mapping[str, str]
+) -> tuple[Mapping[str, Live[Any]], Mapping[str, str], Mapping[str, int] | None]:
+    """Look again: the plan must be empty now. What is not is told by address, never hidden; `alone`: what was left on
+    purpose, and why. Lists may lag behind for some seconds.
+    """
     scope = work.scope.again()
     again = make(site.graph, site.given, scope, site.state, selection, again=True)
     waited = 0.0
@@ -279,7 +261,8 @@ def _verify(
         unlisted = {
             a.kind
             for a in again.changes
-            if (a.verb == "create" and a.address in created) or (a.verb == "delete" and a.kind.listed_late)
+            if (a.verb == "create" and a.address in created)
+            or (a.verb == "delete" and a.kind.listed_late and a.address not in alone)
         }
         if waited >= patience(unlisted) or work.stop.is_set():
             break
@@ -290,5 +273,9 @@ def _verify(
         again = make(site.graph, site.given, scope, site.state, selection, again=True)
     for address in _stale(site, again, selection):
         work.gone(address)
-    left = tuple(f"{a.address}: {a.verb} {', '.join(c.path for c in a.changes)}".rstrip() for a in again.changes)
+    left = {a.address: f"{a.address}: {_not_done(a, alone.get(a.address, ''))}" for a in again.changes}
     return again.live, left, _elsewhere(site, scope, selection)
+
+
+def _not_done(a: Action, why: str) -> str:
+    return f"{why}: it was left alone" if why else f"{a.verb} {', '.join(c.path for c in a.changes)}".rstrip()

@@ -19,11 +19,14 @@ from reptiops.app.runs import Interrupted, Stop, interrupted, writing
 from reptiops.app.site import Site
 from reptiops.engine.action import Action
 from reptiops.engine.apply import Apply
+from reptiops.engine.blind import patient
+from reptiops.engine.calls import Work
 from reptiops.engine.drift import Drift, Finding
 from reptiops.engine.eta import Countdown
 from reptiops.engine.events import Sink
 from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection
 from reptiops.engine.proof import inventory, named
+from reptiops.engine.recheck import Filled, holding
 from reptiops.engine.remove import Doomed, Remove, look_after
 from reptiops.engine.resource import Live, Resource
 from reptiops.engine.scope import Scope
@@ -54,6 +57,10 @@ class Repairs:
     on_failure: OnFailure | None = None
     choose: Choose | None = None
     seconds: float = 0.0
+    left: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(kind, id) of what was to be removed and stays → why: it is no longer what somebody agreed to lose."""
+    _held: Mapping[str, str] | None = None
+    """What those hold that hold data, as it was before anybody was asked."""
     _gone: list[Doomed] = field(default_factory=list)
     """What an earlier run of these repairs has removed."""
     _closed: list[Doomed] = field(default_factory=list)
@@ -72,6 +79,12 @@ class Repairs:
             self.stop.armed = False  # at a question Ctrl-C ends the command
             if self.stop.is_set():
                 raise Interrupted(f"{STOPPED} Nothing was changed.")
+
+    def weigh(self, findings: Iterable[Finding]) -> None:
+        """Look at what those hold that are to be removed: who agrees to that agrees to lose this, and no more."""
+        listed = _with(Plan(()), self._extras(findings))
+        waiting = Looking(self.site.clock, self.tell)
+        self._held = patient(waiting, lambda: holding(self.site.aws, listed))
 
     @contextmanager
     def telling(self) -> Iterator[None]:
@@ -116,8 +129,7 @@ class Repairs:
                 work.journal.write("repair", address=finding.address, key=finding.key)
             there = inventory(self.scope, graph.kinds()) - {named(d.live) for d in self._gone}
             work.journal.write("before", inventory=sorted(there))
-            parting = site.given["parting"]
-            gone = [_doomed(*self.before.extra(f), parting) for f in mend if f.what == "extra"]
+            gone = self._extras(mend)
             work.expect = self.expect
             self.expect(Countdown(graph, _with(made, gone), work.timings))
             run = Apply(graph, site.given, made, self.matcher, work, self.book.strict_phases, selection)
@@ -126,9 +138,7 @@ class Repairs:
                     run.run()
                     interrupted(work)
                 if gone:
-                    removal = Remove(graph, gone, work)
-                    removal.run()
-                    self._assumed |= removal.assumed
+                    self._remove(gone, work)
                     interrupted(work)
             except Exception as error:
                 ask_why(site, run, error, work.journal)
@@ -138,9 +148,30 @@ class Repairs:
             again = work.scope.again()
             if last:
                 look_after(work, again, graph.kinds(), self._assumed)
-            self._gone += gone
             self.seconds += time.monotonic() - started
         return again
+
+    def _extras(self, findings: Iterable[Finding]) -> list[Doomed]:
+        """The extras among them, as they were found."""
+        parting = self.site.given["parting"]
+        return [_doomed(*self.before.extra(f), parting) for f in findings if f.what == "extra"]
+
+    def _remove(self, gone: list[Doomed], work: Work) -> None:
+        """Each is looked at once more in its turn: what changed or filled since it was agreed to stays."""
+        filled = Filled(work, Plan(()), self.site.given["owned"], self._held)
+
+        def look(d: Doomed) -> None:
+            d.live = filled.parting(d.address, d.live, d.decided)
+
+        removal = Remove(self.site.graph, gone, work, look=look)
+        removal.run()
+        self._assumed |= removal.assumed
+        self._gone += [d for d in gone if d.address not in removal.left]
+        self.left |= {
+            (d.kind.kind(), d.live.id): f"{removal.left[d.address]}: it was left alone"
+            for d in gone
+            if d.address in removal.left
+        }
 
 
 def _doomed(has: Resource, one: Live[Any], path: str, parting: Mapping[type[Resource], Mapping[str, Any]]) -> Doomed:

@@ -195,6 +195,7 @@ def reconcile(
     )
     with repairs.telling():
         repairs.close(found.first)
+        repairs.weigh([*found.mend, *(f for f, _ in found.ask)])
         answers = {f: ask(f) for f, _ in found.ask}
         agreed = [f for f, _ in found.ask if answers[f]]
         unanswered = [(f, f"{why}, {UNANSWERED}") for f, why in found.ask if not answers[f]]
@@ -234,8 +235,9 @@ def _mended(
     again = repairs.run(mend, made, selection) if mend else repairs.looked()
     after = drift_site(site, Matcher(again, site.graph.kinds(), site.state))
     keys = {f.key for f in after.findings}
-    left += [(f, "still differs") for f in (*closed, *mend) if f.key in keys]
-    done = tuple(f for f in (*closed, *mend) if f.key not in keys)
+    stays = {f: repairs.left[f.kind, f.id] for f in (*closed, *mend) if (f.kind, f.id) in repairs.left}
+    left += [*stays.items(), *((f, "still differs") for f in (*closed, *mend) if f.key in keys and f not in stays)]
+    done = tuple(f for f in (*closed, *mend) if f.key not in keys and f not in stays)
     followed = tuple(a.address for a in made.changes if a.address not in mended)
     return Reconciled(done, tuple(left), braked, repairs.seconds, followed)
 

@@ -1,4 +1,4 @@
-"""Looking again right before an update, and before a deletion of what is made anew or nobody declares any more: the plan
+"""Looking again right before an update, and before a deletion of what is made anew or nobody declares (any more): the plan
 may be minutes old, and a pipeline may have deployed since.
 """
 
@@ -23,9 +23,17 @@ from reptiops.errors import ReptiopsError
 
 
 class Moved(ReptiopsError):
-    """AWS is no longer as it was when the plan was made."""
+    """AWS is no longer as it was when the plan was made. `why`: of what was to be deleted, what is otherwise about it."""
 
     exit_code = 4
+
+    def __init__(self, text: str, why: str = ""):
+        self.why = why
+        super().__init__(text)
+
+
+class Unlisted(Moved):
+    """What was to be deleted is not there any more, or not ours: somebody has deleted it, or taken it over."""
 
 
 def recheck(
@@ -73,7 +81,7 @@ def still(
 
 
 class Filled:
-    """Whether data came into what a plan deletes, be it made anew or not, after somebody has agreed to that."""
+    """What a plan deletes, be it made anew or not: whether it still is what somebody has agreed to lose."""
 
     def __init__(self, work: Work, plan: Plan, owned: Owned, held: Mapping[str, str] | None = None):
         """`held`: what `holding` has said before somebody was asked; without, it is looked at when the run begins."""
@@ -87,19 +95,18 @@ class Filled:
     def check(self, address: str, live: Live[Any]) -> None:
         """Raise Moved where it was empty and is not any more."""
         held = self._held or {}
-        if address in held and not held[address] and (why := self._holds(live)):
-            raise Moved(
-                f"{address} ({live.id}): {why}, which it did not before this run. It was left alone: plan again."
-            )
+        if address in held and not held[address] and (holds := self._holds(live)):
+            raise _otherwise(address, live, f"{holds}, which it did not before")
 
     def parting(self, address: str, planned: Live[Any], decided: float) -> Live[Any]:
-        """What nobody declares any more and is deleted for good, as it is by now. Raises Moved where somebody changed or
+        """What nobody declares (any more) and is deleted for good, as it is by now. Raises Moved where somebody changed or
         filled it: nobody has agreed to lose that. `decided`: what is read later is fresh enough.
-
-        One that AWS does not list is taken as it was: its deletion will tell.
         """
         lives = patient(self._work, lambda: self._work.scope.afresh(type(planned.has), decided))
-        found = next((one for one in lives if one.id == planned.id), planned)
+        found = next((one for one in lives if one.id == planned.id), None)
+        if found is None:
+            why = "AWS no longer lists it as ours"
+            raise Unlisted(f"{address} ({planned.id}): {why}. It was left alone.", why)
         _refuse_changed(address, planned, found, self._owned, planned.has)
         self.check(address, found)
         return found
@@ -142,10 +149,11 @@ def _refuse_changed(address: str, planned: Live[Any], found: Live[Any], owned: O
     if was and now and was != now:
         changed.append(f"what it holds ({content} {now} in place of {was})")
     if changed:
-        raise Moved(
-            f"{address} ({found.id}): somebody changed {', '.join(changed)} since the plan, which would delete it. "
-            "It was left alone: plan again."
-        )
+        raise _otherwise(address, found, f"somebody changed {', '.join(changed)} meanwhile")
+
+
+def _otherwise(address: str, found: Live[Any], why: str) -> Moved:
+    return Moved(f"{address} ({found.id}): {why}. It was left alone: plan again.", why)
 
 
 def _following(

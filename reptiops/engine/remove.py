@@ -24,6 +24,7 @@ from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph
 from reptiops.engine.passing import CallFailed
 from reptiops.engine.plan import look
+from reptiops.engine.recheck import Moved, Unlisted
 from reptiops.engine.resource import Kept, Live, Resource
 from reptiops.engine.scope import Scope
 from reptiops.errors import ReptiopsError
@@ -64,7 +65,7 @@ class Remove:
         strict: bool = False,
         look: Callable[[Doomed], None] = lambda _: None,
     ):
-        """`look`: at what holds data, right before its deletion; what it raises leaves that one alone."""
+        """`look`: at each right before its deletion; where it raises Moved, that one stays, and what it may need."""
         self._work, self._look = work, look
         self._asleep: dict[str, list[Doomed]] = {}
         for d in doomed:
@@ -80,6 +81,8 @@ class Remove:
         self.errors: list[BaseException] = []
         self.kept: list[str] = []
         """What stays on purpose, and why."""
+        self.left: dict[str, str] = {}
+        """Address → why it stays: it is not what somebody agreed to lose, or what is not may need it."""
         self.unasked: set[str] = set()
         """Addresses of what stays because nobody could tell whether somebody needs it."""
         self.assumed: set[tuple[str, str]] = set()
@@ -103,6 +106,15 @@ class Remove:
                 self._settle(crew, crew.take(self._looks.timeout()))
         if self.errors:
             raise ApplyError(self.errors)
+        if self.left and not work.stop.is_set():
+            self._leave_needed()
+
+    def _leave_needed(self) -> None:
+        """What never had its turn, as something stays that may need it."""
+        first = next(iter(self.left))
+        for d in [d for some in self._asleep.values() for d in some]:
+            self.left[d.address] = why = f"{first} stays, which may need it"
+            self._work.tell(Event("kept", d.address, "delete", why))
 
     def _retire(self, crew: Crew) -> None:
         """The first half of slow deletions, before anything else."""
@@ -126,18 +138,25 @@ class Remove:
         for d in some:
             d.started = self._work.clock.now()
             self._work.tell(Event("start", d.address, "delete"))  # not before it has a thread and a seat
-        if len(some) > 1:
+        wrong = [self._looked(d) for d in some]
+        going = [d for d, found in zip(some, wrong, strict=True) if found is None]
+        if len(going) > 1:
             with contextlib.suppress(CallFailed):
-                self._work.delete_all([(d.address, d.live) for d in some])
-                for d in some:
+                self._work.delete_all([(d.address, d.live) for d in going])
+                for d in going:
                     self._work.gone(d.address)
-                return [None] * len(some)
-        return [self._delete_one(d) for d in some]
+                return wrong
+        return [found or self._delete_one(d) for d, found in zip(some, wrong, strict=True)]
+
+    def _looked(self, d: Doomed) -> Exception | None:
+        try:
+            self._look(d)
+        except Exception as error:
+            return error
+        return None
 
     def _delete_one(self, d: Doomed) -> Exception | None:
         try:
-            if d.kind.holds_data:
-                self._look(d)
             self._work.delete(d.address, d.instance, d.live)
         except Exception as error:
             return error
@@ -189,6 +208,11 @@ class Remove:
                 self._work.gone(d.address)
             self._work.tell(Event("kept", d.address, "delete", str(wrong)))
             self._count(d)
+        elif isinstance(wrong, Moved):
+            self.left[d.address] = wrong.why
+            self._work.tell(Event("kept", d.address, "delete", wrong.why))
+            if isinstance(wrong, Unlisted):  # nothing of ours waits for it
+                self._count(d)
         elif wrong is not None:
             self.errors.append(wrong)
             self._work.tell(Event("failed", d.address, "delete", str(wrong)))
@@ -235,14 +259,13 @@ class Remove:
 
 
 def _batches(some: Iterable[Doomed]) -> Iterator[tuple[Doomed, ...]]:
-    """What one call removes: of most kinds one, and of those that hold data, for each is looked at."""
+    """What one call removes: of most kinds one."""
     by_kind: dict[type[Resource], list[Doomed]] = {}
     for d in some:
         by_kind.setdefault(d.kind, []).append(d)
     for kind, listed in by_kind.items():
-        size = 1 if kind.holds_data else kind.together
-        for start in range(0, len(listed), size):
-            yield tuple(listed[start : start + size])
+        for start in range(0, len(listed), kind.together):
+            yield tuple(listed[start : start + kind.together])
 
 
 def patience(kinds: Iterable[type[Resource]]) -> float:

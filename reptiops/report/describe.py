@@ -26,6 +26,7 @@ def outcome(done: Outcome, todos: Iterable[Todo] = ()) -> dict[str, Any]:
         "seconds": round(done.seconds, 1),
         "calls": done.calls,
         "left": list(done.left),
+        "left_alone": list(done.left_alone),
         "elsewhere": None if done.elsewhere is None else dict(done.elsewhere),
         "by_hand": [vars(todo) for todo in todos],
         "resources": {address: one.id for address, one in sorted(done.live.items())},

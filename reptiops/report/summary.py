@@ -18,6 +18,8 @@ from reptiops.report.plans import summary as planned
 
 ITEMS = 12
 """How many things a step names before the rest is counted."""
+NAMED = 3
+"""Up to so many addresses a suggested command names."""
 SHARED = 20
 """Characters from which a common beginning is worth a line of its own."""
 
@@ -44,9 +46,23 @@ def show_outcome(
         show_beside(console, done.plan)
     for line in done.left:
         say(loud, f"[red]not as wanted:[/] {escape(line)}")
+    _show_left_alone(loud, env, done)
     _show_elsewhere(console, env, done)
     _show_places(console, env, outputs(env, done.live), sandbox)
     _show_todos(console, todos)
+
+
+def _show_left_alone(console: Console, env: Environment, done: Outcome) -> None:
+    """How what nobody agreed to lose goes all the same, once somebody has."""
+    some = done.left_alone
+    if some:
+        only = "".join(f" --only {address}" for address in some) if len(some) <= NAMED else ""
+        say(
+            console,
+            f"If that may be lost: `reptiops provision {env.name}{only} --allow-replace` removes it.",
+            2,
+            hang=2,
+        )
 
 
 def _show_elsewhere(console: Console, env: Environment, done: Outcome) -> None:

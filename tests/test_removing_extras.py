@@ -1,0 +1,172 @@
+"""What a reconcile removes is looked at right before it goes: what changed or filled since somebody agreed stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reptiops import app
+from reptiops.engine.finding import Finding
+from reptiops.testing import mocked_aws
+from tests.drifts import Hand
+from tests.faults import Faults
+from tests.small import small_config
+
+BUCKET, LOGS = "reptidex-dev-old", "/ecs/dev/repti-old"
+TAGS = {"Project": "reptidex", "Environment": "dev", "ManagedBy": "reptiops"}
+ASKING = "operation: reconcile\non_failure: rollback\nrepair: {default: ask}\nbrake: {data: false}\n"
+GROUP = "security/security_group/rds"
+
+
+@pytest.fixture
+def where(tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """An environment with a bucket, a log group and a rule that nobody declared."""
+    (tmp_path / "asking.yaml").write_text(ASKING)
+    with mocked_aws() as session:
+        given = {"session": session, "state_dir": tmp_path / "state", "config_dir": small_config(tmp_path / "config")}
+        only = ("network/vpc", GROUP, "storage/bucket/assets", "compute/log_group/repti-core")
+        app.provision("dev", only=only, **given)
+        hand = Hand(session)
+        hand("s3").create_bucket(Bucket=BUCKET)
+        tags = {**TAGS, "reptiops:address": "storage/bucket/old"}
+        hand("s3").put_bucket_tagging(
+            Bucket=BUCKET, Tagging={"TagSet": [{"Key": k, "Value": v} for k, v in tags.items()]}
+        )
+        hand("logs").create_log_group(
+            logGroupName=LOGS, tags={**TAGS, "reptiops:address": "compute/log_group/repti-old"}
+        )
+        hand("ec2").authorize_security_group_ingress(GroupId=hand.group("rds"), IpPermissions=[_rule(22)])
+        yield {**given, "playbook_dir": tmp_path}
+
+
+def _rule(port: int) -> dict[str, Any]:
+    return {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+
+
+def _left(where: dict[str, Any]) -> tuple[bool, bool, bool]:
+    """Whether the bucket, the log group and the rule are there."""
+    hand = Hand(where["session"])
+    buckets = [one["Name"] for one in hand("s3").list_buckets()["Buckets"]]
+    groups = hand("logs").describe_log_groups(logGroupNamePrefix=LOGS)["logGroups"]
+    return BUCKET in buckets, bool(groups), bool(_rules(hand))
+
+
+def _rules(hand: Hand) -> list[Any]:
+    found = hand("ec2").describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [hand.group("rds")]}])
+    return [r for r in found["SecurityGroupRules"] if r.get("CidrIpv4") == "0.0.0.0/0" and not r["IsEgress"]]
+
+
+def _fill(hand: Hand) -> None:
+    hand("s3").put_object(Bucket=BUCKET, Key="theirs", Body=b"x")
+
+
+def _encrypt(hand: Hand) -> None:
+    hand("s3").put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+
+
+def _retag(hand: Hand) -> None:
+    tags = [{"Key": "Project", "Value": "theirs"}]
+    hand("s3").put_bucket_tagging(Bucket=BUCKET, Tagging={"TagSet": tags})
+
+
+def _write(hand: Hand) -> None:
+    hand("logs").create_log_stream(logGroupName=LOGS, logStreamName="theirs")
+
+
+def _retain(hand: Hand) -> None:
+    hand("logs").put_retention_policy(logGroupName=LOGS, retentionInDays=7)
+
+
+def _reconcile(where: dict[str, Any], meanwhile: Callable[[Hand], None], **more: Any) -> app.Reconciled:
+    """Somebody says yes to everything, and something happens before the last answer."""
+    asked: list[Finding] = []
+
+    def ask(one: Finding) -> bool:
+        if not asked:
+            meanwhile(Hand(where["session"]))
+        asked.append(one)
+        return True
+
+    done = app.reconcile("dev", ask=ask, playbook="asking", **where, **more)
+    assert len(asked) == 3
+    return done
+
+
+def _nothing(_: Hand) -> None:
+    """As it was."""
+
+
+@pytest.mark.parametrize("before", [_nothing, _fill])
+def test_what_is_as_it_was_goes(where: dict[str, Any], before: Callable[[Hand], None]) -> None:
+    before(Hand(where["session"]))
+    done = _reconcile(where, _nothing)
+    assert (done.left, len(done.mended), _left(where)) == ((), 3, (False, False, False))
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "kind", "why"),
+    [
+        (_fill, "s3.Bucket", "it holds objects, which it did not before"),
+        (_encrypt, "s3.Bucket", "somebody changed versioning"),
+        (_write, "logs.LogGroup", "it holds logs, which it did not before"),
+        (_retain, "logs.LogGroup", "somebody changed retention_days"),
+    ],
+)
+def test_what_was_filled_or_changed_meanwhile_is_left(
+    where: dict[str, Any], meanwhile: Callable[[Hand], None], kind: str, why: str
+) -> None:
+    """It is told, the rest goes, and nothing is undone."""
+    faults = Faults(where["session"])
+    done = _reconcile(where, meanwhile)
+    ((one, said),) = done.left
+    assert (one.kind, len(done.mended), done.exit_code) == (kind, 2, 3)
+    assert said.startswith(why), said
+    assert "left alone" in said
+    bucket = kind == "s3.Bucket"
+    assert _left(where) == (bucket, not bucket, False)
+    assert not faults.writes["s3:DeleteBucket" if bucket else "logs:DeleteLogGroup"]
+    assert app.current("dev", **_site(where))[1].empty, "no run is without an end"
+
+
+def _site(where: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in where.items() if name != "playbook_dir"}
+
+
+def test_what_somebody_else_took_over_meanwhile_is_left(where: dict[str, Any]) -> None:
+    """AWS does not list it as ours any more."""
+    done = _reconcile(where, _retag)
+    assert _left(where) == (True, False, False)
+    assert [why for _, why in done.left] == ["AWS no longer lists it as ours: it was left alone"]
+
+
+def test_a_rule_that_somebody_changes_meanwhile_is_left(where: dict[str, Any]) -> None:
+    def narrow(hand: Hand) -> None:
+        (one,) = _rules(hand)
+        rule = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIpv4": "0.0.0.0/0"}
+        changed = {"SecurityGroupRuleId": one["SecurityGroupRuleId"], "SecurityGroupRule": rule}
+        hand("ec2").modify_security_group_rules(GroupId=hand.group("rds"), SecurityGroupRules=[changed])
+
+    done = _reconcile(where, narrow)
+    ((one, said),) = done.left
+    assert one.kind == "ec2_access.SecurityGroupRule"
+    assert said.startswith("somebody changed from_port, to_port"), said
+    assert _left(where) == (False, False, True)
+
+
+def test_what_goes_unasked_is_looked_at_too(where: dict[str, Any]) -> None:
+    """Between the look at everything and its turn somebody fills it: while the rule is being closed."""
+    seen: list[str] = []
+
+    def happens(**_: Any) -> None:
+        if not seen:
+            _retain(Hand(where["session"]))
+        seen.append("once")
+
+    where["session"].events.register("before-call.ec2.RevokeSecurityGroupIngress", happens)
+    done = app.reconcile("dev", yes=True, playbook="asking", **where)
+    ((_, said),) = done.left
+    assert said.startswith("somebody changed retention_days"), said
+    assert _left(where) == (False, True, False)
