@@ -159,6 +159,7 @@ class PlanDocument(_Part):
     needs_allow_replace: tuple[str, ...] = Field(
         default=(), description="addresses for which provision refuses without --allow-replace"
     )
+    braked: str = Field(default="", description="why provision refuses so many changes; empty where it does not")
     undeclared: tuple[Undeclared, ...] = ()
     at_work: AtWork | None = None
     unfinished: Unended | None = None

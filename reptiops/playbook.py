@@ -78,7 +78,7 @@ class Repairs(Settings):
 class Brake(Settings):
     """When to stop instead of going on: `max_changes` exceeded (None: any number), or `data` about to be lost.
 
-    `data` means a delete or a replace of what holds data.
+    A change is a resource that is made, changed, removed or replaced, however many of its fields differ. `data` means a delete or a replace of what holds data.
     """
 
     max_changes: NotNegative | None = None

@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 
 from reptiops import app
-from reptiops.app.deciding import FLAPPING
-from reptiops.engine import drift
+from reptiops.app.deciding import FLAPPING, Braking
+from reptiops.app.upkeep import Drifted
 from reptiops.engine.drift import Finding
 from reptiops.operations.who import Sought, changed
 from reptiops.report import findings
@@ -248,7 +248,7 @@ def test_what_was_found_says_what_it_means_and_what_to_do_next() -> None:
         found = Finding("security/group", "sgr-1", "", "extra", "security", live=live, kind="ec2.SecurityGroupRule")
         console = Console(width=400)
         with console.capture() as captured:
-            findings.show_drift(console, drift.Drift((found, *more), (), (), {}), env="dev")
+            findings.show_drift(console, Drifted((found, *more), (), (), {}, Braking()), env="dev")
         return captured.get()
 
     assert "peer 0.0.0.0/0: the database's port (PostgreSQL) is open to the whole internet\n" in said("0.0.0.0/0")

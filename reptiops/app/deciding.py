@@ -90,15 +90,51 @@ def _rule(finding: Finding, book: Playbook, kind: type[Resource] | None) -> Repa
 
 
 def brake(mend: Iterable[Finding], before: Drift, book: Playbook, max_changes: int | None) -> str:
-    """Why so many repairs, or these, are not for a reconcile to carry out; empty where they are."""
+    """Why so many repairs, or these, are not for a reconcile to carry out; empty where they are. What is repaired of one
+    resource is one change.
+    """
     listed = list(mend)
     limit = max_changes if max_changes is not None else book.brake.max_changes
-    if limit is not None and len(listed) > limit:
-        return f"{len(listed)} changes would be made, and the brake is at {limit}"
+    number = changes(listed)
+    if limit is not None and number > limit:
+        return f"{number} changes would be made, and the brake is at {limit}"
     data = [f.id for f in listed if f.what == "extra" and before.extra(f)[0].holds_data]
     if data and book.brake.data:
         return f"this would delete what holds data: {', '.join(data)}"
     return ""
+
+
+def changes(found: Iterable[Finding]) -> int:
+    """How many resources have to be made, changed or removed to mend these."""
+    return len({one.resource for one in found})
+
+
+@dataclass(frozen=True)
+class Braking:
+    """Where a reconcile would stop before it has begun."""
+
+    why: str = ""
+    """Empty where it would not."""
+    needs: int = 0
+    """The number of changes that the brake would have to allow; 0 where something else stops it."""
+    closes: bool = False
+    """Whether it closes what is open to strangers all the same."""
+
+
+def foretold(before: Drift, site: Site, book: Playbook) -> Braking:
+    """Where a reconcile by this playbook would stop, unless somebody says yes to more. Journals are read only where there
+    is as much as that.
+    """
+    chosen = [f for f in before.findings if f.kind and f.address.split("/")[0] in book.phases]
+    if before.busy or not brake(chosen, before, book, None):
+        return Braking()
+    found = decide(chosen, before, site, book, yes=False)
+    unasked = (*found.first, *found.mend)
+    why, number = brake(unasked, before, book, None), changes(unasked)
+    if not why:
+        return Braking()
+    closes = bool(found.first) and not brake(found.first, before, book, None)
+    return Braking(why, 0 if brake(unasked, before, book, number) else number, closes)
 
 
 def beyond(made: Plan, book: Playbook) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from reptiops.app.costs import cost_of_plan
 from reptiops.app.recovery import at_work, in_doubt, open_ends
-from reptiops.app.refusing import allowing
+from reptiops.app.refusing import allowing, braked
 from reptiops.app.selection import select
 from reptiops.app.site import Refused, Settings, Site, open_site, plan_site
 from reptiops.engine.plan import Plan, Selection
@@ -33,7 +33,12 @@ def documented_plan(
     made = plan_site(site, selection)
     working, unended = open_ends(at_work(site), in_doubt(site), environment)
     document = document_of(site, made, selection)
-    more = {"at_work": working, "unfinished": unended, "needs_allow_replace": allowing(made, book).addresses}
+    more = {
+        "at_work": working,
+        "unfinished": unended,
+        "needs_allow_replace": allowing(made, book).addresses,
+        "braked": braked(made, book),
+    }
     return made, document.model_copy(update=more)
 
 

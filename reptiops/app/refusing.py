@@ -35,6 +35,14 @@ def allowing(made: Plan, playbook: Playbook) -> Allowing:
     return Allowing(tuple(lost) if playbook.brake.data else (), tuple(replaced))
 
 
+def braked(made: Plan, playbook: Playbook) -> str:
+    """That this is more than the playbook lets a run change; empty where it is not."""
+    most = playbook.brake.max_changes
+    if most is None or len(made.changes) <= most:
+        return ""
+    return f"{len(made.changes)} changes would be made, and the playbook {playbook.name} brakes at {most} (brake.max_changes)"
+
+
 def refuse(environment: str, made: Plan, playbook: Playbook, allow_replace: bool, selection: Selection) -> None:
     """Raise Refused where this plan is not carried out, with all that is of one reason."""
     foreign = [a for a in made.actions if a.verb == "foreign"]
@@ -45,11 +53,8 @@ def refuse(environment: str, made: Plan, playbook: Playbook, allow_replace: bool
             "This shows first what differs, then tags and records, and changes nothing else. "
             "Or choose other names in the configuration. Nothing was changed."
         )
-    if playbook.brake.max_changes is not None and len(made.changes) > playbook.brake.max_changes:
-        raise Refused(
-            f"{len(made.changes)} changes would be made, and the playbook {playbook.name} brakes at "
-            f"{playbook.brake.max_changes} (brake.max_changes)."
-        )
+    if too_many := braked(made, playbook):
+        raise Refused(f"{too_many}.")
     needed = allowing(made, playbook)
     if needed.lost and not allow_replace:
         names = "\n".join(f"  {a.address}: {a.verb} {a.live.id if a.live else ''}" for a in needed.lost)

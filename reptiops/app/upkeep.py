@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from reptiops.app.deciding import UNANSWERED, Decided, beyond, brake, decide
+from reptiops.app.deciding import UNANSWERED, Braking, Decided, beyond, brake, decide, foretold
 from reptiops.app.failure import Choose, OnFailure
 from reptiops.app.repairing import Repairs, urgent
 from reptiops.app.runs import Stop, run_id
@@ -23,6 +23,7 @@ from reptiops.engine.resource import ADDRESS_TAG, Resource
 from reptiops.engine.scope import Scope
 from reptiops.engine.unknown import unknown_addresses
 from reptiops.engine.unplannable import NeedsMissing
+from reptiops.errors import ConfigurationError
 from reptiops.operations.strays import Known, strays
 from reptiops.operations.who import Deed, Sought, changed
 from reptiops.playbook import load_playbook
@@ -88,9 +89,16 @@ def _not_lost(site: Site, matcher: Matcher) -> None:
         )
 
 
+@dataclass(frozen=True)
+class Drifted(Drift):
+    """A drift, and where a reconcile by the playbook of that name would stop."""
+
+    braking: Braking
+
+
 def drift(
     environment: str, *, playbook: str = "drift", beside: Callable[[str], None] | None = None, **settings: Any
-) -> Drift:
+) -> Drifted:
     """What differs from what was last applied, in the playbook's phases. Reads only. Raises Busy while another run writes,
     or looks all the same and tells `beside` so.
     """
@@ -103,12 +111,21 @@ def drift(
     def inside(address: str) -> bool:
         return address.split("/")[0] in book.phases
 
-    return replace(
-        found,
-        findings=tuple(f for f in found.findings if inside(f.address)),
-        pending=tuple(f for f in found.pending if inside(f.address)),
-        busy=tuple(line for line in found.busy if inside(line)),
+    return Drifted(
+        tuple(f for f in found.findings if inside(f.address)),
+        tuple(f for f in found.pending if inside(f.address)),
+        tuple(line for line in found.busy if inside(line)),
+        found.extras,
+        _braking(found, site, options),
     )
+
+
+def _braking(found: Drift, site: Site, options: Settings) -> Braking:
+    """A playbook that cannot be read is its own run's matter."""
+    try:
+        return foretold(found, site, load_playbook("reconcile", options.playbook_dir))
+    except ConfigurationError:
+        return Braking()
 
 
 def drift_site(site: Site, matcher: Matcher | None = None) -> Drift:

@@ -40,6 +40,8 @@ def plan(
         with paged() as console:
             cost = app.cost_of_plan(configuration, made)
             plans.show_plan(console, made, given["verbose"], cost, document.needs_allow_replace)
+            if document.braked:
+                plans.say(console, f"[red]refused:[/] {escape(document.braked)}", hang=6)
             findings.show_beside(console, made, more=not (phases or only))
             if other := runs.unsettled(*app.current(env, **site_settings(given)), env):
                 plans.say(console, f"[yellow]{escape(other)}[/]", hang=4)

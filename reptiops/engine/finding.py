@@ -32,7 +32,12 @@ class Finding:
     """Of an extra: what the ids in its fields are called, for a person."""
 
     @property
+    def resource(self) -> str:
+        """What is made, changed or removed to mend it: of several findings about one thing the same."""
+        return f"{self.kind} {self.natural or self.id}" if self.what == "extra" else self.address
+
+    @property
     def key(self) -> str:
         """What makes it the same finding in the next run."""
-        extra = f"{self.kind} {self.natural or self.id}" if self.what == "extra" else ""
+        extra = self.resource if self.what == "extra" else ""
         return f"{self.address} {self.what} {self.field} {extra}".rstrip()

@@ -11,9 +11,9 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from reptiops.app.deciding import BY_RULE, UNANSWERED, Decided
-from reptiops.app.upkeep import Reconciled
-from reptiops.engine.drift import Drift, Finding
+from reptiops.app.deciding import BY_RULE, UNANSWERED, Braking, Decided
+from reptiops.app.upkeep import Drifted, Reconciled
+from reptiops.engine.drift import Finding
 from reptiops.engine.plan import Plan
 from reptiops.operations.who import Deed
 from reptiops.plandocument import AtWork, Unended
@@ -52,7 +52,7 @@ def finding(one: Finding, deed: Deed | str | None = None) -> dict[str, Any]:
 
 
 def drift(
-    found: Drift,
+    found: Drifted,
     deeds: Mapping[str, Deed | str] | None = None,
     working: AtWork | None = None,
     unended: Unended | None = None,
@@ -63,6 +63,7 @@ def drift(
         "drift": [finding(one, (deeds or {}).get(one.key)) for one in found.findings],
         "pending": [finding(one) for one in found.pending],
         "busy": list(found.busy),
+        "braked": found.braking.why,
         "at_work": working and working.model_dump(mode="json"),
         "unfinished": unended and unended.model_dump(mode="json"),
     }
@@ -147,7 +148,9 @@ def _short(value: Any) -> str:
     return text if len(text) <= 100 else f"{text[:97]}…"
 
 
-def show_drift(console: Console, found: Drift, deeds: Mapping[str, Deed | str] | None = None, env: str = "ENV") -> None:
+def show_drift(
+    console: Console, found: Drifted, deeds: Mapping[str, Deed | str] | None = None, env: str = "ENV"
+) -> None:
     """The findings, the worst first, what is pending, what is in the middle of a change. In a log a line each; on a
     terminal what was found at an address stands under it.
     """
@@ -170,6 +173,8 @@ def show_drift(console: Console, found: Drift, deeds: Mapping[str, Deed | str] |
             f"[dim]`reptiops reconcile {env}` puts back what its playbook repairs; {_keeping(found.findings, env)}[/]",
             hang=2,
         )
+    if found.braking.why:
+        _show_braking(console, found.braking, env)
     if found.pending:
         absent = sum(one.what == "missing" for one in found.pending)
         numbers = ((absent, "resource"), (len(found.pending) - absent, "field"))
@@ -177,6 +182,14 @@ def show_drift(console: Console, found: Drift, deeds: Mapping[str, Deed | str] |
         say(console, f"[dim]pending, not drift: {parts} of the configuration that nobody has provisioned yet[/]")
     for busy in found.busy:
         say(console, f"[yellow]in the middle of a change:[/] {escape(busy)}")
+
+
+def _show_braking(console: Console, found: Braking, env: str) -> None:
+    """That a reconcile would go no further, and how it does."""
+    first = "closes what is open and " if found.closes else ""
+    more = f"; `reptiops reconcile {env} --max-changes {found.needs}` goes on" if found.needs else ""
+    text = f"`reptiops reconcile {env}` {first}stops at its brake: {found.why}{more}"
+    say(console, f"[yellow]{escape(text)}[/]", hang=2)
 
 
 def show_beside(console: Console, plan: Plan, more: bool = False) -> None:
