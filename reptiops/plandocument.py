@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -73,6 +74,10 @@ class PlannedChange(_Part):
     fields: tuple[FieldChange, ...]
     wanted: Json = Field(description="the whole resource as it is wanted, without secrets; null for a deletion")
     content: str | None = Field(default=None, description="the version of what goes for good, where AWS tells one")
+    held: str | None = Field(
+        default=None,
+        description="of what goes for good: what it held then, in words, empty for nothing; null where that was not told",
+    )
 
 
 class Counts(_Part):
@@ -178,9 +183,16 @@ def digest(env: Environment) -> str:
 
 
 def document(
-    env: Environment, belongs: Belongs, plan: Plan, selection: Selection, difference: Difference | None
+    env: Environment,
+    belongs: Belongs,
+    plan: Plan,
+    selection: Selection,
+    difference: Difference | None,
+    held: Mapping[str, str] = MappingProxyType({}),
 ) -> PlanDocument:
-    """A plan with everything that a reader, or a later run, has to know about it."""
+    """A plan with everything that a reader, or a later run, has to know about it. `held`: by address what those hold that
+    it deletes for good, where that is known.
+    """
     return PlanDocument(
         reptiops=__version__,
         made=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -194,7 +206,7 @@ def document(
         notes=(*plan.notes, *(f"refused: {address}: {why}" for address, why in plan.stuck.items())),
         time=_time(plan),
         cost=_cost(difference),
-        changes=changes(plan, difference),
+        changes=tuple(c.model_copy(update={"held": held.get(c.address)}) for c in changes(plan, difference)),
         undeclared=tuple(
             Undeclared(address=one.address, id=one.id, kind=one.kind, risk=one.risk, live=one.live)
             for one in plan.beside
@@ -334,6 +346,8 @@ def _differing(kept: Iterable[PlannedChange], now: Iterable[PlannedChange]) -> I
             yield address, f"the plan was about {one.id}, now it is {other.id}"
         elif one.content and other.content and one.content != other.content:
             yield address, "what it holds is another now"
+        elif one.held == "" and other.held:
+            yield address, f"{other.held}, which it did not when the plan was made"
         elif (one.fields, one.wanted) != (other.fields, other.wanted):
             names = ", ".join(sorted({json.loads(f)[0] for f in _fields_of(one) ^ _fields_of(other)}))
             yield address, f"{names or 'what is wanted'} would be another now"

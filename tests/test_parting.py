@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from rich.console import Console
 
-from reptiops import app
+from reptiops import app, plandocument
 from reptiops.config import load_environment
 from reptiops.report import describe
 from reptiops.report.summary import show_outcome
@@ -178,17 +180,69 @@ def test_a_secret_that_gets_a_value_while_somebody_reads_for_long_is_left(
     assert world.left() == (True, True, True)
 
 
+def _where(world: World) -> dict[str, Any]:
+    return {"session": world.session, "state_dir": world.path / "state", "config_dir": world.path / "new"}
+
+
+def _kept(world: World) -> plandocument.PlanDocument:
+    """As it is read from a file again."""
+    _, kept = app.documented_plan("dev", only=ONLY, **_where(world))
+    return plandocument.PlanDocument.model_validate_json(plandocument.text(kept))
+
+
 def test_a_kept_plan_does_not_hold_for_another_value_of_a_secret(world: World) -> None:
-    where: dict[str, Any] = {
-        "session": world.session,
-        "state_dir": world.path / "state",
-        "config_dir": world.path / "new",
-    }
-    _, kept = app.documented_plan("dev", only=ONLY, **where)
+    kept = _kept(world)
     _rotate(world.session)
     with pytest.raises(app.PlanMoved, match="database/redis_secret: what it holds is another now"):
-        app.provision("dev", kept=kept, allow_replace=True, **where)
+        app.provision("dev", kept=kept, allow_replace=True, **_where(world))
     assert world.left() == (True, True, True)
+
+
+@pytest.mark.parametrize(("fill", "address", "what"), [(_fill, SPARE, "objects"), (_write, GROUP, "logs")])
+def test_a_kept_plan_does_not_hold_for_what_was_empty_and_is_not(
+    world: World, fill: Callable[[Any], None], address: str, what: str
+) -> None:
+    kept = _kept(world)
+    fill(world.session)
+    with pytest.raises(app.PlanMoved, match=f"{address}: it holds {what}, which it did not when the plan was made"):
+        app.provision("dev", kept=kept, allow_replace=True, **_where(world))
+    assert world.left() == (True, True, True)
+    assert not app.provision("dev", kept=_kept(world), allow_replace=True, **_where(world)).left
+    assert world.left() == (False, False, False), "what was in it already is in the plan as lost"
+
+
+def test_a_kept_plan_says_what_it_found_empty(world: World) -> None:
+    _fill(world.session)
+    kept = _kept(world)
+    assert {c.address: c.held for c in kept.changes if c.held is not None} == {
+        SPARE: "it holds objects",
+        GROUP: "",
+    }
+    assert plandocument.PlanDocument.model_validate_json(plandocument.text(kept)) == kept
+
+
+def test_a_plan_of_an_earlier_version_does_not_know_what_was_empty(world: World, tmp_path: Path) -> None:
+    """It is carried out as it says; from its beginning on what fills is left alone."""
+    raw = json.loads(plandocument.text(_kept(world)))
+    for change in raw["changes"]:
+        del change["held"]
+    (tmp_path / "old.plan").write_text(json.dumps(raw))
+    _fill(world.session)
+    kept = plandocument.read_plan(tmp_path / "old.plan")
+    assert not app.provision("dev", kept=kept, allow_replace=True, **_where(world)).left
+    assert world.left() == (False, False, False)
+
+
+def test_who_may_only_plan_is_not_told_what_is_empty(world: World) -> None:
+    def denied(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "ListObjectVersions")
+
+    world.session.events.register("before-call.s3.ListObjectVersions", denied)
+    assert {c.address: c.held for c in _kept(world).changes if c.action == "delete"} == {
+        SPARE: None,
+        SECRET: None,
+        GROUP: "",
+    }
 
 
 def test_what_is_filled_while_others_go_is_left_too(world: World) -> None:

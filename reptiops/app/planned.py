@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from textwrap import indent
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from reptiops.app.costs import cost_of_plan
 from reptiops.app.recovery import at_work, in_doubt, open_ends
 from reptiops.app.refusing import allowing, braked
 from reptiops.app.selection import select
 from reptiops.app.site import Refused, Settings, Site, open_site, plan_site
+from reptiops.aws import DENIED, code
 from reptiops.engine.plan import Plan, Selection
+from reptiops.engine.recheck import holding
 from reptiops.plandocument import PlanDocument, document, elsewhere, moved
 from reptiops.playbook import load_playbook
 
@@ -32,7 +37,7 @@ def documented_plan(
     site = open_site(options)
     made = plan_site(site, selection)
     working, unended = open_ends(at_work(site), in_doubt(site), environment)
-    document = document_of(site, made, selection)
+    document = document_of(site, made, selection, _holding(site, made))
     more = {
         "at_work": working,
         "unfinished": unended,
@@ -42,9 +47,21 @@ def documented_plan(
     return made, document.model_copy(update=more)
 
 
-def document_of(site: Site, made: Plan, selection: Selection) -> PlanDocument:
-    """A plan of an opened site, with its cost."""
-    return document(site.env, site.belongs, made, selection, cost_of_plan(site.env, made))
+def _holding(site: Site, made: Plan) -> Mapping[str, str]:
+    """What those hold that it deletes, but for what the rights to plan do not tell."""
+    found: dict[str, str] = {}
+    for one in made.actions:
+        try:
+            found |= holding(site.aws, replace(made, actions=(one,)))
+        except ClientError as error:
+            if code(error) not in DENIED:
+                raise
+    return found
+
+
+def document_of(site: Site, made: Plan, selection: Selection, held: Mapping[str, str]) -> PlanDocument:
+    """A plan of an opened site, with its cost. `held`: what those hold that it deletes."""
+    return document(site.env, site.belongs, made, selection, cost_of_plan(site.env, made), held)
 
 
 def of_here(kept: PlanDocument, site: Site) -> None:
@@ -56,9 +73,9 @@ def of_here(kept: PlanDocument, site: Site) -> None:
         )
 
 
-def hold_to(kept: PlanDocument, site: Site, made: Plan, selection: Selection) -> None:
-    """Raise PlanMoved unless this plan is the one that was kept."""
-    found = moved(kept, document_of(site, made, selection))
+def hold_to(kept: PlanDocument, site: Site, made: Plan, selection: Selection, held: Mapping[str, str]) -> None:
+    """Raise PlanMoved unless this plan is the one that was kept, and what it deletes holds no more than it did then."""
+    found = moved(kept, document_of(site, made, selection, held))
     if found:
         more = [f"and {len(found) - TOLD} more"] if len(found) > TOLD else []
         lines = indent("\n".join((*found[:TOLD], *more)), "  ")

@@ -121,8 +121,9 @@ def provision(
     scope = site.scope()
     doubt = look_for_doubtful(site, scope, options.tell)
     made = foretold(site, scope, make(site.graph, site.given, scope, site.state, selection), selection)
+    held = patient(Looking(site.clock, options.tell), lambda: holding(site.aws, made))
     if kept is not None:
-        hold_to(kept, site, made, selection)
+        hold_to(kept, site, made, selection, held)
     if made.changes:
         show(made, () if allow_replace else allowing(made, book).addresses)
     refuse(site.env.name, made, book, allow_replace, selection)
@@ -131,7 +132,6 @@ def provision(
         took, waiting = time.monotonic() - started, _elsewhere(site, scope, selection)
         return Outcome(made, made.live, took, sum(site.aws.calls.values()), site.facts, elsewhere=waiting)
     _ready(site, made, options.tell)
-    held = patient(Looking(site.clock, options.tell), lambda: holding(site.aws, made))
     scope, made = _approved(approve, site, scope, made, selection)
     with writing(site, "provision", options.tell, scope, stop, book, selection) as work:
         started = time.monotonic()  # the run's time, as `history` has it: from the lock to the last look

@@ -118,13 +118,17 @@ class Filled:
 def holding(aws: Aws, plan: Plan) -> dict[str, str]:
     """What each of those holds that a plan deletes, be it made anew or not: whoever agrees to the plan agrees to lose that.
 
-    Of an opaque one nobody can tell: it only gets older.
+    Of an opaque one nobody can tell: it only gets older. A secret is told by its version.
     """
     return {
         a.address: _holds(aws, a.live)
         for a in plan.actions
-        if (a.in_place or a.verb == "delete") and a.kind.holds_data and not a.kind.opaque and a.live
+        if (a.in_place or a.verb == "delete") and a.live and a.kind.holds_data and _tells(a.kind)
     }
+
+
+def _tells(kind: type[Resource]) -> bool:
+    return not kind.opaque and kind.in_service is not Resource.in_service
 
 
 def _holds(aws: Aws, live: Live[Any]) -> str:
