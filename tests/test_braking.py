@@ -103,3 +103,81 @@ def test_plan_says_that_a_provision_would_brake(there: dict[str, Any], tmp_path:
     assert json.loads(_typed(here, tmp_path, "plan", "dev", "--only", "storage/bucket", "--json")[1])["braked"] == told
     with pytest.raises(app.Refused, match="brakes at 1"):
         app.provision("dev", only=("storage/bucket",), playbook_dir=tmp_path, **here)
+
+
+def _rule(hand: Hand) -> None:
+    anybody = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    hand("ec2").authorize_security_group_ingress(GroupId=hand.group("rds"), IpPermissions=[anybody])
+
+
+def _explained(there: dict[str, Any], books: Path) -> tuple[str, list[tuple[str, str, str]], dict[str, Any]]:
+    """What `explain` prints, address, field and reason of what it tells as left, and all of its JSON."""
+    text, data = (
+        _typed(there, books, "explain", "dev")[1],
+        json.loads(_typed(there, books, "explain", "dev", "--json")[1]),
+    )
+    return text, [(one["address"], one["field"], one["why"]) for one in data["left"]], data
+
+
+def test_a_run_writes_down_what_it_leaves_and_why(there: dict[str, Any], hand: Hand, tmp_path: Path) -> None:
+    """One log group is agreed to, of the other nobody says yes, what has a role's tags is only reported."""
+    for name in GROUPS:
+        hand("logs").put_retention_policy(logGroupName=name, retentionInDays=1)
+    role = "reptidex-dev-task-backend"
+    hand("iam").update_role(RoleName=role, Description="x")
+    books = _book(tmp_path, rule="ask, phases: {security: report}", most=9)
+    done = app.reconcile("dev", playbook_dir=books, ask=lambda one: one.address.endswith("repti-core"), **there)
+    assert [f.address for f in done.mended] == ["compute/log_group/repti-core"]
+    text, left, data = _explained(there, books)
+    assert left == [
+        ("security/task_backend_role", "description", "the playbook only reports it"),
+        ("compute/log_group/web-public", "retention_days", "the playbook asks, and nobody answered yes"),
+    ]
+    assert data["left"][1]["risk"] == "cost"
+    assert "Left · security/task_backend_role reptidex-dev-task-backend cosmetic description" in text, text
+    assert "(the playbook asks, and nobody answered yes)" in text
+    _, history = _typed(there, books, "history", "dev")
+    assert history.split("reconcile")[1].count("2 left") == 1
+    assert app.history("dev", **there)[0].left == app.explain("dev", **there).left
+    assert app.reconcile("dev", yes=True, playbook_dir=_book(tmp_path, most=9), **there).exit_code == 0
+
+
+def test_what_a_brake_held_is_written_down_by_the_run_that_closed_a_port(
+    there: dict[str, Any], hand: Hand, tmp_path: Path
+) -> None:
+    _rule(hand)
+    for name in GROUPS:
+        hand("logs").put_retention_policy(logGroupName=name, retentionInDays=1)
+    done = app.reconcile("dev", playbook_dir=_book(tmp_path, most=2), **there)
+    assert done.braked
+    held = "braked: 3 changes would be made, and the brake is at 2"
+    text, left, _ = _explained(there, tmp_path)
+    assert left == [(f"compute/log_group/{name[9:]}", "retention_days", held) for name in GROUPS]
+    assert held in text
+    assert app.reconcile("dev", playbook_dir=_book(tmp_path, most=9), **there).exit_code == 0
+    assert _explained(there, tmp_path)[1] == []
+
+
+def test_what_keeps_coming_back_is_written_down_as_that(there: dict[str, Any], hand: Hand, tmp_path: Path) -> None:
+    books = _book(tmp_path, most=9)
+    for _ in range(3):
+        hand("logs").put_retention_policy(logGroupName=GROUPS[0], retentionInDays=5)
+        app.reconcile("dev", yes=True, playbook_dir=books, **there)
+    hand("logs").put_retention_policy(logGroupName=GROUPS[0], retentionInDays=5)
+    _rule(hand)
+    app.reconcile("dev", playbook_dir=books, **there)
+    [(address, _, why)] = _explained(there, books)[1]
+    assert address == "compute/log_group/repti-core"
+    assert "it came back: mended " in why
+    assert why.endswith("nobody had answered yet")
+    app.reconcile("dev", yes=True, playbook_dir=books, **there)
+
+
+def test_no_value_is_written_down_with_what_is_left(there: dict[str, Any], hand: Hand, tmp_path: Path) -> None:
+    hand("logs").put_retention_policy(logGroupName=GROUPS[1], retentionInDays=7)
+    _rule(hand)
+    app.reconcile("dev", playbook_dir=_book(tmp_path, rule="repair", most=1), **there)
+    journal = sorted((there["state_dir"] / "dev" / "journal").iterdir())[-1]
+    [left] = [json.loads(line) for line in journal.read_text().splitlines() if '"left"' in line]
+    assert left.keys() == {"event", "at", "address", "id", "field", "what", "risk", "kind", "why"}
+    assert app.reconcile("dev", yes=True, playbook_dir=_book(tmp_path, most=9), **there).exit_code == 0

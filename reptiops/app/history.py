@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -13,15 +13,30 @@ from reptiops.app.failure import Ways, commands_out, ways_out
 from reptiops.app.site import Refused, Settings, Site, open_site, records_of
 from reptiops.config import environments
 from reptiops.engine import lock as locks
+from reptiops.engine.finding import What
 from reptiops.engine.lock import Lease
 from reptiops.engine.plan import Selection
 from reptiops.engine.recover import SETTLING, inside, part_of
+from reptiops.engine.resource import Risk
 from reptiops.errors import ReptiopsError
 
 Ending = Literal["ended", "undone", "failed", "did not end", "running"]
 Record = Mapping[str, Any]
 QUIET = frozenset({"record"})
 """Verbs that only write down what is there."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a reconcile found and left, and why."""
+
+    address: str
+    id: str
+    field: str
+    what: What
+    risk: Risk
+    kind: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -51,6 +66,8 @@ class Run:
     """The later run that undid it."""
     finished_by: str = ""
     """The later run that went on to what the configuration said then, or removed all."""
+    left: tuple[Left, ...] = ()
+    """Of a reconcile; versions before did not write it down."""
 
     @property
     def open(self) -> bool:
@@ -89,6 +106,11 @@ class Explained:
     down: tuple[Down, ...] = ()
     """Services that did not come up."""
     ways_out: Ways = ()
+
+    @property
+    def left(self) -> tuple[Left, ...]:
+        """What it found and left."""
+        return self.run.left
 
 
 def history(environment: str, **settings: Any) -> tuple[Run, ...]:
@@ -205,7 +227,12 @@ def _run(name: str, records: Sequence[Record], lease: Lease | None) -> Run:
         seconds=_between(first, records[-1]) if records else 0.0,
         why=stopped,
         interrupted=stop.get("interrupted", False),
+        left=tuple(_left(r) for r in records if r["event"] == "left"),
     )
+
+
+def _left(record: Record) -> Left:
+    return Left(**{one.name: record.get(one.name, "") for one in fields(Left)})
 
 
 def _own(records: Sequence[Record]) -> Sequence[Record]:

@@ -16,12 +16,12 @@ from reptiops.app.diagnosis import ask_why
 from reptiops.app.failure import Choose, OnFailure, handle_failure
 from reptiops.app.recovery import Looking
 from reptiops.app.runs import Interrupted, Stop, interrupted, writing
-from reptiops.app.site import Site
+from reptiops.app.site import Site, owner_of
 from reptiops.engine.action import Action
 from reptiops.engine.apply import Apply
 from reptiops.engine.blind import patient
 from reptiops.engine.calls import Work
-from reptiops.engine.drift import Drift, Finding
+from reptiops.engine.drift import Drift, Finding, find
 from reptiops.engine.eta import Countdown
 from reptiops.engine.events import Sink
 from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection
@@ -33,6 +33,9 @@ from reptiops.engine.scope import Scope
 from reptiops.errors import ReptiopsError
 from reptiops.playbook import Playbook
 
+DIFFERS = "still differs"
+Leaving = Iterable[tuple[Finding, str]]
+"""What a reconcile leaves, each with the reason."""
 STOPPED = "interrupted: nothing new was started, and AWS has answered what was asked."
 
 
@@ -68,12 +71,12 @@ class Repairs:
     _assumed: set[tuple[str, str]] = field(default_factory=set)
     """(kind, id) of what AWS says is gone, and its lists may still show."""
 
-    def close(self, risks: Iterable[Finding]) -> None:
-        """Remove what lets something in, in a run of its own."""
+    def close(self, risks: Iterable[Finding], left: Leaving = ()) -> None:
+        """Remove what lets something in, in a run of its own, which writes down what is left by then."""
         listed = list(risks)
         if not listed:
             return
-        self._run(listed, Plan(()), EVERYTHING, last=False)
+        self._run(listed, Plan(()), EVERYTHING, left, last=False)
         self._closed = list(self._gone)
         if self.stop is not None:
             self.stop.armed = False  # at a question Ctrl-C ends the command
@@ -109,9 +112,9 @@ class Repairs:
         first = f"Removed before that as a risk, and not brought back: {removed}"
         return "\n".join(filter(None, (text.replace("Nothing was changed", "Nothing else was changed"), first)))
 
-    def run(self, mend: Iterable[Finding], made: Plan, selection: Selection) -> Scope:
+    def run(self, mend: Iterable[Finding], made: Plan, selection: Selection, left: Leaving) -> Scope:
         """Carry out the plan and remove the extras among the findings; answers what AWS shows then."""
-        return self._run(list(mend), made, selection)
+        return self._run(list(mend), made, selection, left)
 
     def looked(self) -> Scope:
         """What AWS shows after all that was done."""
@@ -121,12 +124,13 @@ class Repairs:
         self.seconds += time.monotonic() - started
         return again
 
-    def _run(self, mend: list[Finding], made: Plan, selection: Selection, last: bool = True) -> Scope:
+    def _run(self, mend: list[Finding], made: Plan, selection: Selection, left: Leaving, last: bool = True) -> Scope:
         site, graph = self.site, self.site.graph
         with writing(site, "reconcile", self.tell, self.scope, self.stop, self.book) as work:
             started = time.monotonic()  # the run's time, as `history` has it: from the lock to the last look
             for finding in mend:
                 work.journal.write("repair", address=finding.address, key=finding.key)
+            _write_left(work, left)
             there = inventory(self.scope, graph.kinds()) - {named(d.live) for d in self._gone}
             work.journal.write("before", inventory=sorted(there))
             gone = self._extras(mend)
@@ -148,8 +152,21 @@ class Repairs:
             again = work.scope.again()
             if last:
                 look_after(work, again, graph.kinds(), self._assumed)
+            _write_left(work, self._stays(mend, again if last else None))
             self.seconds += time.monotonic() - started
         return again
+
+    def _stays(self, mend: list[Finding], again: Scope | None) -> Iterator[tuple[Finding, str]]:
+        """What of it was left alone, and where AWS was looked at again, what still differs there."""
+        keys: set[str] = set()
+        if again is not None:
+            site, matcher = self.site, Matcher(again, self.site.graph.kinds(), self.site.state)
+            found = find(site.graph, site.given, matcher, site.state, owner_of(site.env))
+            keys = {f.key for f in found.findings}
+        for finding in mend:
+            why = self.left.get((finding.kind, finding.id), DIFFERS if finding.key in keys else "")
+            if why:
+                yield finding, why
 
     def _extras(self, findings: Iterable[Finding]) -> list[Doomed]:
         """The extras among them, as they were found."""
@@ -172,6 +189,13 @@ class Repairs:
             for d in gone
             if d.address in removal.left
         }
+
+
+def _write_left(work: Work, left: Leaving) -> None:
+    """For `explain`. The values stay out: one may be a secret."""
+    for f, why in left:
+        more = {"id": f.id, "field": f.field, "what": f.what, "risk": f.risk, "kind": f.kind}
+        work.journal.write("left", address=f.address, why=why, **more)
 
 
 def _doomed(has: Resource, one: Live[Any], path: str, parting: Mapping[type[Resource], Mapping[str, Any]]) -> Doomed:

@@ -12,7 +12,7 @@ from typing import Any
 
 from reptiops.app.deciding import UNANSWERED, Braking, Decided, beyond, brake, decide, foretold
 from reptiops.app.failure import Choose, OnFailure
-from reptiops.app.repairing import Repairs, urgent
+from reptiops.app.repairing import DIFFERS, Repairs, urgent
 from reptiops.app.runs import Stop, run_id
 from reptiops.app.site import Refused, Settings, Site, open_site, owner_of
 from reptiops.engine import lock as locks
@@ -211,13 +211,22 @@ def reconcile(
         site, scope, matcher, before, book, options.tell, expect, stop, on_failure or book.on_failure, choose
     )
     with repairs.telling():
-        repairs.close(found.first)
+        repairs.close(found.first, _by_then(found, braked))
         repairs.weigh([*found.mend, *(f for f, _ in found.ask)])
         answers = {f: ask(f) for f, _ in found.ask}
         agreed = [f for f, _ in found.ask if answers[f]]
         unanswered = [(f, f"{why}, {UNANSWERED}") for f, why in found.ask if not answers[f]]
         done = _mended(repairs, found.first, [*found.mend, *agreed], [*found.left, *unanswered], max_changes)
     return done if repairs.seconds else replace(done, seconds=time.monotonic() - started)
+
+
+def _by_then(found: Decided, braked: str) -> list[tuple[Finding, str]]:
+    """What is left when what is open has been closed, and nothing else has been begun or answered."""
+    asked = [(f, f"{why}, and nobody had answered yet") for f, why in found.ask]
+    if not braked:
+        return [*found.left, *asked]
+    held = f"braked: {braked}"
+    return [*((f, held if why == "braked" else why) for f, why in found.left), *((f, held) for f in found.mend)]
 
 
 def _mended(
@@ -231,7 +240,7 @@ def _mended(
     site, before, book = repairs.site, repairs.before, repairs.book
     braked = brake((*closed, *mend), before, book, max_changes)
     if not braked and (risks := tuple(f for f in mend if urgent(f, before))):
-        repairs.close(risks)
+        repairs.close(risks, left)
         closed, mend = (*closed, *risks), [f for f in mend if f not in risks]
     mended = tuple(dict.fromkeys(f.address for f in mend if f.what != "extra"))
     made, selection = Plan(()), EVERYTHING
@@ -249,11 +258,11 @@ def _mended(
         made, mend = Plan(()), []
     if not mend and not closed:
         return Reconciled((), tuple(left), braked)
-    again = repairs.run(mend, made, selection) if mend else repairs.looked()
+    again = repairs.run(mend, made, selection, left) if mend else repairs.looked()
     after = drift_site(site, Matcher(again, site.graph.kinds(), site.state))
     keys = {f.key for f in after.findings}
     stays = {f: repairs.left[f.kind, f.id] for f in (*closed, *mend) if (f.kind, f.id) in repairs.left}
-    left += [*stays.items(), *((f, "still differs") for f in (*closed, *mend) if f.key in keys and f not in stays)]
+    left += [*stays.items(), *((f, DIFFERS) for f in (*closed, *mend) if f.key in keys and f not in stays)]
     done = tuple(f for f in (*closed, *mend) if f.key not in keys and f not in stays)
     followed = tuple(a.address for a in made.changes if a.address not in mended)
     return Reconciled(done, tuple(left), braked, repairs.seconds, followed)

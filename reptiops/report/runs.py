@@ -13,7 +13,7 @@ from rich.text import Text
 from reptiops.app import Explained, Run
 from reptiops.app.diagnosis import Down
 from reptiops.app.failure import so_many, ways_of
-from reptiops.app.history import Deed
+from reptiops.app.history import Deed, Left
 from reptiops.engine.lock import Lease
 from reptiops.engine.recover import Unfinished
 from reptiops.report.durations import duration
@@ -70,7 +70,8 @@ def unsettled(lease: Lease | None, doubt: Unfinished, environment: str) -> str:
 
 def run(one: Run) -> dict[str, Any]:
     """One run."""
-    return {**vars(one), "changes": dict(one.changes), "failures": list(one.failures)}
+    left = [dict(vars(each)) for each in one.left]
+    return {**vars(one), "changes": dict(one.changes), "failures": list(one.failures), "left": left}
 
 
 def explained(found: Explained) -> dict[str, Any]:
@@ -107,6 +108,7 @@ def show_history(console: Console, runs: Iterable[Run]) -> None:
     }
     for one in listed:
         changes = [f"{n} {WORDS.get(verb, verb)}" for verb, n in sorted(one.changes.items())] or ["no change"]
+        changes += [f"{len(one.left)} left"] if one.left else []
         ending = f"[{COLOURS[one.ending]}]{ended(one):{wide['ended']}}[/]"
         took = f"{duration(one.seconds):>{wide['took']}}"
         by = f"[dim]{escape(f'{one.user} {one.git}'.strip())}[/]"
@@ -154,6 +156,10 @@ def show_explained(console: Console, found: Explained) -> None:
             say(console, f"[bold]{title}[/]")
         for deed in deeds:
             _show_deed(console, deed)
+    if found.left:
+        say(console, "[bold]Left[/]")
+    for left in found.left:
+        _show_left(console, left)
     if one.why:
         say(console, "[bold]Why it stopped[/]")
         for line in one.why.splitlines():
@@ -171,6 +177,12 @@ def _show_down(console: Console, one: Down) -> None:
     say(console, f"[bold]What AWS said of {escape(one.address)}[/]")
     for head, line in (*symptom_lines(one.symptoms), ("do", remedy(one.symptoms, ENVIRONMENT.get()))):
         say(console, f"{head:{HEAD}}{escape(line)}", 2, hang=HEAD)
+
+
+def _show_left(console: Console, left: Left) -> None:
+    what = {"missing": "is missing", "extra": f"nobody declared this {left.kind}"}.get(left.what, left.field)
+    identifier = inside(left.id) if console.is_terminal else left.id
+    say(console, escape(f"· {left.address}  {identifier}  {left.risk}  {what}  ({left.why})"), 2, hang=4)
 
 
 def _show_deed(console: Console, deed: Deed) -> None:
