@@ -13,6 +13,25 @@ class ReptiopsError(Exception):
     """Something reptiops can explain: it is shown as a sentence, never as a traceback (unless `--debug`)."""
 
     exit_code: int = 1
+    unchanged: bool = False
+    """Whether it ended its command before anything was changed, which it says."""
+    then: str = ""
+    """What to do about that, in sentences."""
+    earlier: str = ""
+    """What its command had changed before all the same, in a sentence. Whoever did that adds it to what comes through."""
+
+    def __init__(self, text: str = "", *, unchanged: bool = False, then: str = "") -> None:
+        """What went wrong, and of what ended before anything was changed what to do then."""
+        super().__init__(text)
+        self.unchanged, self.then = unchanged or type(self).unchanged, then
+
+    def __str__(self) -> str:
+        """The text, whether anything was changed where that is known, and what had been changed before."""
+        text = super().__str__()
+        if self.unchanged:
+            nothing = f"Nothing {'else ' if self.earlier else ''}was changed."
+            text += ("" if not text else "\n" if "\n" in text else " ") + " ".join(filter(None, (nothing, self.then)))
+        return "\n".join(filter(None, (text, self.earlier)))
 
 
 @dataclass(frozen=True, order=True)

@@ -205,6 +205,6 @@ def test_what_exists_already_is_told_shortly_where_it_is_much(tmp_path: Path) ->
         "  reptiops adopt dev storage/bucket/uploads reptidex-dev-uploads",
     ]
     lines = str(many.value).splitlines()
-    assert len(lines) == 3
+    assert (len(lines), lines[-1]) == (4, "Nothing was changed.")
     assert re.match(r"\d+ of the resources to be made exist already", lines[0])
     assert "`reptiops adopt dev --all` takes over all that it finds." in lines[1]

@@ -100,6 +100,31 @@ def test_who_goes_away_at_a_question_has_the_port_closed(where: dict[str, Any], 
     assert app.current("dev", **where)[1].empty, "no run is without an end"
 
 
+def test_what_else_an_error_says_stays_as_it_is(where: dict[str, Any], hand: Hand) -> None:
+    """Only what reptiops itself says of this command has to fit to what it has closed."""
+
+    def ask(_: Finding) -> bool:
+        raise app.Refused("Somebody wrote: Nothing was changed.", unchanged=True, then="Ask again.")
+
+    with pytest.raises(app.Refused) as error:
+        app.reconcile("dev", ask=ask, **where)
+    said, closed = str(error.value).split("\n")
+    assert said == "Somebody wrote: Nothing was changed. Nothing else was changed. Ask again."
+    assert closed.startswith("Removed before that as a risk, and not brought back: security/security_group_rule/sgr-")
+
+
+def test_another_run_that_comes_between_is_told_with_what_was_closed(where: dict[str, Any], hand: Hand) -> None:
+    def ask(_: Finding) -> bool:
+        app.reconcile("dev", yes=True, **where)
+        return True
+
+    with pytest.raises(
+        app.Refused, match=r"while this one was looking\. Nothing else was changed\. Run the same"
+    ) as error:
+        app.reconcile("dev", ask=ask, **where)
+    assert str(error.value).count("Removed before that as a risk") == 1
+
+
 def test_answers_beyond_the_brake_leave_the_port_closed(where: dict[str, Any], hand: Hand) -> None:
     done = app.reconcile("dev", ask=lambda _: True, max_changes=2, **where)
     assert done.braked == "3 changes would be made, and the brake is at 2"
@@ -156,7 +181,7 @@ def test_all_is_shown_before_it_asks(where: dict[str, Any], hand: Hand, monkeypa
 
 def test_the_keyboard_is_left_at_a_question(where: dict[str, Any], hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
     code, text = _terminal(where, monkeypatch, "reconcile", "dev", answers="")  # the end of the input, as of Ctrl-D
-    assert "Mend it? [y/N]: \nStopped at a question: no answer was used. Nothing else was changed.\n" in text
+    assert "Mend it? [y/N]: \nStopped at a question: no answer was used. Nothing else was changed. " in text
     assert "`reptiops reconcile dev` asks again." in text
     assert "Removed before that as a risk, and not brought back: security/security_group_rule/sgr-" in text
     assert (code, _open(hand), _days(hand)) == (130, False, [1, 3])

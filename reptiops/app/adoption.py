@@ -40,7 +40,7 @@ def adopt(
     if not chosen:
         return ()
     if not approve(chosen):
-        raise Declined("Nothing was changed.")
+        raise Declined()
     one = f"`reptiops adopt {environment} {address} {identifier}` takes it over."
     again = f"`reptiops adopt {environment} --all` takes over the rest." if address is None else one
     with writing(site, "adopt", options.tell, scope, stop) as work:

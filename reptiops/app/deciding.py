@@ -60,8 +60,9 @@ def decide(findings: Iterable[Finding], before: Drift, site: Site, book: Playboo
             )
     if before.busy and listed and not sure and not asked:
         raise Refused(
-            "Something is in the middle of a change:\n  " + "\n  ".join(before.busy) + "\nNothing was changed: run the "
-            "same command again when that has ended."
+            "Something is in the middle of a change:\n  " + "\n  ".join(before.busy),
+            unchanged=True,
+            then="Run the same command again when that has ended.",
         )
     first = tuple(f for f in sure if urgent(f, before))
     asked.sort(key=lambda one: one[0].risk != "security")

@@ -68,9 +68,7 @@ def of_here(kept: PlanDocument, site: Site) -> None:
     """Raise PlanMoved where a plan that was kept is about another environment, account, region or endpoint."""
     found = elsewhere(kept, site.belongs)
     if found:
-        raise PlanMoved(
-            "This plan is about something else:\n" + "\n".join(f"  {one}" for one in found) + "\nNothing was changed."
-        )
+        raise PlanMoved("This plan is about something else:\n" + "\n".join(f"  {one}" for one in found), unchanged=True)
 
 
 def hold_to(kept: PlanDocument, site: Site, made: Plan, selection: Selection, held: Mapping[str, str]) -> None:
@@ -83,6 +81,7 @@ def hold_to(kept: PlanDocument, site: Site, made: Plan, selection: Selection, he
         part = [f" --phase {one}" for one in kept.selection.phases]
         part += [f" --only {one}" for one in kept.selection.addresses]
         raise PlanMoved(
-            f"The plan of {made_at} UTC no longer holds:\n{lines}\nNothing was changed. Plan again and read it: "
-            f"`reptiops plan {site.env.name}{''.join(part)} --out FILE`."
+            f"The plan of {made_at} UTC no longer holds:\n{lines}",
+            unchanged=True,
+            then=f"Plan again and read it: `reptiops plan {site.env.name}{''.join(part)} --out FILE`.",
         )

@@ -177,7 +177,7 @@ def _ready(site: Site, made: Plan, tell: Sink) -> None:
             tell(Event("note", text=f"preflight: {note.about}: {note.text}"))
     errors = [f"  {n.about}: {n.text}" + (f": {n.do}" if n.do else "") for n in notes if n.level == "error"]
     if errors:
-        raise Refused("\n".join(("AWS would refuse this before it is done:", *errors, "Nothing was changed.")))
+        raise Refused("\n".join(("AWS would refuse this before it is done:", *errors)), unchanged=True)
 
 
 def _refuse_missing(site: Site) -> None:
@@ -191,7 +191,7 @@ def _approved(
     """Ask; what took long to answer is looked at again. Raises Declined, or Refused where AWS has moved."""
     asked = time.monotonic()
     if not approve(made):
-        raise Declined("Nothing was changed.")
+        raise Declined()
     return _still(site, made, selection) if time.monotonic() - asked > STALE else (scope, made)
 
 
@@ -200,7 +200,7 @@ def _still(site: Site, shown: Plan, selection: Selection) -> tuple[Scope, Plan]:
     scope = site.scope()
     made = make(site.graph, site.given, scope, site.state, selection)
     if [_as_shown(a) for a in made.changes] != [_as_shown(a) for a in shown.changes]:
-        raise Refused("AWS has moved since this plan was shown. Nothing was changed: run the same command again.")
+        raise Refused("AWS has moved since this plan was shown.", unchanged=True, then="Run the same command again.")
     return scope, replace(shown, actions=made.actions, live=made.live)
 
 

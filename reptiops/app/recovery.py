@@ -101,9 +101,9 @@ def roll_back(
             f"{environment}` removes the rest, `reptiops provision {environment}` makes what is missing anew."
         )
     if what.built_on:
-        raise Refused(_not_undone(what, environment))
+        raise _not_undone(what, environment)
     if not approve(_undoing(site, what)):
-        raise Declined("Nothing was changed.")
+        raise Declined()
     with writing(site, "rollback", options.tell, site.scope(), stop) as work:
         work.expect = expect
         undone = replace(undo(site.graph, work, what, later=True), shared=shared_of(site, what))
@@ -116,7 +116,7 @@ def roll_back(
     return what, undone
 
 
-def _not_undone(what: Unfinished, environment: str) -> str:
+def _not_undone(what: Unfinished, environment: str) -> Refused:
     """Why a rollback is refused, and the ways on."""
     first, *lines = built_on_text(what)
     runs = ", ".join(f"{operation} {run}" for run, operation in zip(what.runs, what.operations, strict=False))
@@ -124,13 +124,8 @@ def _not_undone(what: Unfinished, environment: str) -> str:
         f"`reptiops provision {environment}` goes on to what the configuration says, `reptiops teardown {environment}` "
         "removes everything."
     )
-    return "\n".join(
-        (
-            f"{runs} did not end, but {first}:",
-            *(f"  {one}" for one in lines),
-            f"Nothing was changed. Two ways on: {ways}",
-        )
-    )
+    why = "\n".join((f"{runs} did not end, but {first}:", *(f"  {one}" for one in lines)))
+    return Refused(why, unchanged=True, then=f"Two ways on: {ways}")
 
 
 def at_work(site: Site) -> Lease | None:

@@ -51,7 +51,8 @@ def refuse(environment: str, made: Plan, playbook: Playbook, allow_replace: bool
             f"{_these(foreign)} already, and nothing says that reptiops made {'them' if foreign[1:] else 'it'}.\n"
             f"{_take_over(environment, foreign)}\n"
             "This shows first what differs, then tags and records, and changes nothing else. "
-            "Or choose other names in the configuration. Nothing was changed."
+            "Or choose other names in the configuration.",
+            unchanged=True,
         )
     if too_many := braked(made, playbook):
         raise Refused(f"{too_many}.")
@@ -61,7 +62,7 @@ def refuse(environment: str, made: Plan, playbook: Playbook, allow_replace: bool
         raise Refused(f"This would lose what holds data:\n{names}\nAllow it with --allow-replace.")
     if made.stuck:
         names = _listed(environment, [f"{address}: {why}" for address, why in made.stuck.items()])
-        raise Refused(f"This cannot be done as things are:\n{names}\nNothing was changed.")
+        raise Refused(f"This cannot be done as things are:\n{names}", unchanged=True)
     beside = [a.address for a in made.actions if a.verb == "replace" and a.kind.made_beside]
     if beside and selection != EVERYTHING:
         raise Refused(

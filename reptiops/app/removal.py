@@ -124,7 +124,7 @@ def teardown(
         _settle(site, book, scope, options.tell, stop, doubt)
         return Teardown((), time.monotonic() - started, sum(site.aws.calls.values()), foreign=foreign)
     if not approve(_parting(site, book, scope, everything, foreign)):
-        raise Declined("Nothing was changed.")
+        raise Declined()
     with writing(site, "teardown", options.tell, scope, stop, book, _part(site, book)) as work:
         started = time.monotonic()  # the run's time, as `history` has it: from the lock to the last look
         expect(Countdown(site.graph, actions, work.timings))

@@ -81,7 +81,7 @@ class Repairs:
         if self.stop is not None:
             self.stop.armed = False  # at a question Ctrl-C ends the command
             if self.stop.is_set():
-                raise Interrupted(f"{STOPPED} Nothing was changed.")
+                raise Interrupted(STOPPED, unchanged=True)
 
     def weigh(self, findings: Iterable[Finding]) -> None:
         """Look at what those hold that are to be removed: who agrees to that agrees to lose this, and no more."""
@@ -97,20 +97,21 @@ class Repairs:
         except KeyboardInterrupt as error:
             if not self._closed:
                 raise
-            raise Interrupted(self._told(f"{STOPPED} Nothing was changed.")) from error
+            stopped = Interrupted(STOPPED, unchanged=True)
+            stopped.earlier = self._removed_before()
+            raise stopped from error
         except ReptiopsError as error:
-            if self._closed:
-                error.args = (self._told(str(error)),)
+            error.earlier = self._removed_before()
             raise
         except Exception as error:
             if self._closed:
-                error.add_note(self._told(""))
+                error.add_note(self._removed_before())
             raise
 
-    def _told(self, text: str) -> str:
+    def _removed_before(self) -> str:
+        """Empty where that is nothing."""
         removed = ", ".join(d.address for d in self._closed)
-        first = f"Removed before that as a risk, and not brought back: {removed}"
-        return "\n".join(filter(None, (text.replace("Nothing was changed", "Nothing else was changed"), first)))
+        return removed and f"Removed before that as a risk, and not brought back: {removed}"
 
     def run(self, mend: Iterable[Finding], made: Plan, selection: Selection, left: Leaving) -> Scope:
         """Carry out the plan and remove the extras among the findings; answers what AWS shows then."""

@@ -40,9 +40,9 @@ class Interrupted(ReptiopsError):
 
     exit_code = 130
 
-    def __init__(self, text: str, whole: bool = False):
+    def __init__(self, text: str, whole: bool = False, *, unchanged: bool = False, then: str = ""):
         self.whole = whole
-        super().__init__(text)
+        super().__init__(text, unchanged=unchanged, then=then)
 
 
 def unhindered(say: Sink) -> Sink:
@@ -91,8 +91,9 @@ def writing(
     with locks.held(site.records.backend, operation) as lock:
         if site.records.mark() != site.mark:
             raise Refused(
-                f"Another run has changed {site.env.name} while this one was looking. Nothing was changed: "
-                "run the same command again."
+                f"Another run has changed {site.env.name} while this one was looking.",
+                unchanged=True,
+                then="Run the same command again.",
             )
         run = next_id(datetime.now(UTC), max([site.state.through, *site.records.runs()[-1:]]))
         journal = Journal(site.records, run)

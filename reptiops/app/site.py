@@ -56,6 +56,8 @@ class Refused(ReptiopsError):
 class Declined(Refused):
     """A person was asked and said no."""
 
+    unchanged = True
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -85,7 +85,8 @@ def _not_lost(site: Site, matcher: Matcher) -> None:
             f"The state in {site.records.backend.where} is empty, but {len(ours)} resources in AWS carry the tags of "
             f"{site.env.name} ({', '.join(ours[:3])}, …): there is nothing to compare them with. Is that the right place "
             "(--config-dir with `state.backend`, --state-dir)? If the state was lost, `reptiops state rebuild "
-            f"{site.env.name}` makes it anew. Nothing was changed."
+            f"{site.env.name}` makes it anew.",
+            unchanged=True,
         )
 
 

@@ -85,7 +85,7 @@ def reconcile(
         except click.Abort:
             click.echo()  # ^C and ^D end no line
             raise app.Interrupted(
-                f"Stopped at a question: no answer was used. Nothing was changed.\n`{again}` asks again."
+                "Stopped at a question: no answer was used.", unchanged=True, then=f"`{again}` asks again."
             ) from None
 
     with stoppable(progress) as stop, _counting_failure(env, playbook, given), progress:

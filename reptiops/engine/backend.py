@@ -94,7 +94,7 @@ class LocalLog:
         except FileExistsError as error:
             raise Conflict(f"{path} exists already") from error
         except OSError as error:
-            raise StateError(f"{path} cannot be written: {error.strerror}. Nothing was changed.") from error
+            raise StateError(f"{path} cannot be written: {error.strerror}.", unchanged=True) from error
         self._length = 0
 
     def append(self, data: bytes) -> None:

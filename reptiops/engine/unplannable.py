@@ -44,6 +44,6 @@ class NeedsForeign(NeedsMissing):
         there = strange.live.id if strange.live is not None else ""
         self.args = (
             f"{address} needs {strange.address} ({there}), which exists, was not selected, and nothing says that reptiops "
-            "made it. Take it over first with `reptiops adopt ENV`, or choose another name in the configuration. Nothing "
-            "was changed.",
+            "made it. Take it over first with `reptiops adopt ENV`, or choose another name in the configuration.",
         )
+        self.unchanged = True

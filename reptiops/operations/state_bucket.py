@@ -59,8 +59,9 @@ def make_bucket(aws: Aws, bucket: str, folder: str, partition: str = "aws") -> t
         missing = [f"not {name}" for name in lacks]
         raise StateError(
             f"the bucket {bucket} is there already and is not as a bucket for states is made: "
-            f"{'; '.join([*differs, *missing])}. Nothing was changed. Name another bucket, or set it up yourself: "
-            "a state can be kept in it as it is, without `state init`."
+            f"{'; '.join([*differs, *missing])}.",
+            unchanged=True,
+            then="Name another bucket, or set it up yourself: a state can be kept in it as it is, without `state init`.",
         )
     for name in puts if created else lacks:  # a new one in full, whatever AWS sets by itself
         puts[name]()
