@@ -27,6 +27,7 @@ from reptiops.engine.resource import Change, Live, Resource, Undoing, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.state import Journal, Records
 from reptiops.resources import acm, ec2_gateways, ecr, elasticache, iam, logs, rds, s3, secretsmanager
+from reptiops.steps import documented
 from reptiops.testing import mocked_aws, provision
 from tests.test_engine import BELONGS, NAMES, Note, live_notes
 
@@ -243,6 +244,40 @@ def test_what_goes_is_gone() -> None:
     assert Action("network/a", "create", type(address), address).undoing.undo == "reversible"
     role = iam.ServiceLinkedRole("ecs.amazonaws.com")
     assert Action("security/r", "create", type(role), role).undoing.undo == "one-way"
+
+
+GOES = {
+    "acm.SelfSignedCertificate": "private key",
+    "cloudfront.Distribution": "domain name",
+    "ec2.ElasticIp": "public address",
+    "elbv2.LoadBalancer": "DNS name",
+    "route53.HostedZone": "name servers",
+}
+"""What goes for good with a kind that holds no data."""
+FORGOTTEN = {
+    "cloudtrail.Trail": "meanwhile",
+    "ec2_access.FlowLog": "meanwhile",
+    "iam.Role": "policies of others",
+    "sns.Subscription": "confirmed",
+    "sns.Topic": "others",
+    "ssm.Parameter": "earlier values",
+}
+"""What is not as it was where a rollback has made it anew."""
+
+
+def test_a_deletion_says_what_a_rollback_brings_back() -> None:
+    """Only what no rollback makes as it was counts as a loss; an alarm's history AWS keeps, also of one that was deleted."""
+    for kind in (one for one in documented().kinds() if not one.existing):
+        how = Action("monitoring/x", "delete", kind).undoing
+        name = kind.kind()
+        if kind.holds_data:
+            assert (how.undo, how.why) == ("one-way", "what is in it is lost"), name
+        elif name in GOES:
+            assert (how.undo, GOES[name] in how.why) == ("one-way", True), (name, how)
+        elif name in FORGOTTEN:
+            assert (how.undo, FORGOTTEN[name] in how.why) == ("reversible with data loss", True), (name, how)
+        else:
+            assert (how.undo, "made anew" in how.why) == ("reversible", True), (name, how)
 
 
 def test_the_plan_says_it(tmp_path: Path) -> None:

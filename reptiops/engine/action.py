@@ -49,9 +49,11 @@ class Action:
         remains = self.want.leaves(self.live) if self.want is not None and self.live is not None else ""
         if remains:
             return Undoing("reversible with data loss", remains)
-        if self.kind.holds_data:
-            return Undoing("one-way", "what is in it is lost")
-        return Undoing("one-way", "what is made anew is another one, with an id of its own")
+        if self.kind.holds_data or self.kind.lost:
+            return Undoing("one-way", self.kind.lost or "what is in it is lost")
+        if self.kind.forgotten:
+            return Undoing("reversible with data loss", self.kind.forgotten)
+        return Undoing("reversible", "a rollback has it made anew; an id that AWS chooses is another one then")
 
     @property
     def hindrance(self) -> str:

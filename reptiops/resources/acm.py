@@ -174,6 +174,7 @@ class SelfSignedCertificate(AcmResource):
     renewal_due: bool = False
     """Whether fewer than RENEW_DAYS are left."""
 
+    lost: ClassVar[str] = "its private key is kept nowhere"
     imported: ClassVar[bool] = True
     not_yet: ClassVar[frozenset[str]] = frozenset({"ResourceInUseException"})
     limit: ClassVar[float] = 1200

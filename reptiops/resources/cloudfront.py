@@ -45,6 +45,7 @@ class Distribution(Resource):
     behaviours: tuple[PathBehaviour, ...] = ()
     enabled: bool = True
 
+    lost: ClassVar[str] = "AWS gives another one another domain name"
     drawn: ClassVar[Drawn] = "edge"
     risks: ClassVar[Mapping[str, Risk]] = {"minimum_tls": "security", "certificate": "security", "price_class": "cost"}
     absent: ClassVar[frozenset[str]] = frozenset({"NoSuchDistribution"})

@@ -46,6 +46,7 @@ class Trail(Resource):
     events: str = EVERY
     """Which management events it keeps: all, or as AWS's selectors say it."""
 
+    forgotten: ClassVar[str] = "what happens meanwhile is not recorded"
     free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset({"TrailNotFoundException"})

@@ -28,6 +28,7 @@ class FlowLog(TaggedResource):
     aggregation_seconds: int = fixed(default=600)
     name: str = ""
 
+    forgotten: ClassVar[str] = "the traffic meanwhile is not recorded"
     free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidFlowLogId.NotFound"})

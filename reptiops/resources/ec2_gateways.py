@@ -105,6 +105,7 @@ def _detach(aws: Aws, gateway: str, vpc: str) -> None:
 class ElasticIp(TaggedResource):
     """A public address for a NAT gateway. It costs money as long as it exists."""
 
+    lost: ClassVar[str] = "AWS gives another public address"
     of_service: ClassVar[str] = "ec2"
     listing: ClassVar[tuple[str, str, str, str]] = ("describe_addresses", "Addresses", "AllocationId", "allocation-id")
 

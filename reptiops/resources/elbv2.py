@@ -101,6 +101,7 @@ class LoadBalancer(BalancingResource):
     security_groups: frozenset[str] = frozenset()
     attributes: Mapping[str, str] = field(default_factory=dict)
 
+    lost: ClassVar[str] = "AWS gives another one another DNS name"
     drawn: ClassVar[Drawn] = "entry"
     risks: ClassVar[Mapping[str, Risk]] = {"security_groups": "security", "attributes": "security"}
     protections: ClassVar[frozenset[str]] = frozenset({f"attributes.{PROTECTED}"})

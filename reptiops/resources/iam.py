@@ -32,6 +32,7 @@ class Role(Resource):
     description: str = ""
     max_session_seconds: int = 3600
 
+    forgotten: ClassVar[str] = "policies of others that name it mean the one that is gone"
     free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset({"NoSuchEntity"})

@@ -29,6 +29,7 @@ class Topic(Resource):
     name: str = fixed()
     policy: Policy = field(default_factory=Policy.make)
 
+    forgotten: ClassVar[str] = "what others subscribed to it does not come back"
     free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset({"NotFound", "NotFoundException", "ResourceNotFound"})
@@ -95,6 +96,7 @@ class Subscription(Resource):
     protocol: str = fixed()
     endpoint: str = fixed()
 
+    forgotten: ClassVar[str] = "it has to be confirmed anew"
     free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "security"
     absent: ClassVar[frozenset[str]] = frozenset({"NotFound", "NotFoundException"})

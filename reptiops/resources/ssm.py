@@ -22,6 +22,7 @@ class Parameter(Resource):
     name: str = fixed()
     value: str = ""
 
+    forgotten: ClassVar[str] = "its earlier values are lost"
     free: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"ParameterNotFound", "InvalidResourceId"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"TooManyUpdates", "ParameterAlreadyExists"})
