@@ -35,8 +35,14 @@ LINES = {
     "reptiops plan dev --only=monitoring/subscription/op": "reptiops plan dev --only=monitoring/subscription/ops@reptidex.com",
     "reptiops accept --state-dir=states dev network/v": "reptiops accept --state-dir=states dev network/vpc",
     "reptiops state reb": "reptiops state rebuild",
-    "reptiops cost dev --what-if off": "reptiops cost dev --what-if office-hours",
-    "reptiops cost dev --what-if=single-nat,off": "reptiops cost dev --what-if=single-nat,office-hours",
+    "reptiops cost dev --what-if office-": "reptiops cost dev --what-if office-hours",
+    "reptiops cost dev --what-if=single-nat,office-": "reptiops cost dev --what-if=single-nat,office-hours",
+    "reptiops cost dev --what-if datab": "reptiops cost dev --what-if database.",
+    "reptiops cost dev --what-if database.inst": "reptiops cost dev --what-if database.instance_class=",
+    "reptiops cost dev --what-if=single-nat,web-public.mem": "reptiops cost dev --what-if=single-nat,web-public.memory=",
+    "reptiops cost dev --what-if database.instance_class=db.t4g.me": "reptiops cost dev --what-if database.instance_class=db.t4g.medium",
+    "reptiops cost dev --what-if=office_hours.enabled=t": "reptiops cost dev --what-if=office_hours.enabled=true",
+    "reptiops cost dev --what-if no-nat,compute.architecture=X": "reptiops cost dev --what-if no-nat,compute.architecture=X86_64",
     "reptiops explain dev 2026": f"reptiops explain dev {RUN}",
     "reptiops explain 2026": f"reptiops explain {RUN}",
     "reptiops cost dev --what-if nothing-begins-so": "reptiops cost dev --what-if nothing-begins-so",
@@ -84,6 +90,12 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shell]:
 def test_tab_completes_the_line(shell: Shell, request: pytest.FixtureRequest) -> None:
     lines = sampled(request.node.name)
     assert {line: " ".join(shell.completed(line)) for line in lines} == lines
+
+
+def test_what_is_not_whole_yet_ends_in_no_space(shell: Shell) -> None:
+    """TAB goes on where TAB has stopped: behind a dot, and behind the sign for a value."""
+    typed = "reptiops cost dev --what-if datab\tmulti\tt"
+    assert shell.completed(typed) == ["reptiops", "cost", "dev", "--what-if", "database.multi_az=true"]
 
 
 @pytest.mark.proof

@@ -39,6 +39,7 @@ BASH = """\
     for line in $(env COMP_WORDS="${{COMP_LINE:0:COMP_POINT}}" COMP_CWORD="$2" \\
             %(complete_var)s=bash_complete "$1"); do
         case $line in
+            plain,*=|plain,*.) compopt -o nospace; COMPREPLY+=("${{line#plain,}}") ;;
             dir,*) compopt -o dirnames ;;
             file,*) compopt -o default ;;
             plain,*) COMPREPLY+=("${{line#plain,}}") ;;
@@ -84,11 +85,16 @@ class Bash(Whole, BashComplete):
         return f"{item.type},{item.value.removeprefix(done)}"
 
 
+OPEN = """[[ "$key" == *[=.] ]] && compadd -U -S '' -V unsorted -- "$key" && continue"""
+"""Behind what is not whole yet zsh puts no space; bash and fish do so where they are told, and by themselves."""
+
+
 class Zsh(Whole, ZshComplete):
     """zsh finds a function in its path only by the first line of its file, and runs the whole file at each TAB."""
 
     source_template = (
         ZshComplete.source_template.replace("\n", f"\n# Save as {PLACES['zsh']}\n", 1)
+        .replace('completions+=("$key")\n', f'{OPEN}\n                    completions+=("$key")\n')
         .replace("_path_files", "compset -P 1 '--*='; _path_files")
         .replace("$zsh_eval_context[-1] == loadautofunc", "$funcstack[1] == _%(prog_name)s")  # true the first time only
     )
@@ -136,14 +142,22 @@ class Names(click.types.StringParamType):
 
 
 class Questions(Names):
-    """Names of which a comma puts several into one value: the last of them is completed."""
+    """Names of which a comma puts several into one value: the last of them is completed, a setting as far as its next dot,
+    and behind `=` its value.
+    """
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Those before the comma stay, and are not offered again."""
         before, comma, last = incomplete.rpartition(",")
-        found = super().shell_complete(ctx, param, last)
+        path, parted, value = last.partition("=")
+        if parted:
+            from reptiops.app import supposing
+
+            found = [f"{path}={one}" for one in supposing.values(path) if one.startswith(value)]
+        else:
+            found = [_as_far(one.value, len(last)) for one in super().shell_complete(ctx, param, last)]
         given = before.split(",")
-        return [CompletionItem(f"{before}{comma}{one.value}") for one in found if one.value not in given]
+        return [CompletionItem(f"{before}{comma}{one}") for one in dict.fromkeys(found) if one not in given]
 
 
 def _environments(ctx: click.Context) -> Iterable[str]:
@@ -202,11 +216,20 @@ def _environments_or_runs(ctx: click.Context) -> Iterable[str]:
     return (*_environments(ctx), *_runs(ctx))
 
 
-def _questions(ctx: click.Context) -> Iterable[str]:
-    """Those with a name; settings are too many, and their values nobody else's to know."""
-    from reptiops.app.costs import NAMED, SAVINGS
+def _as_far(name: str, typed: int) -> str:
+    """As much of a setting's path as goes to its next dot: there are hundreds."""
+    dot = name.find(".", typed)
+    return name if dot < 0 else name[: dot + 1]
 
-    return (*NAMED, SAVINGS)
+
+def _questions(ctx: click.Context) -> Iterable[str]:
+    """Those with a name, and each setting of the environment."""
+    from reptiops.app.costs import NAMED, SAVINGS
+    from reptiops.app.supposing import settings
+
+    name = ctx.params.get("env") or next(iter(ctx.args), None)
+    known = settings(str(name), ctx.params.get("config_dir")) if name else ()
+    return (*NAMED, SAVINGS, *(f"{path}=" for path in known))
 
 
 _TYPES: Mapping[str, Names] = {
