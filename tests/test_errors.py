@@ -37,5 +37,5 @@ def test_an_error_says_what_was_changed(error: ReptiopsError, alone: str, after:
 def test_nobody_else_says_that_nothing_was_changed() -> None:
     """A sentence of its own in a text could not be told otherwise where something had been changed before."""
     places = Path(reptiops.__file__).parent.rglob("*.py")
-    saying = {p.name for p in places if "Nothing was changed" in p.read_text()}
+    saying = {p.name for p in places if "nothing was changed" in p.read_text().lower()}
     assert saying <= {"__init__.py"}, "but for Ctrl-C at a question of a command that has not begun"

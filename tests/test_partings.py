@@ -130,7 +130,7 @@ def test_the_question_comes_last_says_what_to_type_and_only_that_counts(told: An
     for typed in ("yes\n", "prod\n"):
         wrong = told(typed=typed)
         assert isinstance(wrong.exception, app.Declined)
-        assert str(wrong.exception) == f'"{typed.strip()}" is not "dev": nothing was changed.'
+        assert str(wrong.exception) == f'"{typed.strip()}" is not "dev". Nothing was changed.'
     done = told("--json", typed="dev\n")
     assert done.exit_code == 0
     assert set(json.loads(done.stdout)["removed"]) == {

@@ -170,3 +170,50 @@ def test_what_goes_unasked_is_looked_at_too(where: dict[str, Any]) -> None:
     ((_, said),) = done.left
     assert said.startswith("somebody changed retention_days"), said
     assert _left(where) == (False, True, False)
+
+
+def _subnets(hand: Hand) -> list[str]:
+    block = hand("ec2").describe_vpcs(VpcIds=[hand.vpc])["Vpcs"][0]["CidrBlock"].rsplit(".", 2)[0]
+    made = [
+        hand("ec2").create_subnet(VpcId=hand.vpc, CidrBlock=f"{block}.{200 + n}.0/24", AvailabilityZone=f"us-east-1{z}")
+        for n, z in enumerate("ab")
+    ]
+    return [one["Subnet"]["SubnetId"] for one in made]
+
+
+def _database(hand: Hand) -> Callable[[], None]:
+    """Answers how another one comes in its place: by a snapshot that is restored under its name."""
+    tags = [{"Key": k, "Value": v} for k, v in {**TAGS, "reptiops:address": "database/old"}.items()]
+    hand("rds").create_db_subnet_group(
+        DBSubnetGroupName="old", DBSubnetGroupDescription="old", SubnetIds=_subnets(hand)
+    )
+    hand("rds").create_db_instance(
+        DBInstanceIdentifier="reptidex-dev-old", Engine="postgres", DBInstanceClass="db.t4g.micro", Tags=tags,
+        MasterUsername="old", MasterUserPassword="old-password", AllocatedStorage=20, DBSubnetGroupName="old",
+    )  # fmt: skip
+    ids: list[str] = []  # moto has one for all
+
+    def tell(parsed: Any, **_: Any) -> None:
+        for one in parsed.get("DBInstances", ()):
+            one["DbiResourceId"] = ids[-1] if ids else one["DbiResourceId"]
+
+    hand.session.events.register("after-call.rds.DescribeDBInstances", tell)
+    return lambda: ids.append("db-RESTORED")
+
+
+@pytest.mark.parametrize("stays", [False, True])
+def test_what_somebody_puts_in_the_place_of_a_database_is_left(where: dict[str, Any], stays: bool) -> None:
+    """What is in it AWS does not tell, but which one it is."""
+    hand = Hand(where["session"])
+    restore = _database(hand)
+
+    def ask(one: Finding) -> bool:
+        if one.kind == "rds.Instance" and stays:
+            restore()
+        return one.kind == "rds.Instance"
+
+    done = app.reconcile("dev", ask=ask, playbook="asking", **where)
+    left = [said for one, said in done.left if one.kind == "rds.Instance"]
+    assert (len(left), len(done.mended)) == ((1, 0) if stays else (0, 1)), left
+    assert all(said.startswith("somebody changed what it holds (resource_id db-RESTORED") for said in left), left
+    assert bool(hand("rds").describe_db_instances()["DBInstances"]) is stays

@@ -113,7 +113,7 @@ def teardown(env: str | None, yes: bool, allow_protected: bool, playbook: str = 
         name = what.env.name
         typed = name if yes else click.prompt(f"Type {name} to destroy it", err=given["as_json"])
         if typed != name:
-            raise app.Declined(f'"{typed}" is not "{name}": nothing was changed.')
+            raise app.Declined(f'"{typed}" is not "{name}".')
         return True
 
     with stoppable(progress) as stop, progress:

@@ -139,7 +139,7 @@ class LocalBackend:
         except OSError as error:
             raise StateError(f"the state directory {self.root} cannot be made: {error.strerror}") from error
         if not os.access(self.root, os.W_OK | os.X_OK):
-            raise StateError(f"the state directory {self.root} cannot be written: nothing was changed")
+            raise StateError(f"the state directory {self.root} cannot be written.", unchanged=True)
 
     def read(self, name: str) -> Stored | None:
         """A file's content; its version is its hash. Raises StateError for one that others may write: it could say anything."""

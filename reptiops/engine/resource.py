@@ -187,7 +187,7 @@ class Resource:
     good_empty: ClassVar[bool] = False
     """Whether one that holds data is of use without them: a rollback makes it anew, as what needs it cannot run without."""
     content: ClassVar[str] = ""
-    """The name of the value of `out` that changes with what it holds, such as a secret's version."""
+    """The name of the value of `out` that is another with what it holds, such as a secret's version, or which database it is."""
     lost: ClassVar[str] = ""
     """What goes for good with one that holds no data, in a sentence: what AWS chose, and chooses another time."""
     forgotten: ClassVar[str] = ""

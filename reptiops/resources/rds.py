@@ -121,6 +121,7 @@ class Instance(RdsResource):
     limit: ClassVar[float] = 4800
     holds_data: ClassVar[bool] = True
     opaque: ClassVar[bool] = True
+    content: ClassVar[str] = "resource_id"
     protections: ClassVar[frozenset[str]] = frozenset({"deletion_protection"})
     unsaved: ClassVar[str] = "no final snapshot"
     rights: ClassVar[tuple[Right, ...]] = (
