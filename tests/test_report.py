@@ -299,13 +299,15 @@ def test_a_teardown_writes_down_how_long_aws_took_to_remove_what_takes_it_long(t
             if looks[missing] <= 12:
                 parsed["NatGateways"].append({**shown[missing], "State": "deleting"})
 
-    with mocked_aws() as session:
-        where: dict[str, Any] = {"session": session, "state_dir": tmp_path, "clock": Skipping()}
-        app.provision("prod", phases=("network",), **where)
-        session.events.register("after-call.ec2.DescribeNatGateways", lingers)
-        app.teardown("prod", allow_protected=True, **where)
-        site = app.open_site(app.Settings("prod", **where))
-        records = list(site.records.records(site.records.runs()[-1]))
+    session = boto3.Session(
+        "x", "x", region_name="us-east-1"
+    )  # in the world that is there: a second one would be the same
+    where: dict[str, Any] = {"session": session, "state_dir": tmp_path, "clock": Skipping()}
+    app.provision("prod", phases=("network",), **where)
+    session.events.register("after-call.ec2.DescribeNatGateways", lingers)
+    app.teardown("prod", allow_protected=True, **where)
+    site = app.open_site(app.Settings("prod", **where))
+    records = list(site.records.records(site.records.runs()[-1]))
     waits = {r["address"]: r["waits"] for r in records if r["event"] == "done" and "waits" in r}
     assert len(looks) == len(shown) > 0
     assert waits.keys() == {leg.address for leg in timeline(records, site.graph) if leg.waits}
