@@ -8,8 +8,10 @@ from typing import Any
 
 from rich.console import Console
 
+from reptiops.engine.finding import Finding
 from reptiops.engine.resource import Change
 from reptiops.report.fields import differences
+from reptiops.report.findings import show_found
 from reptiops.report.plans import show_change
 
 
@@ -45,3 +47,20 @@ def test_another_order_is_told_beside_what_else_changed() -> None:
     told = [(one.path, one.has, one.want) for one in differences("f", want, has)]
     assert ("f", ["/a/*", "/a/b"], ["/a/b", "/a/*"]) in told or ("f", ["/a/b", "/a/*"], ["/a/*", "/a/b"]) in told
     assert len(told) == 2
+
+
+def test_a_long_item_without_a_name_is_told_by_its_beginning() -> None:
+    """Two of one title: neither can be called by it."""
+    body = [json.dumps({"widgets": [widget("web CPU", n) for n in range(number)]}) for number in (3, 2)]
+    out = io.StringIO()
+    console = Console(file=out, width=300)
+    show_change(console, Change("body", *body))
+    gone = Finding("monitoring/dashboard", "d", "body", "changed", "cosmetic", *body)
+    show_found(console, "left", [(gone, "")])
+    planned, found = (" ".join(line.split()) for line in out.getvalue().splitlines())
+    assert planned.startswith(
+        "body.widgets: - type=metric, x=2, properties=title=web CPU, metrics=AWS/ECS, CPUUtilization"
+    )
+    assert planned.endswith("characters more)")
+    assert "body.widgets: - type=metric, x=2, properties=title=web CPU" in found
+    assert found.endswith("…")

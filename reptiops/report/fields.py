@@ -32,6 +32,8 @@ class Difference:
     what: What
     has: Plain = None
     want: Plain = None
+    nameless: bool = False
+    """An item of a list that the path does not name."""
 
 
 def differences(path: str, has: Plain, want: Plain) -> tuple[Difference, ...]:
@@ -84,8 +86,8 @@ def _items(path: str, has: list[Plain], want: list[Plain]) -> Iterator[Differenc
             gone.remove(one)
             new.remove(partner)
             yield from _statement_change(path, one, partner)
-    yield from (Difference(path, "removed", has=one) for one in gone)
-    yield from (Difference(path, "added", want=one) for one in new)
+    yield from (Difference(path, "removed", has=one, nameless=True) for one in gone)
+    yield from (Difference(path, "added", want=one, nameless=True) for one in new)
 
 
 def _identity(*sides: list[Plain]) -> str | None:
@@ -107,7 +109,8 @@ def _named(item: Plain, key: str) -> str:
 def is_long(one: Difference) -> bool:
     """Whether it is a whole item that comes or goes, is called by its path, and is too long to be read beside that."""
     value = one.want if one.what == "added" else one.has
-    return one.what != "changed" and isinstance(value, dict) and not is_statement(value) and len(words(value)) > LONG
+    whole = one.what != "changed" and not one.nameless and isinstance(value, dict) and not is_statement(value)
+    return whole and len(words(value)) > LONG
 
 
 def is_statement(value: Plain) -> bool:

@@ -112,7 +112,7 @@ def _sides(each: Difference, listed: bool) -> str:
     """`a → b`; of an item of a list `+ b` or `- a`."""
     if is_long(each):
         return each.what
-    if listed and each.what in SIGNS:
+    if (listed or each.nameless) and each.what in SIGNS:
         return f"{SIGNS[each.what]} {_cut(words(each.want or each.has))}"
     return f"{_cut(words(each.has))} → {_cut(words(each.want))}"
 

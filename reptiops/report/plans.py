@@ -189,7 +189,7 @@ def show_change(console: Console, change: Change) -> None:
 
 
 def _difference(one: fields.Difference) -> str:
-    if one.what in _SIGNS and one.path.find("[") >= 0:
+    if one.what in _SIGNS and (one.nameless or one.path.find("[") >= 0):
         value = one.want if one.what == "added" else one.has
         return f"{escape(one.path)}: {_SIGNS[one.what]} {escape(short(words(value)))}"
     if fields.is_long(one):
