@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import sys
@@ -13,8 +14,12 @@ from typing import Any
 import pytest
 
 from reptiops import app
+from reptiops.app.deciding import Braking
+from reptiops.app.upkeep import Drifted, Reconciled
 from reptiops.cli.examples import EXAMPLES
+from reptiops.engine.finding import Finding
 from reptiops.engine.graph import PHASES, collect
+from reptiops.report import findings
 from reptiops.steps import compute, database, monitoring, network, security, storage
 from reptiops.testing import reptiops_environment
 from tests import docs
@@ -115,6 +120,21 @@ def test_some_documented_commands_that_call_no_aws_do_what_is_said(tmp_path: Pat
     for number, command in enumerate(chosen):
         (tmp_path / str(number)).mkdir()
         assert docs.check(command, docs.Reader(tmp_path / str(number))) == "", command
+
+
+def test_what_drift_and_reconcile_print_for_machines_is_what_the_page_says() -> None:
+    """And what it says of a finding, but the two keys that only some have."""
+    page = (DOCS / "drift.md").read_text()
+    drift, reconciled = (set(json.loads(block)) for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL))
+    assert drift == findings.drift(Drifted((), (), (), {}, Braking())).keys()
+    assert reconciled == findings.reconciled(Reconciled((), ())).keys()
+    told = {
+        key
+        for row in re.findall(r"^\| (`.*?`) \|", page.split("A finding is")[1], re.MULTILINE)
+        for key in row.split("`")[1::2]
+    }
+    one = Finding("network/vpc", "vpc-1", "cidr", "changed", "security")
+    assert findings.finding(one).keys() | {"who", "why"} <= told
 
 
 def test_every_page_is_linked_and_every_link_leads_somewhere() -> None:

@@ -7,7 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -153,17 +153,41 @@ def test_every_command_that_is_suggested_exists_with_its_options_and_all_that_it
     for file in sorted(Path(app.__file__).parents[1].rglob("*.py")):
         for text in _texts(file.read_text()):
             for hint in re.findall(r"`reptiops ([a-z][^`]*)`", text):
-                words = shlex.split(hint)
-                [name] = [name for name in leaves if tuple(words[: len(name)]) == name] or [None]
-                assert name is not None, f"{file}: {hint}"
-                command = leaves[name]
-                with click.Context(command) as context:
-                    given, _, order = command.make_parser(context).parse_args(words[len(name) :])
-                told = {one.name for one in order if isinstance(given[one.name or ""], str)}
-                lacks = [one.name for one in command.params if isinstance(one, click.Argument) and one.required]
+                name, told, _ = _parsed(hint, leaves)
+                lacks = [one.name for one in leaves[name].params if isinstance(one, click.Argument) and one.required]
                 assert set(lacks) <= told, f"{file}: {hint}"
                 seen.add(" ".join(name))
     assert seen >= {"run", "provision", "adopt", "state rebuild", "reconcile", "teardown"}
+
+
+def _parsed(
+    hint: str, leaves: Mapping[tuple[str, ...], click.Command]
+) -> tuple[tuple[str, ...], set[str | None], list[str]]:
+    """The command of a hint, which arguments and options it gives, and words for which it has no place."""
+    words = shlex.split(hint)
+    [name] = [name for name in leaves if tuple(words[: len(name)]) == name] or [None]
+    assert name is not None, hint
+    with click.Context(leaves[name]) as context:
+        given, extra, order = leaves[name].make_parser(context).parse_args(words[len(name) :])
+    return name, {one.name for one in order if isinstance(given[one.name or ""], str)}, extra
+
+
+def test_every_command_inside_a_sentence_of_the_docs_can_be_typed() -> None:
+    """Blocks are executed by `make docs-check`; these stand between words, with placeholders, and may lack arguments."""
+    leaves = dict(_leaves(cli))
+    groups = {name[:length] for name in leaves for length in range(1, len(name))}
+    seen = 0
+    root = Path(__file__).parents[1]
+    for page in (root / "README.md", *sorted((root / "docs").glob("*.md"))):
+        prose = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+        for hint in re.findall(r"`reptiops\s+([a-z][^`]*)`", prose):
+            words = hint.replace("[", "").replace("]", "").replace("…", "").split()
+            if tuple(words) in groups or "|" in hint:
+                continue
+            *_, extra = _parsed(" ".join(words), leaves)
+            assert not extra, f"{page.name}: {hint}"
+            seen += 1
+    assert seen > 50, seen
 
 
 def _typed(directory: Path, *words: str) -> str:
