@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 from reptiops import app
+from reptiops.app.overview import timeline
 from reptiops.cli import cli
 from reptiops.engine.action import Action
 from reptiops.engine.eta import Countdown
@@ -22,6 +24,7 @@ from reptiops.engine.resource import Status
 from reptiops.report.partings import show_parting, show_summary
 from reptiops.steps import documented
 from reptiops.testing import mocked_aws, provision
+from tests.skipping import Skipping
 from tests.small import small_config
 
 SECRET = "database/database_secret (at once, without recovery window)"
@@ -165,3 +168,30 @@ def test_what_only_has_our_name_is_told_to_stay(told: Any, tmp_path: Path) -> No
 def test_what_costs_nothing_ends_no_bill(parting: app.Parting) -> None:
     free = replace(parting.cost, before=parting.cost.after)
     assert _summary(replace(parting, cost=free))[-1] == "Cost: about $0 a month at typical traffic ends."
+
+
+def test_a_teardown_writes_down_how_long_aws_took_to_remove_what_takes_it_long(tmp_path: Path) -> None:
+    """AWS shows a gateway for a while after it has said that it deletes it; the clock skips what nobody waits for here."""
+    shown: dict[str, Any] = {}
+    looks = Counter[str]()
+
+    def lingers(parsed: Any, **_: Any) -> None:
+        there = {one["NatGatewayId"]: one for one in parsed["NatGateways"] if one["State"] == "available"}
+        shown.update(there)
+        for missing in shown.keys() - there.keys():
+            looks[missing] += 1
+            if looks[missing] <= 12:
+                parsed["NatGateways"].append({**shown[missing], "State": "deleting"})
+
+    with mocked_aws() as session:
+        where: dict[str, Any] = {"session": session, "state_dir": tmp_path, "clock": Skipping()}
+        app.provision("prod", phases=("network",), **where)
+        session.events.register("after-call.ec2.DescribeNatGateways", lingers)
+        app.teardown("prod", allow_protected=True, **where)
+        site = app.open_site(app.Settings("prod", **where))
+        records = list(site.records.records(site.records.runs()[-1]))
+    waits = {r["address"]: r["waits"] for r in records if r["event"] == "done" and "waits" in r}
+    assert len(looks) == len(shown) > 0
+    assert waits.keys() == {leg.address for leg in timeline(records, site.graph) if leg.waits}
+    assert {address.rsplit("/", 1)[0] for address in waits} == {"network/nat_gateway"}
+    assert min(waits.values()) >= 5

@@ -20,6 +20,7 @@ from click.testing import CliRunner
 
 from reptiops import app
 from reptiops.app.costs import configured
+from reptiops.app.leaving import ABSENT
 from reptiops.app.overview import Leg, Overview, Shown, timeline
 from reptiops.aws import Aws
 from reptiops.cli import cli
@@ -33,7 +34,6 @@ from reptiops.steps import documented
 from reptiops.testing import mocked_aws
 from tests import browser
 from tests.browser import Page
-from tests.skipping import Skipping
 from tests.test_export import blocks_of
 
 TODAY = date(2026, 11, 24)
@@ -52,6 +52,8 @@ class Looked(NamedTuple):
     ids: Mapping[str, str]
     dev: Overview
     """That half after one thing was changed, one added and one taken away by hand."""
+    fewer: Overview
+    """The same if dev had one NAT gateway."""
     secret: str
 
 
@@ -82,7 +84,9 @@ def looked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Looked]:
         imports = app.export_terraform("dev", **where)
         secret = _deeds(session)
         dev = app.overview("dev", **where)
-        yield Looked(empty, done.plan, again, otherwise, imports, {a: o.id for a, o in done.live.items()}, dev, secret)
+        fewer = app.overview("dev", **where, config_dir=config)
+        ids = {a: o.id for a, o in done.live.items()}
+        yield Looked(empty, done.plan, again, otherwise, imports, ids, dev, fewer, secret)
 
 
 def _deeds(session: Any) -> str:
@@ -161,7 +165,10 @@ def test_import_blocks_have_the_live_ids(looked: Looked) -> None:
     assert blocks["aws_budgets_budget.budget"] == "123456789012:reptidex-dev-monthly"
     named = {block.split(".")[1] for block in blocks}
     assert "database" in named
-    assert looked.imports.missing == {}
+    assert looked.imports.missing.keys() == {a.address for a in looked.dev.plan.actions if a.live is None} - {
+        "database/parameter/redis/port"  # was there when the blocks were written
+    }
+    assert set(looked.imports.missing.values()) == {ABSENT}
 
 
 # --- the report ---------------------------------------------------------------------------------------------------------
@@ -171,6 +178,13 @@ def test_what_nobody_declared_is_not_counted_as_there(looked: Looked) -> None:
     assert any(one.state == "extra" and one.id for one in looked.dev.resources)
     there = sum(bool(one.live) for one in looked.dev.plan.actions)
     assert f"<strong>{there}</strong><span>of {len(looked.dev.plan.actions)} resources are there" in page(looked.dev)
+
+
+def test_what_the_configuration_no_longer_has_is_no_drift_but_waits_to_go(looked: Looked) -> None:
+    one = next(s for s in looked.fewer.resources if s.address == "network/nat_gateway/us-east-1b")
+    assert (one.state, one.word) == ("pending", "available; no longer in the configuration")
+    assert not [s for s in looked.fewer.resources if s.state == "extra" and s.address.startswith("network/")]
+    assert "no longer in the configuration" in page(looked.fewer)
 
 
 def test_it_is_well_formed_and_needs_nothing_else(looked: Looked) -> None:
@@ -284,35 +298,6 @@ def test_what_is_waited_for_is_a_part_of_the_bar() -> None:
     assert "update database/database, from 0.0 s to 10 s, 8.0 s of it waiting for AWS" in drawn
     assert 'style="width:80.00%"' in drawn
     assert "wait" not in str(charts.timeline([dataclasses.replace(database, waits=0.0)]))
-
-
-def test_a_teardown_writes_down_how_long_aws_took_to_remove_what_takes_it_long(tmp_path: Path) -> None:
-    """AWS shows a gateway for a while after it has said that it deletes it; the clock skips what nobody waits for here."""
-    shown: dict[str, Any] = {}
-    looks = Counter[str]()
-
-    def lingers(parsed: Any, **_: Any) -> None:
-        there = {one["NatGatewayId"]: one for one in parsed["NatGateways"] if one["State"] == "available"}
-        shown.update(there)
-        for missing in shown.keys() - there.keys():
-            looks[missing] += 1
-            if looks[missing] <= 12:
-                parsed["NatGateways"].append({**shown[missing], "State": "deleting"})
-
-    session = boto3.Session(
-        "x", "x", region_name="us-east-1"
-    )  # in the world that is there: a second one would be the same
-    where: dict[str, Any] = {"session": session, "state_dir": tmp_path, "clock": Skipping()}
-    app.provision("prod", phases=("network",), **where)
-    session.events.register("after-call.ec2.DescribeNatGateways", lingers)
-    app.teardown("prod", allow_protected=True, **where)
-    site = app.open_site(app.Settings("prod", **where))
-    records = list(site.records.records(site.records.runs()[-1]))
-    waits = {r["address"]: r["waits"] for r in records if r["event"] == "done" and "waits" in r}
-    assert len(looks) == len(shown) > 0
-    assert waits.keys() == {leg.address for leg in timeline(records, site.graph) if leg.waits}
-    assert {address.rsplit("/", 1)[0] for address in waits} == {"network/nat_gateway"}
-    assert min(waits.values()) >= 5
 
 
 @pytest.mark.usefixtures("looked")

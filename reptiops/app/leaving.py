@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # what writes templates is loaded when some are to be written
     from reptiops.export.templates import Export
     from reptiops.export.terraform import Imports
 
+ABSENT = "it is not there: import blocks are for what a provision has made"
+"""Why something that is declared has no import block."""
 DEPLOY = """#!/usr/bin/env bash
 # Deploys {env} in the documented order. S3_BUCKET is where templates go that are too large to be sent.
 set -euo pipefail
@@ -112,4 +114,7 @@ def export_terraform(environment: str, **settings: Any) -> Imports:
     from reptiops.export.terraform import import_blocks
 
     site = open_site(Settings(environment, **settings))
-    return import_blocks(plan_site(site).live, site.names.account, site.names.region)
+    made = plan_site(site)
+    blocks = import_blocks(made.live, site.names.account, site.names.region)
+    absent = {a.address: ABSENT for a in made.actions if a.live is None and a.verb != "foreign"}
+    return replace(blocks, missing={**blocks.missing, **absent})

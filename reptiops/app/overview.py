@@ -26,7 +26,7 @@ from reptiops.engine.references import references
 from reptiops.engine.resource import Drawn, Resource
 
 State = Literal["ok", "busy", "pending", "absent", "drift", "extra", "alarm", "missing", "failed"]
-"""From good to bad: as it should be, AWS is at it, the configuration wants something else, not made yet, not as it was
+"""From good to bad: as it should be, AWS is at it, the configuration wants something else or no longer wants it, not made yet, not as it was
 applied, nobody declared it, an alarm rings, gone, broken.
 """
 STATES: tuple[State, ...] = ("ok", "busy", "pending", "absent", "drift", "extra", "alarm", "missing", "failed")
@@ -176,13 +176,13 @@ def _shown(
         state = "drift"
     elif live is None:
         state = "absent"
-    elif action.verb == "delete":
-        state = "extra"
     elif status is not None and status.phase == "pending":
         state = "busy"
     else:
         state = "pending" if action.verb != "none" else "ok"
     word = f"{status.word} {status.reason}".strip() if status else "being deleted" if action.going else ""
+    if live is not None and action.verb == "delete":
+        word = f"{word}; no longer in the configuration".removeprefix("; ")
     return Shown(
         action.address,
         action.kind.kind(),

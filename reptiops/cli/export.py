@@ -13,6 +13,9 @@ from reptiops.cli.lines import tell
 from reptiops.cli.options import CONFIG_DIR, console_of, printable, shared, show_json, site_settings
 from reptiops.cli.values import Output
 
+LISTED = 20
+"""So many addresses are listed for one reason."""
+
 
 @click.group()
 def export() -> None:
@@ -66,4 +69,5 @@ def _missing(missing: Mapping[str, str]) -> None:
     for why in dict.fromkeys(missing.values()):
         addresses = [address for address, reason in missing.items() if reason == why]
         tell(f"not in it: {why}", err=True)
-        tell("\n".join(f"  {address}" for address in addresses), err=True)
+        more = [f"  and {len(addresses) - LISTED} more"] if len(addresses) > LISTED else []
+        tell("\n".join([*(f"  {address}" for address in addresses[:LISTED]), *more]), err=True)

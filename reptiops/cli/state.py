@@ -128,6 +128,9 @@ def move(env: str, address: str, new_address: str, **given: Any) -> None:
         show_json(vars(entry))
     else:
         tell(f"{entry.id} is {new_address} now. Nothing else in AWS was changed.")
+        tell(
+            f"`reptiops plan {env}` shows what its settings there change. If that is its name, set the one that it has."
+        )
 
 
 @click.command()
