@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 
 from reptiops import __version__, app
+from reptiops.app.failure import ways_of
 from reptiops.config import environment_file
 from reptiops.report import runs
 from tests.faults import Faults, Killed
@@ -103,6 +104,27 @@ def test_a_teardown_that_did_not_end_is_gone_on_with_or_made_anew(where: dict[st
     found = app.explain("dev", **where)
     assert [command for command, _ in found.ways_out] == ["reptiops teardown dev", "reptiops provision dev"]
     assert "  reptiops teardown dev\n      removes the rest\n" in _shown(found)
+
+
+def test_a_teardown_by_another_playbook_is_gone_on_with_by_that_one(where: dict[str, Any], tmp_path: Path) -> None:
+    """`teardown` would remove all of the environment, where that playbook removes a part."""
+    app.provision("dev", **where, only=ONLY)
+    books = tmp_path / "books"
+    books.mkdir()
+    (books / "leave.yaml").write_text("operation: teardown\nphases: [network]\n")
+    Faults(where["session"], ("ec2:DeleteSubnet", 1), "kill before")
+    with pytest.raises(Killed):
+        app.teardown("dev", playbook="leave", playbook_dir=books, **where)
+    found = app.explain("dev", **where)
+    assert found.run.playbook == "leave"
+    assert "by the playbook leave" in _shown(found)
+    ways = [command for command, _ in found.ways_out]
+    assert ways == ["reptiops run leave dev", "reptiops provision dev"]
+    assert [one for one, _ in ways_of(app.current("dev", **where)[1], "dev")] == ways
+    with pytest.raises(app.Refused, match="`reptiops run leave dev` removes the rest"):
+        app.roll_back("dev", **where)
+    app.teardown("dev", playbook="leave", playbook_dir=books, **where)
+    assert app.current("dev", **where)[1].empty
 
 
 def test_what_was_set_back_counts_once(where: dict[str, Any], tmp_path: Path) -> None:

@@ -45,12 +45,16 @@ def ways_out(environment: str) -> str:
     )
 
 
-def commands_out(operations: Iterable[str], environment: str, built_on: bool = False) -> Ways:
+def commands_out(operations: Iterable[str], environment: str, built_on: bool = False, playbook: str = "") -> Ways:
     """The commands that end a doubt, each with what it does. What a teardown has removed no rollback brings back, and
-    what a later run has built on no rollback takes away.
+    what a later run has built on no rollback takes away. `playbook`: by which it was, where that is not its own; it may
+    remove a part only.
     """
     if "teardown" in operations:
-        ways = [("teardown", "removes the rest"), ("provision", "makes what is missing anew")]
+        ways = [
+            (f"run {playbook}" if playbook else "teardown", "removes the rest"),
+            ("provision", "makes what is missing anew"),
+        ]
     else:
         ways = [("provision", "goes on to what the configuration says"), ("rollback", "goes back to how it was before")]
         ways = ways[:1] if built_on else ways
@@ -59,7 +63,7 @@ def commands_out(operations: Iterable[str], environment: str, built_on: bool = F
 
 def ways_of(what: Unfinished, environment: str) -> Ways:
     """The commands that end this doubt, each with what it does."""
-    return commands_out(what.operations, environment, bool(what.built_on))
+    return commands_out(what.operations, environment, bool(what.built_on), what.playbook)
 
 
 def so_many(ways: Ways) -> str:

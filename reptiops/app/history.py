@@ -66,6 +66,8 @@ class Run:
     """The later run that undid it."""
     finished_by: str = ""
     """The later run that went on to what the configuration said then, or removed all."""
+    playbook: str = ""
+    """By which it was run, where that is not the operation's own."""
     left: tuple[Left, ...] = ()
     """Of a reconcile; versions before did not write it down."""
 
@@ -180,7 +182,7 @@ def explain(environment: str, name: str = "last", **settings: Any) -> Explained:
     run = later.settled(_run(fitting[0], records, locks.holder(site.records.backend)), records)
     ways: Ways = ()
     if run.open and fitting[0] == names[-1]:
-        ways = commands_out([run.operation], environment, bool(site.unfinished().built_on))
+        ways = commands_out([run.operation], environment, bool(site.unfinished().built_on), run.playbook)
     return _explained(environment, run, records, ways)
 
 
@@ -227,6 +229,7 @@ def _run(name: str, records: Sequence[Record], lease: Lease | None) -> Run:
         seconds=_between(first, records[-1]) if records else 0.0,
         why=stopped,
         interrupted=stop.get("interrupted", False),
+        playbook=first.get("playbook", ""),
         left=tuple(_left(r) for r in records if r["event"] == "left"),
     )
 

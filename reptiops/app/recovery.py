@@ -96,10 +96,8 @@ def roll_back(
     if what.empty:
         raise Refused(f"The last run of {environment} has ended: there is nothing in doubt to undo.")
     if "teardown" in what.operations:
-        raise Refused(
-            f"A teardown of {environment} did not end, and no teardown can be undone. Two ways out: `reptiops teardown "
-            f"{environment}` removes the rest, `reptiops provision {environment}` makes what is missing anew."
-        )
+        ways = ", ".join(f"`{command}` {then}" for command, then in ways_of(what, environment))
+        raise Refused(f"A teardown of {environment} did not end, and no teardown can be undone. Two ways out: {ways}.")
     if what.built_on:
         raise _not_undone(what, environment)
     if not approve(_undoing(site, what)):

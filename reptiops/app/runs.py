@@ -97,7 +97,8 @@ def writing(
             )
         run = next_id(datetime.now(UTC), max([site.state.through, *site.records.runs()[-1:]]))
         journal = Journal(site.records, run)
-        journal.write("run", operation=operation, **_part(selection), **actor(site))
+        by = {} if playbook is None or playbook.name == operation else {"playbook": playbook.name}
+        journal.write("run", operation=operation, **by, **_part(selection), **actor(site))
         stop = stop or Stop()
         stop.armed = True
         work = Work(site.aws, scope, site.state, journal, unhindered(tell), stop, clock=site.clock)

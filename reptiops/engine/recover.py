@@ -89,6 +89,14 @@ class Unfinished:
     untold: dict[str, Was] = field(default_factory=dict)
     """Address → how it was before an update of which no `wrote` is recorded: earlier versions wrote none."""
 
+    playbooks: list[str] = field(default_factory=list)
+    """The playbook of each run; empty where it is the operation's own."""
+
+    @property
+    def playbook(self) -> str:
+        """The one that all of them were run by; empty where it is the operation's own, or each had another."""
+        return self.playbooks[0] if len(set(self.playbooks)) == 1 else ""
+
     @property
     def empty(self) -> bool:
         """Whether there is nothing to undo."""
@@ -109,6 +117,7 @@ class Unfinished:
                 self.asked.pop(record["address"], None)
             if event == "run":
                 self.operations.append(record["operation"])
+                self.playbooks.append(record.get("playbook", ""))
                 back = record["operation"] == "rollback"
             elif event == "undoing":
                 back = True

@@ -135,7 +135,8 @@ def show_explained(console: Console, found: Explained) -> None:
     """Who, when, what was done, what failed and why, what was undone, and what can be done now."""
 
     one = found.run
-    say(console, f"[bold]{one.operation}[/] {one.id}: [{COLOURS[one.ending]}]{ended(one)}[/]")
+    by = f", by the playbook {escape(one.playbook)}" if one.playbook else ""
+    say(console, f"[bold]{one.operation}[/] {one.id}: [{COLOURS[one.ending]}]{ended(one)}[/]{by}")
     say(console, f"  by       {escape(one.who or 'somebody')}, {escape(one.user)}")
     took = (
         f"{duration(one.seconds)} until its last word" if one.ending == "running" else f"took {duration(one.seconds)}"
