@@ -118,6 +118,25 @@ def test_a_state_that_others_may_write_is_not_believed(tmp_path: Path) -> None:
                 backend.read("state.json")
 
 
+def test_a_directory_in_which_everybody_may_replace_the_state_is_not_believed(tmp_path: Path) -> None:
+    backend = LocalBackend(tmp_path)
+    backend.prepare()
+    backend.write("state.json", b"{}")
+    for mode in (0o777, 0o1777, 0o703):
+        tmp_path.chmod(mode)
+        for act in (backend.prepare, lambda: backend.read("state.json")):
+            with pytest.raises(StateError, match=f"chmod 700 {tmp_path}$"):
+                act()
+    tmp_path.chmod(0o770)
+    assert backend.read("state.json") is not None
+
+
+def test_a_directory_in_place_of_the_state_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "state.json").mkdir()
+    with pytest.raises(StateError, match=r"Is a directory\. Look at it, move .*state\.json away"):
+        LocalBackend(tmp_path).read("state.json")
+
+
 def test_dependencies_have_a_lower_bound_and_the_lock_has_hashes_and_no_place() -> None:
     import configparser
 

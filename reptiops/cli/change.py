@@ -143,7 +143,7 @@ def teardown(env: str | None, yes: bool, allow_protected: bool, playbook: str = 
         summary.show_foreign(console, done)
     else:
         console.print(
-            f"\n[bold]{env}[/]: {len(done.doomed)} resources removed in {duration(done.seconds)}, {done.calls} calls",
+            f"\n[bold]{env}[/]: {findings.counted(len(done.doomed), 'resource')} removed in {duration(done.seconds)}, {done.calls} calls",
             highlight=False,
         )
         summary.show_left(console, done)
@@ -156,7 +156,10 @@ def teardown(env: str | None, yes: bool, allow_protected: bool, playbook: str = 
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @shared
 def rollback(env: str, yes: bool, **given: Any) -> None:
-    """Undo runs of ENV that were killed, or failed and were kept."""
+    """Undo runs of ENV that were killed, or failed and were kept.
+
+    No teardown can be undone: it goes on, or a provision makes what has gone anew.
+    """
     refuse_to_ask(given, yes)
     console = console_of(given)
 

@@ -118,6 +118,8 @@ class LocalLog:
 
 
 WRITABLE_BY_OTHERS = 0o022
+WRITABLE_BY_ALL = 0o002
+"""A directory that its group may write is often a private group's; one that everybody may write never is right."""
 
 
 class LocalBackend:
@@ -140,21 +142,22 @@ class LocalBackend:
             raise StateError(f"the state directory {self.root} cannot be made: {error.strerror}") from error
         if not os.access(self.root, os.W_OK | os.X_OK):
             raise StateError(f"the state directory {self.root} cannot be written.", unchanged=True)
+        self._believe(self.root, self.root.stat().st_mode & WRITABLE_BY_ALL, 700)
 
     def read(self, name: str) -> Stored | None:
-        """A file's content; its version is its hash. Raises StateError for one that others may write: it could say anything."""
+        """A file's content; its version is its hash. Raises StateError for one that others may write, or replace in its
+        directory: it could say anything.
+        """
         try:
             with (self.root / name).open("rb") as file:
                 mode, data = os.fstat(file.fileno()).st_mode, file.read()
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise StateError(f"{self.root / name} cannot be read: {error.strerror}") from error
-        if mode & WRITABLE_BY_OTHERS:
-            path = self.root / name
-            raise StateError(
-                f"{path} can be written by others, so it is not believed: look at it, then chmod 600 {path}"
-            )
+            way = f"move {self.root / name} away, then run the same command again"
+            raise StateError(f"{self.root / name} cannot be read: {error.strerror}. Look at it, {way}.") from error
+        self._believe(self.root / name, mode & WRITABLE_BY_OTHERS, 600)
+        self._believe(self.root, self.root.stat().st_mode & WRITABLE_BY_ALL, 700)
         return Stored(data, hashlib.sha256(data).hexdigest())
 
     def write(self, name: str, data: bytes, expected: str | None = ANY) -> None:
@@ -195,6 +198,13 @@ class LocalBackend:
     def logs(self, folder: str) -> dict[str, int]:
         """The files of a folder with their sizes."""
         return {name: (self.root / folder / name).stat().st_size for name in self.names(folder)}
+
+    @staticmethod
+    def _believe(path: Path, others: int, right: int) -> None:
+        if others:
+            raise StateError(
+                f"{path} can be written by others, so it is not believed: look at it, then chmod {right} {path}"
+            )
 
     def _compare(self, name: str, expected: str | None) -> None:
         stored = self.read(name)
