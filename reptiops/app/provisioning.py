@@ -140,15 +140,7 @@ def provision(
         work.journal.write("before", inventory=sorted(inventory(scope, site.graph.kinds())))
         matcher = Matcher(scope, site.graph.kinds(), site.state)
         run = Apply(site.graph, site.given, made, matcher, work, strict_phases or book.strict_phases, selection, held)
-        try:
-            run.run()
-            alone = remove_undeclared(site.graph, made, run, work)
-            interrupted(work)
-        except Exception as error:
-            ask_why(site, run, error, work.journal)
-            announce(site, book, f"provision failed: {error}", options.tell)
-            handle_failure(site, work, error, on_failure or book.on_failure, choose)
-        remove_replaced(site.graph, made, run, work)
+        alone = _carried_out(site, made, run, work, book, on_failure or book.on_failure, choose)
         live, left, waiting = _verify(site, work, selection, run.created, alone)
         took = time.monotonic() - started
     alone = {address: why for address, why in alone.items() if address in left}
@@ -156,6 +148,22 @@ def provision(
     announce(site, book, f"provisioned, {changed}", options.tell)
     calls = sum(site.aws.calls.values())
     return Outcome(made, live, took, calls, site.facts, tuple(left.values()), tuple(alone), waiting)
+
+
+def _carried_out(
+    site: Site, made: Plan, run: Apply, work: Work, book: Playbook, on_failure: OnFailure, choose: Choose | None
+) -> Mapping[str, str]:
+    """Address of what was left alone → why. Raises ProvisionFailed after a failure was handled."""
+    try:
+        run.run()
+        alone = remove_undeclared(site.graph, made, run, work)
+        interrupted(work)
+    except Exception as error:
+        ask_why(site, run, error, work.journal)
+        announce(site, book, f"provision failed: {error}", work.tell)
+        handle_failure(site, work, error, on_failure, choose)
+    remove_replaced(site.graph, made, run, work)
+    return alone
 
 
 def _elsewhere(site: Site, scope: Scope, selection: Selection) -> Mapping[str, int] | None:
