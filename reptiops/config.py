@@ -4,7 +4,7 @@ It knows the order in which configuration is looked for. Nothing here calls AWS 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +17,7 @@ from reptiops.settings.compute import Compute, Ecr, LoadBalancer, OfficeHours, O
 from reptiops.settings.cost import Cost
 from reptiops.settings.database import Database, Redis, Secrets
 from reptiops.settings.environment import Sections
+from reptiops.settings.findings import Finding
 from reptiops.settings.monitoring import Alarm, Alarms, Budget, Monitoring, Ownership, Schedule, State
 from reptiops.settings.network import FlowLogs, Network, Zone
 from reptiops.settings.security import Certificate, Cloudtrail, Dns, Group, Rule, Security
@@ -72,15 +73,21 @@ def environments(config_dir: Path | str | None = None) -> tuple[str, ...]:
     return known_names("config", config_dir, ENVIRONMENT_NAME)
 
 
-def load_environment(name: str, config_dir: Path | str | None = None) -> Environment:
-    """The environment `name`, read and checked. Raises ConfigurationError with every mistake in the file."""
+Checks = Callable[[Environment], Iterable[Finding]]
+
+
+def load_environment(name: str, config_dir: Path | str | None = None, checks: Checks = check) -> Environment:
+    """The environment `name`, read and checked. Raises ConfigurationError with every mistake in the file.
+
+    What the addresses in it mean is not known here: `loading.load_environment` checks these too.
+    """
     source = read_source(environment_file(name, config_dir), "configuration")
-    return load_model(Environment, source, {"name": name}, _STAND_IN, check)
+    return load_model(Environment, source, {"name": name}, _STAND_IN, checks)
 
 
-def parse_environment(yaml_text: str, name: str, file: str = "<text>") -> Environment:
+def parse_environment(yaml_text: str, name: str, file: str = "<text>", checks: Checks = check) -> Environment:
     """The environment `name` from YAML text; `file` is what mistakes call it. Raises ConfigurationError."""
-    return load_model(Environment, parse_source(yaml_text, file), {"name": name}, _STAND_IN, check)
+    return load_model(Environment, parse_source(yaml_text, file), {"name": name}, _STAND_IN, checks)
 
 
 def environment_schema() -> dict[str, Any]:

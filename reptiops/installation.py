@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Literal
 
 from reptiops.app import Settings, session_of, state_root
-from reptiops.config import environments, load_environment
+from reptiops.config import environments
 from reptiops.errors import ConfigurationError, ReptiopsError
+from reptiops.loading import load_environment
 from reptiops.playbook import load_playbook, playbooks
 
 Verdict = Literal["good", "note", "bad"]

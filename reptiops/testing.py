@@ -28,8 +28,9 @@ from botocore.loaders import Loader, create_loader
 from moto import mock_aws
 
 from reptiops import app
-from reptiops.config import Environment, load_environment
+from reptiops.config import Environment
 from reptiops.engine.resource import Live
+from reptiops.loading import load_environment
 from reptiops.report import describe
 from reptiops.sandbox import gaps, rules
 

@@ -148,30 +148,35 @@ def _without(data: Any, paths: Iterable[SettingPath]) -> Any:
 
 
 def _mistake(model: type[BaseModel], source: YamlSource, detail: ErrorDetails) -> Mistake:
-    path, kind, context = _path(detail), detail["type"], detail.get("ctx", {})
-    value = detail["input"]
+    path, kind = _path(detail), detail["type"]
     if kind == "extra_forbidden":
         known = _known_keys(model, path[:-1])
         close = _close(str(path[-1]), known)
         hint = f"; did you mean {close[0]}?" if close else ""
         return source.mistake(path, f"unknown key{hint}", ", ".join(known))
+    return source.mistake(path, *said(detail))
+
+
+def said(detail: ErrorDetails) -> tuple[str, str]:
+    """What is wrong with a value, in a sentence, and what would be valid."""
+    kind, context, value = detail["type"], detail.get("ctx", {}), detail["input"]
     if kind == "missing":
-        return source.mistake(path, "missing", "this setting is required")
+        return "missing", "this setting is required"
     if kind == "setting":
-        return source.mistake(path, context["what"], context["valid"])
+        return context["what"], context["valid"]
     if kind == "literal_error":
-        return source.mistake(path, f"{_shown(value)} is not a choice", context["expected"].replace(" or ", ", "))
+        return f"{_shown(value)} is not a choice", context["expected"].replace(" or ", ", ")
     if kind in _KINDS:
         quote = "; put it in quotes" if kind == "string_type" and _scalar(value) else ""
-        return source.mistake(path, f"{_shown(value)} is not {_KINDS[kind]}{quote}")
+        return f"{_shown(value)} is not {_KINDS[kind]}{quote}", ""
     if kind in ("too_short", "too_long"):
         few = kind == "too_short"
         valid = f"at least {context['min_length']}" if few else f"at most {context['max_length']}"
-        return source.mistake(path, f"too {'few' if few else 'many'} entries", valid)
+        return f"too {'few' if few else 'many'} entries", valid
     if kind in _LIMITS:
         key, words = _LIMITS[kind]
-        return source.mistake(path, f"{_shown(value)} is out of range", f"{words} {context[key]}")
-    return source.mistake(path, f"{_shown(value)}: {detail['msg']}")
+        return f"{_shown(value)} is out of range", f"{words} {context[key]}"
+    return f"{_shown(value)}: {detail['msg']}", ""
 
 
 def _close(name: str, known: list[str]) -> list[str]:

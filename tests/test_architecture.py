@@ -92,3 +92,10 @@ KINDS = """
 
 def test_kinds_keep_the_names_that_states_have_recorded() -> None:
     assert set(KINDS.split()) <= {kind.kind() for kind in documented().kinds()}
+
+
+def test_what_does_something_with_an_environment_loads_it_with_its_addresses() -> None:
+    """`config` reads what a file says; only `loading` knows what the addresses in it mean."""
+    plain = {f"reptiops.config.{name}" for name in ("load_environment", "parse_environment")}
+    users = {str(p.relative_to(ROOT)) for p in MODULES if plain & _imports(p)}
+    assert users == {"starter.py"}  # whose text is a template's

@@ -11,13 +11,14 @@ from typing import Any
 from reptiops.app.runs import Stop, one_by_one, writing
 from reptiops.app.site import Refused, Settings, open_site, plan_site, refuse_shipped
 from reptiops.app.upkeep import drift_site, observed
-from reptiops.config import environment_file, parse_environment
+from reptiops.config import environment_file
 from reptiops.configtext import with_overrides
 from reptiops.engine.calls import Work
 from reptiops.engine.canonical import Plain, plain
 from reptiops.engine.drift import Finding
 from reptiops.engine.resource import Live
 from reptiops.engine.unplannable import UnknownAddress
+from reptiops.loading import parse_environment
 
 
 def accept(

@@ -11,34 +11,17 @@ from typing import Any
 
 import yaml
 
-from reptiops.config import Environment, environment_file, environments, load_environment, parse_environment
+from reptiops.config import Environment, environment_file, environments
 from reptiops.cost import Difference, Estimate, difference, monthly, traffic_of
-from reptiops.engine.plan import Plan, wanted_actions
-from reptiops.engine.resource import Resource
+from reptiops.engine.plan import Plan
 from reptiops.errors import ConfigurationError, Mistake
 from reptiops.facts import Facts
+from reptiops.loading import configured, load_environment, parse_environment
 from reptiops.pricing import Guide, Period, Prices, load_guide, load_prices
-from reptiops.steps import documented
-
-ACCOUNT = "000000000000"
-"""Stands for the account where the configuration names none: no price depends on it."""
 
 
 class WhatIfError(ConfigurationError):
     """Questions that cannot be understood, or ask for what no configuration may be: all of them at once."""
-
-
-def configured(env: Environment, facts: Facts | None = None) -> dict[str, Resource]:
-    """Everything that the configuration wants, by address, with every image there. Calls no AWS."""
-    given = {"env": env, "facts": facts or _supposing_all(env), "overrides": env.overrides}
-    return {a.address: a.want for a in wanted_actions(documented(), given) if a.want is not None}
-
-
-def _supposing_all(env: Environment) -> Facts:
-    """Facts of a world in which nothing is missing."""
-    zone = "zone" if env.dns.enabled and not env.dns.create_zone else None
-    images = frozenset(service.name for service in env.services)
-    return Facts(env.account or ACCOUNT, env.region, zone_id=zone, images=images, estimate=0.0)
 
 
 def prices_of(env: Environment, file: Path | None = None, free_tier: bool = False) -> Prices:

@@ -10,8 +10,9 @@ from reptiops.app.failure import Choose, ProvisionFailed
 from reptiops.app.provisioning import Outcome, provision
 from reptiops.app.runs import Stop
 from reptiops.app.site import Settings, open_site, refuse_shipped
-from reptiops.config import environment_file, parse_environment
+from reptiops.config import environment_file
 from reptiops.configtext import with_settings
+from reptiops.loading import parse_environment
 
 ADDRESSES = tuple(
     f"monitoring/{step}"

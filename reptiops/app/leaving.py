@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reptiops.app.costs import configured, estimate
+from reptiops.app.costs import estimate
 from reptiops.app.site import Settings, open_site, plan_site
-from reptiops.config import load_environment
 from reptiops.engine.unknown import unknown
 from reptiops.facts import Facts
+from reptiops.loading import configured, load_environment
 from reptiops.steps import documented
 
 if TYPE_CHECKING:  # what writes templates is loaded when some are to be written

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from reptiops.app.costs import Cost, configured, cost, cost_of_plan
+from reptiops.app.costs import Cost, cost, cost_of_plan
 from reptiops.app.diagnosis import Down, services_down
 from reptiops.app.history import Run, runs_of, without_ways
 from reptiops.app.recovery import at_work, in_doubt
@@ -24,6 +24,7 @@ from reptiops.engine.plan import Matcher, Plan, make
 from reptiops.engine.recover import Unfinished
 from reptiops.engine.references import references
 from reptiops.engine.resource import Drawn, Resource
+from reptiops.loading import configured
 
 State = Literal["ok", "busy", "pending", "absent", "drift", "extra", "alarm", "missing", "failed"]
 """From good to bad: as it should be, AWS is at it, the configuration wants something else or no longer wants it, not made yet, not as it was

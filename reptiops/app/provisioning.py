@@ -10,7 +10,6 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
-from reptiops.app.costs import configured
 from reptiops.app.diagnosis import ask_why
 from reptiops.app.failure import Choose, OnFailure, handle_failure
 from reptiops.app.planned import hold_to, of_here
@@ -22,7 +21,6 @@ from reptiops.app.runs import Stop, announce, interrupted, writing
 from reptiops.app.selection import select
 from reptiops.app.site import Declined, Refused, Settings, Site, foretold, open_site, plan_site
 from reptiops.app.undeclared import remove_undeclared
-from reptiops.config import load_environment
 from reptiops.engine.action import Action
 from reptiops.engine.apply import Apply
 from reptiops.engine.blind import patient
@@ -39,6 +37,7 @@ from reptiops.engine.resource import Live
 from reptiops.engine.scope import Scope
 from reptiops.engine.unplannable import PlanError
 from reptiops.facts import Facts
+from reptiops.loading import configured, load_environment
 from reptiops.plandocument import PlanDocument
 from reptiops.playbook import Playbook, load_playbook
 from reptiops.steps import documented

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from reptiops.app.selection import UnknownSelection
-from reptiops.config import Environment, load_environment
+from reptiops.config import Environment
 from reptiops.engine.graph import Graph
 from reptiops.engine.plan import wanted_actions
 from reptiops.engine.resource import Resource
 from reptiops.engine.unknown import is_unknown
 from reptiops.errors import ReptiopsError
 from reptiops.facts import Facts
+from reptiops.loading import load_environment
 from reptiops.operations import (
     deployments,
     facts,

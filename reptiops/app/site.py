@@ -15,7 +15,7 @@ import platformdirs
 from reptiops.app.carried import with_carried
 from reptiops.app.costs import with_estimate
 from reptiops.aws import Aws
-from reptiops.config import Environment, load_environment
+from reptiops.config import Environment
 from reptiops.endpoints import is_aws, world
 from reptiops.engine.backend import Backend, LocalBackend
 from reptiops.engine.clock import Clock, Monotonic
@@ -30,6 +30,7 @@ from reptiops.engine.scope import Names, Scope
 from reptiops.engine.state import Belongs, Records, State
 from reptiops.errors import ReptiopsError
 from reptiops.facts import Facts
+from reptiops.loading import load_environment
 from reptiops.operations.facts import gather
 from reptiops.operations.s3_backend import s3_backend
 from reptiops.resources.ecs_tasks import TaskDefinition

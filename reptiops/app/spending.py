@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from reptiops.app.costs import prices_of
 from reptiops.app.site import Refused, Settings, open_site, session_of
 from reptiops.aws import Aws, code, message
-from reptiops.config import load_environment
+from reptiops.loading import load_environment
 from reptiops.operations.prices import listed_price
 from reptiops.operations.spend import spend
 

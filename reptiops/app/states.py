@@ -10,7 +10,6 @@ from typing import Any
 from reptiops.app.runs import Interrupted, Stop, one_by_one, writing
 from reptiops.app.site import Refused, Settings, Site, open_site, plan_site, records_of, session_of
 from reptiops.aws import Aws
-from reptiops.config import load_environment
 from reptiops.engine import lock as locks
 from reptiops.engine.action import Action
 from reptiops.engine.backend import StateError
@@ -19,6 +18,7 @@ from reptiops.engine.lock import Lease
 from reptiops.engine.plan import look
 from reptiops.engine.resource import Live
 from reptiops.engine.state import Entry
+from reptiops.loading import load_environment
 from reptiops.operations.s3_backend import folder_of
 from reptiops.operations.state_bucket import make_bucket
 

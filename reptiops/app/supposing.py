@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from reptiops.config import environment_schema, load_environment
+from reptiops.config import environment_schema
+from reptiops.loading import load_environment
 from reptiops.pricing import load_prices
 
 UNASKED = frozenset({"name", "owners", "overrides"})

@@ -11,8 +11,8 @@ from rich.markup import escape
 from reptiops import app
 from reptiops.cli.options import console_of, refuse_to_ask, selectable, shared, show_json, site_settings
 from reptiops.cli.signals import choosing, stoppable
-from reptiops.config import load_environment
 from reptiops.engine.plan import Plan
+from reptiops.loading import load_environment
 from reptiops.plandocument import read_plan
 from reptiops.report import describe, findings, partings, plans, summary, terminal
 from reptiops.report.durations import duration

@@ -18,7 +18,8 @@ from reptiops.errors import ConfigurationError
 @printable
 def validate(env: str, config_dir: Path | None, as_json: bool) -> None:
     """Check the configuration of ENV without any AWS call."""
-    from reptiops.config import environment_file, load_environment
+    from reptiops.config import environment_file
+    from reptiops.loading import load_environment
 
     try:
         load_environment(env, config_dir)

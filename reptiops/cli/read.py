@@ -14,7 +14,7 @@ from reptiops import app, plandocument
 from reptiops.cli.lines import tell
 from reptiops.cli.options import paged, selectable, shared, show_json, site_settings
 from reptiops.cli.values import Output
-from reptiops.config import load_environment
+from reptiops.loading import load_environment
 from reptiops.report import describe, findings, plans, runs, terminal
 from reptiops.report.hints import ENVIRONMENT
 

@@ -40,7 +40,8 @@ def show(env: str, form: str | None, every: str | None, debug: bool, **where: An
 
     A job has neither your shell nor your directory: what it needs of them is in the definition.
     """
-    from reptiops.config import duration_seconds, load_environment
+    from reptiops.config import duration_seconds
+    from reptiops.loading import load_environment
     from reptiops.report import schedules
 
     if every is not None:
