@@ -130,6 +130,20 @@ def test_what_was_found_is_printed_even_if_it_cannot_be_told(
     assert ear.counts[-1]["RunFailed"] == 1
 
 
+def test_a_run_says_of_how_much_its_channels_heard(
+    where: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "drift.yaml").write_text("operation: drift\nnotifications: {topic: true}\n")
+    hand, ear = Hand(where["session"]), Ear(where["session"])
+    monkeypatch.setattr("boto3.Session", lambda **_: where["session"])
+    given = ["run", "drift", "dev", "--state-dir", str(tmp_path), "--playbook-dir", str(tmp_path)]
+    hand("sns").subscribe(TopicArn=hand.topic, Protocol="email", Endpoint="somebody@example.com")
+    for said, heard in (("told of 1 new finding", 1), ("nothing new to tell", 1)):
+        result = CliRunner().invoke(cli, given)
+        assert (result.exit_code, len(ear.messages)) == (3, heard)
+        assert result.stderr.rstrip().endswith(f"the playbook's channels: {said}")
+
+
 def test_a_run_that_fails_of_anything_is_counted_and_one_that_stands_back_is_a_run(
     where: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

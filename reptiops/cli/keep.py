@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from contextlib import contextmanager
 from typing import Any
 
@@ -44,7 +44,7 @@ def drift(env: str, who: bool = False, playbook: str | None = None, **given: Any
             if lease is None and (other := runs.unsettled(None, doubt, env)):
                 say(console, f"[yellow]{escape(other)}[/]", hang=4)
     if playbook is not None:
-        app.notify(env, playbook, found.findings, **site_settings(given))
+        _say_what_was_told(app.notify(env, playbook, found.findings, **site_settings(given)))
     if found.findings:
         raise SystemExit(3)
 
@@ -110,9 +110,16 @@ def reconcile(
         findings.show_reconciled(console, done, env, again)
     if playbook is not None:
         left = [one for one, _ in done.left]
-        app.notify(env, playbook, left, mended=done.mended, failed=bool(done.braked), **site_settings(given))
+        told = app.notify(env, playbook, left, mended=done.mended, failed=bool(done.braked), **site_settings(given))
+        _say_what_was_told(told)
     if done.exit_code:
         raise SystemExit(done.exit_code)
+
+
+def _say_what_was_told(told: Sized) -> None:
+    """What its channels heard of a scheduled run, for whoever reads its log."""
+    news = f"told of {findings.counted(len(told), 'new finding')}" if told else "nothing new to tell"
+    tell(f"the playbook's channels: {news}", err=True)
 
 
 @contextmanager
