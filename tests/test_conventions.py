@@ -86,14 +86,27 @@ def test_the_completion_script_asks_the_tool(shell: str) -> None:
         (["plan", "dev", "--only"], "compute/service/repti-m", {"compute/service/repti-media"}),
         (["plan", "nowhere", "--only"], "compute", set()),
         (["state"], "re", {"rebuild"}),
-        (["cost", "dev", "--what-if"], "", {"office-hours", "single-nat", "no-nat", "savings-plan"}),
-        (["cost", "dev", "--what-if"], "no-nat,", {"no-nat,office-hours", "no-nat,single-nat", "no-nat,savings-plan"}),
+        (["cost", "dev", "--what-if"], "sin", {"single-nat"}),
+        (["cost", "dev", "--what-if"], "no-nat,n", {"no-nat,network."}),
+        (
+            ["cost", "dev", "--what-if"],
+            "no-nat,database.m",
+            {"no-nat,database.multi_az=", "no-nat,database.max_storage_gb="},
+        ),
+        (["cost", "dev", "--what-if"], "database.multi_az=", {"database.multi_az=true", "database.multi_az=false"}),
+        (["cost", "nowhere", "--what-if"], "sin", set()),
     ],
 )
 def test_completion(words: list[str], incomplete: str, expected: set[str], tmp_path: Path) -> None:
     words = [*words, "--state-dir", str(tmp_path)] if "dev" in words and words[-1][:2] != "--" else words
     found = ShellComplete(cli, {}, "reptiops", VARIABLE).get_completions(words, incomplete)
     assert {one.value for one in found} == expected
+
+
+def test_questions_with_a_name_are_offered_before_the_settings() -> None:
+    asked = ShellComplete(cli, {}, "reptiops", VARIABLE).get_completions(["cost", "dev", "--what-if"], "")
+    assert [one.value for one in asked][:4] == ["office-hours", "single-nat", "no-nat", "savings-plan"]
+    assert "web-public." in {one.value for one in asked}
 
 
 def test_what_the_state_records_completes_without_reading_the_configuration(tmp_path: Path) -> None:
