@@ -143,8 +143,6 @@ def beyond(made: Plan, book: Playbook) -> str:
     replaced = [a for a in made.actions if a.verb == "replace"]
     if book.brake.data and (lost := [a.address for a in replaced if a.kind.holds_data]):
         return f"this would replace what holds data: {', '.join(lost)}"
-    if made.stuck:
-        return "; ".join(f"{address}: {why}" for address, why in made.stuck.items())
     if beside := [a.address for a in replaced if a.kind.made_beside]:
         return f"{', '.join(beside)}: replacing it takes along whatever uses it: provision"
     return ""

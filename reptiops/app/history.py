@@ -328,7 +328,9 @@ def _deed(begun: Record, ended: Record) -> Deed:
     pre, applied = begun.get("pre"), entry.get("applied")
     fields: tuple[str, ...] = ()
     if begun.get("verb") == "update" and isinstance(pre, dict) and isinstance(applied, dict):
-        fields = tuple(sorted(name for name in applied if applied[name] != pre.get(name)))
+        wrote = begun.get("wrote")  # versions before did not write it down
+        differing = (name for name in applied if applied[name] is not None and applied[name] != pre.get(name))
+        fields = tuple(sorted(wrote if isinstance(wrote, dict) else differing))
     code, why = ended.get("code", ""), ended.get("why", "")
     return Deed(
         begun["address"],

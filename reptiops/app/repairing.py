@@ -14,6 +14,7 @@ from typing import Any
 
 from reptiops.app.diagnosis import ask_why
 from reptiops.app.failure import Choose, OnFailure, handle_failure
+from reptiops.app.mending import Mending
 from reptiops.app.recovery import Looking
 from reptiops.app.runs import Interrupted, Stop, interrupted, writing
 from reptiops.app.site import Site, owner_of
@@ -24,7 +25,7 @@ from reptiops.engine.calls import Work
 from reptiops.engine.drift import Drift, Finding, find
 from reptiops.engine.eta import Countdown
 from reptiops.engine.events import Sink
-from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection
+from reptiops.engine.plan import Matcher, Plan
 from reptiops.engine.proof import inventory, named
 from reptiops.engine.recheck import Filled, holding
 from reptiops.engine.remove import Doomed, Remove, look_after
@@ -76,7 +77,7 @@ class Repairs:
         listed = list(risks)
         if not listed:
             return
-        self._run(listed, Plan(()), EVERYTHING, left, last=False)
+        self._run(listed, Mending(), left, last=False)
         self._closed = list(self._gone)
         if self.stop is not None:
             self.stop.armed = False  # at a question Ctrl-C ends the command
@@ -113,9 +114,9 @@ class Repairs:
         removed = ", ".join(d.address for d in self._closed)
         return removed and f"Removed before that as a risk, and not brought back: {removed}"
 
-    def run(self, mend: Iterable[Finding], made: Plan, selection: Selection, left: Leaving) -> Scope:
+    def run(self, mend: Iterable[Finding], what: Mending, left: Leaving) -> Scope:
         """Carry out the plan and remove the extras among the findings; answers what AWS shows then."""
-        return self._run(list(mend), made, selection, left)
+        return self._run(list(mend), what, left)
 
     def looked(self) -> Scope:
         """What AWS shows after all that was done."""
@@ -125,8 +126,8 @@ class Repairs:
         self.seconds += time.monotonic() - started
         return again
 
-    def _run(self, mend: list[Finding], made: Plan, selection: Selection, left: Leaving, last: bool = True) -> Scope:
-        site, graph = self.site, self.site.graph
+    def _run(self, mend: list[Finding], what: Mending, left: Leaving, last: bool = True) -> Scope:
+        site, graph, made = self.site, self.site.graph, what.plan
         with writing(site, "reconcile", self.tell, self.scope, self.stop, self.book) as work:
             started = time.monotonic()  # the run's time, as `history` has it: from the lock to the last look
             for finding in mend:
@@ -137,7 +138,8 @@ class Repairs:
             gone = self._extras(mend)
             work.expect = self.expect
             self.expect(Countdown(graph, _with(made, gone), work.timings))
-            run = Apply(graph, site.given, made, self.matcher, work, self.book.strict_phases, selection)
+            work.agreed, given = what.agreed, what.given(site)
+            run = Apply(graph, given, made, self.matcher, work, self.book.strict_phases, what.selection)
             try:
                 if made.changes:
                     run.run()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -12,17 +11,16 @@ from typing import Any
 
 from reptiops.app.deciding import UNANSWERED, Braking, Decided, beyond, brake, decide, foretold
 from reptiops.app.failure import Choose, OnFailure
+from reptiops.app.mending import Mending, mending
 from reptiops.app.repairing import DIFFERS, Repairs, urgent
 from reptiops.app.runs import Stop, run_id
 from reptiops.app.site import Refused, Settings, Site, open_site, owner_of
 from reptiops.engine import lock as locks
 from reptiops.engine.drift import Drift, Finding, find
 from reptiops.engine.eta import Countdown
-from reptiops.engine.plan import EVERYTHING, Matcher, Plan, Selection, look, make
+from reptiops.engine.plan import Matcher, look
 from reptiops.engine.resource import ADDRESS_TAG, Resource
 from reptiops.engine.scope import Scope
-from reptiops.engine.unknown import unknown_addresses
-from reptiops.engine.unplannable import NeedsMissing
 from reptiops.errors import ConfigurationError
 from reptiops.operations.strays import Known, strays
 from reptiops.operations.who import Deed, Sought, changed
@@ -243,66 +241,27 @@ def _mended(
     if not braked and (risks := tuple(f for f in mend if urgent(f, before))):
         repairs.close(risks, left)
         closed, mend = (*closed, *risks), [f for f in mend if f not in risks]
-    mended = tuple(dict.fromkeys(f.address for f in mend if f.what != "extra"))
-    made, selection = Plan(()), EVERYTHING
-    held: Mapping[str, str] = {}
+    what = Mending()
     if not braked:
-        made, selection, held = _repairs(
-            site, repairs.scope, mended, {f.address for f in before.findings} - set(mended)
-        )
-        left += [(f, held[f.address]) for f in mend if f.address in held and f.what != "extra"]
-        mend = [f for f in mend if f.address not in held or f.what == "extra"]
-        braked = beyond(made, book) if mend else ""
+        what = mending(site, repairs.scope, mend, before)
+        left += [(f, what.held[f.address]) for f in mend if f.address in what.held and f.what != "extra"]
+        mend = [f for f in mend if f.address not in what.held or f.what == "extra"]
+        braked = beyond(what.plan, book) if mend else ""
     if braked:
         left += [(f, "braked") for f in mend]
     if braked or not mend:
-        made, mend = Plan(()), []
+        what, mend = Mending(), []
     if not mend and not closed:
         return Reconciled((), tuple(left), braked)
-    again = repairs.run(mend, made, selection, left) if mend else repairs.looked()
+    again = repairs.run(mend, what, left) if mend else repairs.looked()
     after = drift_site(site, Matcher(again, site.graph.kinds(), site.state))
     keys = {f.key for f in after.findings}
     stays = {f: repairs.left[f.kind, f.id] for f in (*closed, *mend) if (f.kind, f.id) in repairs.left}
     left += [*stays.items(), *((f, DIFFERS) for f in (*closed, *mend) if f.key in keys and f not in stays)]
     done = tuple(f for f in (*closed, *mend) if f.key not in keys and f not in stays)
-    followed = tuple(a.address for a in made.changes if a.address not in mended)
+    mended = {f.address for f in mend if f.what != "extra"}
+    followed = tuple(a.address for a in what.plan.changes if a.address not in mended)
     return Reconciled(done, tuple(left), braked, repairs.seconds, followed)
-
-
-def _repairs(
-    site: Site, scope: Scope, addresses: tuple[str, ...], left: set[str]
-) -> tuple[Plan, Selection, Mapping[str, str]]:
-    """The plan for what is changed or missing, with what only has to follow; nothing is deleted by it.
-
-    Answers too which of the addresses cannot be mended, and why: they need what is missing and is left so.
-    """
-    held: dict[str, str] = {}
-    following = _followers(site, scope, addresses) - set(addresses) - left if addresses else set()
-    while True:
-        whole = tuple(a for a in (*addresses, *sorted(following)) if a not in held)
-        if not whole:
-            return Plan(()), Selection(addresses=("none",)), held
-        selection = Selection(addresses=whole)
-        try:
-            made = make(site.graph, site.given, scope, site.state, selection)
-        except NeedsMissing as error:
-            held[error.address] = f"it needs {error.missing}, {error.why}"
-            continue
-        return replace(made, actions=tuple(a for a in made.actions if a.verb != "delete")), selection, held
-
-
-def _followers(site: Site, scope: Scope, mended: tuple[str, ...]) -> set[str]:
-    """Addresses that only have to follow what a mended one becomes, such as a service its task definition, or what a
-    run of ours that was killed has made and not put into service.
-    """
-    found = set()
-    for a in make(site.graph, site.given, scope, site.state).actions:
-        fields = {f.name for f in dataclasses.fields(a.kind) if f.metadata.get("follows")}
-        if a.verb == "update" and {c.field for c in a.changes} <= fields:
-            sources = {source for c in a.changes for source in unknown_addresses(c.want)}
-            if sources <= set(mended):
-                found.add(a.address)
-    return found
 
 
 def who(environment: str, findings: Iterable[Finding], **settings: Any) -> dict[str, Deed | str]:

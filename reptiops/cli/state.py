@@ -71,7 +71,7 @@ def listed(env: str, **given: Any) -> None:
     """Every address that the state of ENV records, with AWS's id."""
     found = states.entries(env, **site_settings(given))
     if given["as_json"]:
-        show_json([vars(entry) for entry in found])
+        show_json([entry.document for entry in found])
         return
     with paged() as console:
         terminal.show_entries(console, found)
@@ -88,7 +88,7 @@ def rebuild(env: str, **given: Any) -> None:
     with stoppable() as stop:
         found = states.rebuild(env, stop=stop, **site_settings(given))
     if given["as_json"]:
-        show_json([vars(entry) for entry in found])
+        show_json([entry.document for entry in found])
     else:
         tell(f"{env}: {len(found)} resources found and recorded. Nothing in AWS was changed.")
 
@@ -105,7 +105,7 @@ def forget(env: str, address: str, **given: Any) -> None:
     with stoppable() as stop:
         entry = states.forget(env, address, stop=stop, **site_settings(given))
     if given["as_json"]:
-        show_json(vars(entry))
+        show_json(entry.document)
         return
     tell(f"{address} ({entry.id}) is no longer recorded. Nothing in AWS was changed.")
 
@@ -125,7 +125,7 @@ def move(env: str, address: str, new_address: str, **given: Any) -> None:
     with stoppable() as stop:
         entry = states.move(env, address, new_address, stop=stop, **site_settings(given))
     if given["as_json"]:
-        show_json(vars(entry))
+        show_json(entry.document)
     else:
         tell(f"{entry.id} is {new_address} now. Nothing else in AWS was changed.")
         tell(

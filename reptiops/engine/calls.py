@@ -16,6 +16,7 @@ from typing import Any
 import tenacity
 
 from reptiops.aws import Aws, code, lost, message, request_id
+from reptiops.engine.agreed import Agreed
 from reptiops.engine.blind import patient
 from reptiops.engine.canonical import Plain, plain
 from reptiops.engine.clock import Clock, Monotonic
@@ -60,6 +61,8 @@ class Work:
     parallel: int = 16
     """AWS calls in flight at once."""
     looks: tuple[float, ...] = LOOKS
+    agreed: Agreed | None = None
+    """What of a difference may be written, where that is not all of it."""
     timeout: Callable[[str], float | None] = lambda _: None
     """The playbook's limit for an address in seconds, where it has one."""
 
@@ -149,14 +152,28 @@ class Work:
                     return doing.live.id
                 raise
 
-        # Of what is never changed, only made anew, the record is what was made: it may be read in place of AWS.
-        applied = target if declared is None or type(target).renewed else carry(declared, live.has)
+        applied, unlike = self._applied(address, target, live, declared)
         wrote = plain({f: getattr(target, f) for f in changed})  # a rollback sets these back, and no other's
         more = {"wrote": wrote, "renews": type(target).renewed}
-        entry = self._journalled(address, target, "update", live, needs, attempt, applied=applied, **more)
+        entry = self._journalled(
+            address, target, "update", live, needs, attempt, applied=applied, unlike=unlike, **more
+        )
         if renamed and live.address in self.state.entries:
             self.gone(live.address)
         return entry
+
+    def _applied(
+        self, address: str, target: Resource, live: Live[Any], declared: Resource | None
+    ) -> tuple[Resource | Plain, bool]:
+        """What an update is recorded as, and whether that is not what is made by it.
+
+        Of what is never changed, only made anew, the record is what was made: it may be read in place of AWS. Where
+        somebody's changes are left on purpose, what was applied before stays in it, for they are drift as before.
+        """
+        renewed, known = type(target).renewed, self.state.entries.get(address)
+        if declared is not None and self.agreed and known and not (renewed and address not in self.agreed.partly):
+            return self.agreed.applied(address, known.applied, plain(target)), renewed
+        return target if declared is None or renewed else carry(declared, live.has), False
 
     def withdraw(self, address: str, kind: type[Resource], before: str) -> None:
         """Take back what updates have put in the place of the id `before`; an attempt after a lost answer looks anew."""
@@ -187,7 +204,7 @@ class Work:
                 id=live.id,
                 pre=plain(live.has),
                 target=None,
-                was=vars(known) if known else None,
+                was=known.document if known else None,
             )
 
     def delete_all(self, some: Sequence[tuple[str, Live[Any]]]) -> None:
@@ -262,7 +279,7 @@ class Work:
         self._record(address, "accept", entry)
 
     def _record(self, address: str, verb: str, entry: Entry, **more: Any) -> None:
-        self.journal.write("done", address=address, verb=verb, entry=vars(entry), **more)
+        self.journal.write("done", address=address, verb=verb, entry=entry.document, **more)
         with self.guard:
             self.state.entries[address] = entry
 
@@ -277,7 +294,8 @@ class Work:
         needs: tuple[str, ...],
         attempt: Callable[[], str],
         gone: bool = True,
-        applied: Resource | None = None,
+        applied: Resource | Plain = None,
+        unlike: bool = False,
         doubt: Callable[[], bool] = lambda: False,
         told: Mapping[str, Plain] = {},
         **more: Plain,
@@ -286,7 +304,7 @@ class Work:
         started = self.clock.now()
         pre, wanted = live and plain(live.has), plain(target) if live is None else None
         known = self.state.entries.get(address) or (self.state.entries.get(live.address or "") if live else None)
-        was = vars(known) if known else None
+        was = known.document if known else None
         if verb in ("create", "update") and kind.displaces is not Resource.displaces:
             for other in target.displaces(patient(self, lambda: self.scope.since(kind, self.began)).values()):
                 self._displaced(kind, other)
@@ -318,7 +336,7 @@ class Work:
         since = "" if verb == "adopt" else now()  # what was there before us has no beginning that is known
         if before is not None and before.id == identifier and verb != "create":
             since = before.created
-        entry = Entry(address, kind.kind(), identifier, plain(applied or target), needs, since)
+        entry = Entry(address, kind.kind(), identifier, plain(applied or target), needs, since, unlike)
         if gone:
             seconds = round(self.clock.now() - started, 3)
             self._record(address, verb, entry, seconds=seconds, requests=requests, **told)
@@ -331,7 +349,7 @@ class Work:
         recorded = (a for a, e in self.state.entries.items() if e.kind == kind.kind() and e.id == other.id)
         address = other.address or next(recorded, other.id)
         known = self.state.entries.get(address)
-        was = vars(known) if known else None
+        was = known.document if known else None
         self.journal.write(
             "displaced", address=address, verb="update", kind=kind.kind(), id=other.id, pre=plain(other.has), was=was
         )

@@ -68,7 +68,9 @@ class Recorded(Generic[R]):
     def live(self, identifier: str) -> Live[R] | None:
         """What was made under an id, as if it had been read: only for kinds of which AWS never changes one."""
         entry = self._entries.get(identifier)
-        return Live(identifier, restore(self._kind, entry.applied), entry.address) if entry else None
+        if entry is None or entry.unlike:
+            return None
+        return Live(identifier, restore(self._kind, entry.applied), entry.address)
 
 
 class ReadDenied(ReptiopsError):

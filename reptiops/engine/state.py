@@ -48,6 +48,13 @@ class Entry:
     applied: Plain
     needs: tuple[str, ...] = ()
     created: str = ""
+    unlike: bool = False
+    """Of what is never changed, only made anew: what was made is not `applied`, for something by hand was left in it."""
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As it stands in state and journal; versions that know nothing of `unlike` read all that do not need it."""
+        return {name: value for name, value in vars(self).items() if name != "unlike" or value}
 
 
 @dataclass
@@ -133,7 +140,7 @@ class Records:
             "lineage": state.lineage,
             "serial": state.serial,
             "through": state.through,
-            "entries": {a: asdict(e) for a, e in sorted(state.entries.items())},
+            "entries": {a: e.document for a, e in sorted(state.entries.items())},
         }
         self.backend.write(STATE, (json.dumps(document, indent=1, sort_keys=True) + "\n").encode())
         for name in self.backend.names("versions")[:-VERSIONS]:
