@@ -89,14 +89,18 @@ def find_file(shelf: Shelf, name: str, explicit: Path | str | None, pattern: re.
         for folder in folders:
             if (folder / f"{name}.yaml").is_file():
                 return folder / f"{name}.yaml"
-    raise ConfigurationError([_unknown(shelf, name, folders, known_names(shelf, explicit, pattern))])
+    can_be = pattern.fullmatch(name) is not None
+    raise ConfigurationError([_unknown(shelf, name, folders, known_names(shelf, explicit, pattern), can_be)])
 
 
-def _unknown(shelf: Shelf, name: str, folders: tuple[Path, ...], known: tuple[str, ...]) -> Mistake:
+def _unknown(shelf: Shelf, name: str, folders: tuple[Path, ...], known: tuple[str, ...], can_be: bool) -> Mistake:
+    """`can_be`: whether it is a name at all; only of one that is `init` writes a file."""
     import difflib
 
-    close = difflib.get_close_matches(name, known, n=1)
+    said = name if can_be else Path(name).stem.lower()
+    close = [said] if said in known else difflib.get_close_matches(said, known, n=1)
     hint = f"; did you mean {close[0]}?" if close else ""
-    made = f"; `reptiops init {name}` writes it" if shelf == "config" and not close else ""
-    message = f"there is no {_WORDS[shelf]} called {name!r}{hint or made}"
+    rule = "" if can_be else "; names are lower-case letters, digits and hyphens"
+    made = f"; `reptiops init {name}` writes it" if shelf == "config" and can_be and not close else ""
+    message = f"there is no {_WORDS[shelf]} called {name!r}{rule}{hint or made}"
     return Mistake(str(folders[0]), 0, "", message, ", ".join(known) or f"none here, add <name>.yaml to {folders[0]}")

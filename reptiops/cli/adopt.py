@@ -9,6 +9,7 @@ import click
 from reptiops import app
 from reptiops.cli.options import console_of, shared, show_json, site_settings
 from reptiops.cli.signals import stoppable
+from reptiops.cli.values import agreed
 from reptiops.engine.adopt import Candidate
 from reptiops.report import adoption
 from reptiops.report.plans import say
@@ -41,7 +42,7 @@ def adopt(env: str, address: str | None, id: str | None, everything: bool, yes: 
 
     def approve(chosen: tuple[Candidate, ...]) -> bool:
         adoption.show_candidates(console, chosen)
-        return yes or click.confirm("Tag and record them?", default=False, err=given["as_json"])
+        return yes or agreed("Tag and record them?", default=False, err=given["as_json"])
 
     with stoppable() as stop:
         taken = app.adopt(env, address, id, approve=approve, stop=stop, **site_settings(given))

@@ -11,6 +11,7 @@ from rich.markup import escape
 from reptiops import app
 from reptiops.cli.options import console_of, refuse_to_ask, selectable, shared, show_json, site_settings
 from reptiops.cli.signals import choosing, stoppable
+from reptiops.cli.values import agreed
 from reptiops.engine.plan import Plan
 from reptiops.loading import load_environment
 from reptiops.plandocument import read_plan
@@ -63,7 +64,7 @@ def provision(
         findings.show_beside(console, plan)
 
     def approve(_: Plan) -> bool:
-        return kept is not None or yes or click.confirm("Do it?", default=False, err=given["as_json"])
+        return kept is not None or yes or agreed("Do it?", default=False, err=given["as_json"])
 
     with stoppable(progress) as stop, progress:
         outcome = app.provision(
@@ -168,7 +169,7 @@ def rollback(env: str, yes: bool, **given: Any) -> None:
     def approve(what: app.Undoing) -> bool:
         asked.append(what)
         partings.show_undoing(console, what)
-        return yes or click.confirm("Do it?", default=False, err=given["as_json"])
+        return yes or agreed("Do it?", default=False, err=given["as_json"])
 
     progress = terminal.Progress(console, given["verbose"], sandbox=given["sandbox"])
     with stoppable(progress) as stop, progress:

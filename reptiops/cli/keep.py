@@ -14,6 +14,7 @@ from reptiops import app
 from reptiops.cli.lines import tell
 from reptiops.cli.options import console_of, paged, shared, show_json, site_settings
 from reptiops.cli.signals import choosing, stoppable
+from reptiops.cli.values import agreed
 from reptiops.engine.drift import Finding
 from reptiops.engine.lock import Locked
 from reptiops.playbook import load_playbook
@@ -81,7 +82,7 @@ def reconcile(
         progress.pause()
         questions.show(one)
         try:
-            return click.confirm("Mend it?", default=False)
+            return agreed("Mend it?", default=False)
         except click.Abort:
             click.echo()  # ^C and ^D end no line
             raise app.Interrupted(

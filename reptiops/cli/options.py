@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from reptiops.cli.values import Shelf, States
+from reptiops.cli.values import Region, Shelf, States
 from reptiops.report.hints import ENVIRONMENT, GIVEN, completed, place
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ _SHARED = [
     PLAYBOOK_DIR,
     STATE_DIR,
     click.option("--profile", help="AWS profile."),
-    click.option("--region", help="AWS region, instead of the configuration's."),
+    click.option("--region", type=Region(), help="AWS region, instead of the configuration's."),
     click.option("--sandbox", is_flag=True, help="Use the embedded AWS; it is started when needed."),
     *_OUTPUT,
     click.option("--quiet", "-q", is_flag=True, help="Only results and errors: no progress, notes or hints."),

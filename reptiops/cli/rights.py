@@ -13,7 +13,7 @@ from rich.markup import escape
 from reptiops import app
 from reptiops.cli.lines import tell
 from reptiops.cli.options import CONFIG_DIR, page, printable, selectable, shared, show_json, site_settings
-from reptiops.cli.values import Output
+from reptiops.cli.values import Output, Region
 from reptiops.report.findings import counted
 from reptiops.report.plans import say
 
@@ -29,7 +29,7 @@ from reptiops.report.plans import say
     help="For what; `init` is the making of the state bucket.",
 )
 @click.option("--account", help="The account's 12 digits, where the configuration names none.")
-@click.option("--region", help="AWS region, instead of the configuration's.")
+@click.option("--region", type=Region(), help="AWS region, instead of the configuration's.")
 @click.option(
     "--hand-made", is_flag=True, help="Also delete what people made inside it, which carries no tags of ours."
 )

@@ -10,6 +10,7 @@ import click
 
 from reptiops.cli.lines import tell
 from reptiops.cli.options import paged, printable, show_json
+from reptiops.cli.values import agreed
 from reptiops.sandbox import control
 from reptiops.sandbox import rules as enforcement
 from reptiops.sandbox.rules import QUOTAS
@@ -100,7 +101,7 @@ def reset(as_json: bool, lenient: bool, clock: float | None, quotas: tuple[tuple
     """
     before = control.status(control.default_directory())
     if before.running and not yes and sys.stdin.isatty():
-        click.confirm(f"Throw away all that is in the sandbox at {before.endpoint}?", abort=True, err=as_json)
+        agreed(f"Throw away all that is in the sandbox at {before.endpoint}?", abort=True, err=as_json)
     now = control.reset(control.default_directory(), control.Strictness(lenient, clock, quotas))
     _show(now, as_json)
     if before.running and before.endpoint != now.endpoint:

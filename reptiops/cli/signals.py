@@ -13,6 +13,7 @@ import click
 from rich.markup import escape
 
 from reptiops.app import Choose, Stop
+from reptiops.cli.values import agreed
 from reptiops.engine.recover import Unfinished
 from reptiops.report import plans
 from reptiops.report.hints import ENVIRONMENT, completed
@@ -75,7 +76,7 @@ def choosing(console: Console, given: dict[str, Any], pause: Callable[[], None])
             highlight=False,
         )
         try:
-            return "rollback" if click.confirm("Roll back (no: keep it as it is)?", default=True) else "keep"
+            return "rollback" if agreed("Roll back (no: keep it as it is)?", default=True) else "keep"
         except click.Abort:
             return "keep"
 

@@ -10,6 +10,7 @@ from reptiops.app import states
 from reptiops.cli.lines import tell
 from reptiops.cli.options import paged, shared, show_json, site_settings
 from reptiops.cli.signals import stoppable
+from reptiops.cli.values import agreed
 from reptiops.report import terminal
 from reptiops.report.durations import duration
 from reptiops.report.runs import elapsed
@@ -154,7 +155,7 @@ def unlock(env: str, yes: bool, **given: Any) -> None:
         alive = states.at_work(env, **site_settings(given))
         tell(f"{env} is held: {_held(lease, alive)}", err=as_json)
     if not yes:
-        click.confirm("Take the lock away?", default=False, abort=True, err=as_json)
+        agreed("Take the lock away?", default=False, abort=True, err=as_json)
     unlocked = states.unlock(env, lease.token, **site_settings(given))
     if as_json:
         show_json({"environment": env, "lease": _public(lease), "unlocked": unlocked})

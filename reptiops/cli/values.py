@@ -99,8 +99,60 @@ class Worded(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The text as it is."""
         if not self._form.fullmatch(str(value)):
-            self.fail(f"{value!r} is not: {self._valid}", param, ctx)
+            lower = Path(str(value)).stem.lower() if self.name == "ENV" else str(value).lower()
+            meant = f"; did you mean {lower}?" if lower and self._form.fullmatch(lower) else ""
+            self.fail(f"{value!r} is not: {self._valid}{meant}", param, ctx)
         return str(value)
+
+
+class Region(click.ParamType):  # type: ignore[type-arg]
+    """A region of AWS."""
+
+    name = "region"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Its name."""
+        from reptiops.regions import no_region
+
+        why = no_region(str(value))
+        if why:
+            self.fail(f"{value!r} {why}", param, ctx)
+        return str(value)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Those that begin so."""
+        from reptiops.regions import regions
+
+        return [CompletionItem(one) for one in regions() if one.startswith(incomplete)]
+
+
+class Emails(click.ParamType):  # type: ignore[type-arg]
+    """Addresses of people, with spaces between them; none is fine, where it is asked for."""
+
+    name = "e-mail"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Each of them."""
+        from reptiops.settings.base import EMAIL
+
+        found = value if isinstance(value, tuple) else tuple(str(value).split())
+        for one in found:
+            if not re.fullmatch(EMAIL, one):
+                self.fail(f"{one!r} is not an e-mail address such as ops@example.com", param, ctx)
+        return found
+
+
+class YesNo(click.ParamType):  # type: ignore[type-arg]
+    """The answer to a question of yes or no."""
+
+    name = "y or n"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bool:
+        """Whether it is yes."""
+        answer = str(value).strip().lower()
+        if answer not in ("y", "yes", "n", "no"):
+            self.fail(f"{value!r} is no answer: type y or n", param, ctx)
+        return answer.startswith("y")
 
 
 class Network(click.ParamType):  # type: ignore[type-arg]
@@ -123,4 +175,15 @@ class Network(click.ParamType):  # type: ignore[type-arg]
 
 ENVIRONMENT = Worded("ENV", NAME, "1 to 16 lower-case letters, digits and single hyphens")
 HOST = Worded("domain", DOMAIN, "a lower-case domain such as example.com")
+NAT = click.Choice(["per_az", "1", "0"])
 ACCOUNT = Worded("account", re.compile(r"\d{12}|"), "12 digits")
+
+
+def agreed(question: str, *, default: bool = False, err: bool = False, abort: bool = False) -> bool:
+    """Ask a question of yes or no; with `abort` a no ends the command. Another answer is told what may be typed."""
+    choices, usual = ("Y/n", "y") if default else ("y/N", "n")
+    text = f"{question} [{choices}]"
+    answer: bool = click.prompt(text, default=usual, show_default=False, type=YesNo(), err=err)
+    if abort and not answer:
+        raise click.Abort
+    return answer

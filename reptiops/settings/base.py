@@ -151,13 +151,8 @@ ServiceName = Annotated[
     text(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", "lower-case letters, digits and single hyphens, beginning with a letter"),
 ]
 ClockTime = Annotated[str, text(r"([01][0-9]|2[0-3]):[0-5][0-9]", "hours and minutes in quotes, such as '08:00'")]
-Email = Annotated[
-    str,
-    text(
-        r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,63}",
-        "name@example.com",
-    ),
-]
+EMAIL = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,63}"
+Email = Annotated[str, text(EMAIL, "name@example.com")]
 ImageTag = Annotated[str, text(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", "an image tag such as latest or v42")]
 Address = Annotated[
     str,

@@ -65,11 +65,11 @@ def _placement(env: Sections) -> Findings:
 
 
 def _zones(env: Sections) -> Findings:
+    free = (f"{env.region}{letter}" for letter in "abcdef" if f"{env.region}{letter}" not in env.network.zones)
     for name in env.network.zones:
         if name[:-1] != env.region:
-            yield Finding(
-                ("network", "zones", name), f"{name} is not in {env.region}", f"{env.region}a", also=(("region",),)
-            )
+            message = f"{name} is not in {env.region}"
+            yield Finding(("network", "zones", name), message, next(free, "another one"), also=(("region",),))
     if len(env.network.zones) < 2:
         message = "the load balancer and the subnet group of the database need two zones"
         yield Finding(("network", "zones"), message, "at least two zones")

@@ -9,7 +9,19 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from reptiops.settings.base import Address, FieldName, Frozen, FrozenMapping, Host, Settings, frozen, standing, text
+from reptiops.regions import near, no_region
+from reptiops.settings.base import (
+    Address,
+    FieldName,
+    Frozen,
+    FrozenMapping,
+    Host,
+    Settings,
+    frozen,
+    refuse,
+    standing,
+    text,
+)
 from reptiops.settings.compute import Compute, Ecr, LoadBalancer, OfficeHours, Service
 from reptiops.settings.cost import Cost
 from reptiops.settings.database import Database, Redis, Secrets
@@ -22,6 +34,16 @@ EnvironmentName = Annotated[
     str, text(r"(?!.*--)[a-z]([a-z0-9-]{0,14}[a-z0-9])?", "1 to 16 lower-case letters, digits and single hyphens")
 ]
 AccountId = Annotated[str, text(r"[0-9]{12}", "12 digits in quotes")]
+
+
+def _region(value: str) -> str:
+    why = no_region(value)
+    if why:
+        raise refuse(f"{value[:60]} {why}", ", ".join(near(value)))
+    return value
+
+
+Region = Annotated[str, text(r"[a-z]{2,4}(-[a-z]+)+-[0-9]", "a region such as us-east-1"), AfterValidator(_region)]
 TagKey = Annotated[
     str, text(r"(?!aws:)[\w .:/=+@-]{1,128}", "1 to 128 letters, digits and .:/=+@_- not beginning with aws:")
 ]
@@ -33,7 +55,7 @@ class Sections(Settings):
 
     name: EnvironmentName
     project: Annotated[str, text(r"[a-z][a-z0-9]{1,19}", "2 to 20 lower-case letters and digits")] = "reptidex"
-    region: Annotated[str, text(r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region such as us-east-1")] = "us-east-1"
+    region: Region = "us-east-1"
     account: AccountId | None = None
     domain: Host = "reptidex.com"
     protected: bool = False

@@ -44,7 +44,7 @@ def _nat(value: object) -> object:
 
 NatGateways = Annotated[Literal["per_az", "1", "0"], shorthand(_nat, {"enum": ["per_az", 0, 1]})]
 ZoneName = Annotated[
-    str, text(r"[a-z]{2}(-[a-z]+)+-[0-9][a-z]", "the name of an availability zone, such as us-east-1a")
+    str, text(r"[a-z]{2,4}(-[a-z]+)+-[0-9][a-z]", "the name of an availability zone, such as us-east-1a")
 ]
 EndpointService = Annotated[str, text(r"[a-z0-9][a-z0-9.-]*", "a service name without region, such as ecr.api")]
 
