@@ -10,11 +10,14 @@ import re
 import shutil
 import stat
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
+
+from botocore.exceptions import BotoCoreError
 
 from reptiops.app import Settings, session_of, state_root
 from reptiops.config import environments
@@ -97,31 +100,39 @@ def _command() -> Check:
 
 def _files(config_dir: Path | None, playbook_dir: Path | None) -> Iterator[Check]:
     found = environments(config_dir)
-    yield _loaded("configuration", found, lambda name: load_environment(name, config_dir), "reptiops init ENV")
+    yield from _loaded("configuration", found, lambda name: load_environment(name, config_dir), "reptiops init ENV")
     found = playbooks(playbook_dir)
-    yield _loaded("playbooks", found, lambda name: load_playbook(name, playbook_dir), "reptiops playbook show PLAYBOOK")
+    yield from _loaded(
+        "playbooks", found, lambda name: load_playbook(name, playbook_dir), "reptiops playbook show PLAYBOOK"
+    )
 
 
-def _loaded(what: str, names: tuple[str, ...], load: Callable[[str], object], good_one: str) -> Check:
+def _loaded(what: str, names: tuple[str, ...], load: Callable[[str], object], good_one: str) -> Iterator[Check]:
+    """A line for each mistake, and how to mend them under the last."""
     if not names:
-        return Check(what, "note", "none is there", f"`{good_one}` gives one")
+        yield Check(what, "note", "none is there", f"`{good_one}` gives one")
+        return
     mistakes: list[str] = []
     for name in names:
         try:
             load(name)
         except ConfigurationError as error:
             mistakes += [str(mistake) for mistake in error.mistakes]
-    mend = f"mend these; `{good_one}` gives a good one"
-    if mistakes:
-        return Check(what, "bad", "; ".join(mistakes), mend)
-    return Check(what, "good", f"{', '.join(names)}: no mistakes")
+    mend = f"mend {'this' if len(mistakes) == 1 else 'these'}; `{good_one}` gives a good one"
+    for number, mistake in enumerate(mistakes, 1):
+        yield Check(what, "bad", mistake, mend if number == len(mistakes) else "")
+    if not mistakes:
+        yield Check(what, "good", f"{', '.join(names)}: no mistakes")
 
 
 def _state() -> Check:
     root = state_root(sandbox=False)
     place = next(p for p in (root, *root.parents) if p.exists())
-    if not os.access(place, os.W_OK):
-        return Check("state", "bad", f"{place} cannot be written", "set REPTIOPS_STATE_DIR to a directory of your own")
+    try:  # what the rights say does not count everywhere, as in /proc
+        tempfile.TemporaryDirectory(prefix=".reptiops-", dir=place).cleanup()
+    except OSError as error:
+        mend = "set REPTIOPS_STATE_DIR to a directory of your own"
+        return Check("state", "bad", f"{place} cannot be written: {error.strerror}", mend)
     open_ones = [p for p in root.glob("*/state.json") if stat.S_IMODE(p.stat().st_mode) & 0o077]
     if open_ones:
         names = ", ".join(str(p) for p in open_ones)
@@ -132,8 +143,8 @@ def _state() -> Check:
 def _credentials() -> Check:
     try:
         found = session_of(Settings("dev"))[0].get_credentials()
-    except (ReptiopsError, ValueError, KeyError) as error:
-        return Check("credentials", "note", str(error), "look at AWS_PROFILE and ~/.aws")
+    except (BotoCoreError, ReptiopsError, ValueError, KeyError) as error:
+        return Check("credentials", "bad", str(error), "look at AWS_PROFILE and ~/.aws; --sandbox needs none")
     if found is None:
         mend = "sign in, or set AWS_PROFILE; --sandbox needs none"
         return Check("credentials", "note", "no AWS credentials are set up", mend)

@@ -22,6 +22,8 @@ from reptiops.cli.completion import PLACES, VARIABLE
 from reptiops.cli.examples import EXAMPLES
 from reptiops.cli.reference import commands
 from reptiops.config import parse_environment
+from reptiops.errors import ConfigurationError
+from reptiops.loading import load_environment
 
 
 def parsed(line: str) -> click.Context:
@@ -224,3 +226,23 @@ def test_doctor_finds_this_installation_sound_and_says_what_is_not(tmp_path: Pat
     assert result.exit_code == 1
     assert "dev.yaml:1" in result.output
     assert "chmod 600" in result.output
+
+
+def test_doctor_goes_on_where_one_thing_is_wrong_and_tells_each_by_itself(tmp_path: Path) -> None:
+    (tmp_path / "dev.yaml").write_text("network: {cidr: nonsense}\nredis: {nodes: many}\nfoo: 1\n")
+    env = {"REPTIOPS_STATE_DIR": "/proc/x", "AWS_PROFILE": "nix", "AWS_EC2_METADATA_DISABLED": "true"}
+    ended = run("doctor", "--json", "--config-dir", str(tmp_path), env=env)
+    checks = json.loads(ended.output)
+    assert ended.exit_code == 1
+    found = {c["name"]: c for c in checks}
+    assert {"python", "state", "credentials", "terminal", "pager"} <= set(found)
+    assert (found["credentials"]["verdict"], found["state"]["verdict"]) == ("bad", "bad")
+    assert "nix" in found["credentials"]["what"]
+    assert "/proc cannot be written" in found["state"]["what"]
+    told = [c["what"] for c in checks if c["name"] == "configuration"]
+    with pytest.raises(ConfigurationError) as refused:
+        load_environment("dev", tmp_path)
+    assert told == [str(one) for one in refused.value.mistakes]
+    assert len(told) > 3
+    assert len([c for c in checks if c["name"] == "configuration" and c["mend"]]) == 1
+    assert not list(Path("/proc").glob("x*"))

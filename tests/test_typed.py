@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import subprocess
@@ -171,6 +172,33 @@ def test_a_sandbox_is_emptied_where_it_is_and_on_a_terminal_after_a_question(
         control.stop(tmp_path)
         os.close(mine)
         os.close(theirs)
+
+
+def test_a_running_sandbox_with_other_settings_is_not_taken_for_the_one_that_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPTIOPS_SANDBOX_DIR", str(tmp_path))
+    try:
+        made = _called("sandbox", "start", "--clock", "0.5", "--quota", "elastic-ips=10", "--json")
+        assert made.exit_code == 0, made
+        shown = json.loads(_called("sandbox", "status", "--json").stdout)
+        assert (shown["lenient"], shown["clock"], shown["quotas"]["elastic-ips"]) == (False, 0.5, 10)
+        assert "clock 0.5, quotas elastic-ips=10" in " ".join(_called("sandbox", "status").stdout.split())
+        for words in ((), ("--clock", "0.5"), ("--quota", "elastic-ips=10", "--clock", "0.5")):
+            assert _called("sandbox", "start", *words).exit_code == 0
+        other = ("--clock", "0.25", "--lenient", "--quota", "vpcs=9")
+        refused = _called("sandbox", "start", *other)
+        assert isinstance(refused.exception, control.SandboxError)
+        said = str(refused.exception)
+        assert (
+            "runs already, with other settings: clock 0.5 and not 0.25, AWS's rules enforced, quota vpcs=5 and not 9"
+            in said
+        )
+        assert "`reptiops sandbox reset --lenient --clock 0.25 --quota vpcs=9`" in said
+        assert "its world goes" in said
+        assert control.status(tmp_path).instance == shown["instance"]
+    finally:
+        control.stop(tmp_path)
 
 
 def test_nothing_can_be_printed() -> None:

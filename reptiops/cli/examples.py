@@ -97,7 +97,7 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "sandbox": (("reptiops sandbox start", "the embedded AWS"),),
     "sandbox start": (("reptiops sandbox start", "start it, or say where it runs"),),
     "sandbox stop": (("reptiops sandbox stop", "its world goes with it"),),
-    "sandbox status": (("reptiops sandbox status --json", "endpoint, process, account"),),
+    "sandbox status": (("reptiops sandbox status --json", "endpoint, process, account, settings"),),
     "sandbox reset": (("reptiops sandbox reset", "an empty one"),),
     "sandbox rules": (("reptiops sandbox rules", "what it enforces as AWS does"),),
     "completion": (("reptiops completion bash", "print the script; its first line says where to save it"),),

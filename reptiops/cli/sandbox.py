@@ -14,6 +14,7 @@ from reptiops.cli.values import agreed
 from reptiops.sandbox import control
 from reptiops.sandbox import rules as enforcement
 from reptiops.sandbox.rules import QUOTAS
+from reptiops.sandbox.server import CLOCK
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,9 +32,20 @@ def _show(status: Any, as_json: bool) -> None:
     if as_json:
         show_json(status.as_json())
     elif status.running:
-        tell(f"sandbox running at {status.endpoint} (process {status.pid}; no real AWS)")
+        tell(f"sandbox running at {status.endpoint} (process {status.pid}; no real AWS{_settings(status)})")
     else:
         tell("sandbox not running; `reptiops sandbox start` starts one")
+
+
+def _settings(status: control.Status) -> str:
+    """How it is other than usual, in words."""
+    quotas = [f"{name}={number}" for name, number in status.quotas.items() if number != QUOTAS.get(name)]
+    found = (
+        "lenient" if status.lenient else "",
+        f"clock {status.clock:g}" if status.clock not in (None, CLOCK) else "",
+        f"quotas {', '.join(quotas)}" if quotas else "",
+    )
+    return "".join(f", {one}" if n else f"; {one}" for n, one in enumerate(filter(None, found)))
 
 
 class Quota(click.ParamType):  # type: ignore[type-arg]
@@ -66,7 +78,10 @@ def strictness(function: F) -> F:
 @printable
 @strictness
 def start(as_json: bool, lenient: bool, clock: float | None, quotas: tuple[tuple[str, int], ...]) -> None:
-    """Start it, or say that it runs already."""
+    """Start it, or say that it runs already.
+
+    One that runs with other settings than those given is refused.
+    """
     _show(control.start(control.default_directory(), control.Strictness(lenient, clock, quotas)), as_json)
 
 
@@ -86,7 +101,7 @@ def stop(as_json: bool) -> None:
 @sandbox.command()
 @printable
 def status(as_json: bool) -> None:
-    """Say whether it runs, and where."""
+    """Say whether it runs, where, and how strict it is."""
     _show(control.status(control.default_directory()), as_json)
 
 

@@ -11,7 +11,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,27 @@ class Strictness:
     clock: float | None = None
     quotas: tuple[tuple[str, int], ...] = ()
 
+    def unlike(self, running: Status) -> tuple[str, ...]:
+        """What was asked for and a running one has otherwise; what nobody asked for is as it is."""
+        if running.clock is None:
+            return ()  # it does not tell
+        clock = self.clock if self.clock is not None else running.clock
+        return (
+            *([f"clock {running.clock:g} and not {clock:g}"] if running.clock != clock else []),
+            *(["AWS's rules enforced"] if self.lenient and not running.lenient else []),
+            *(
+                f"quota {name}={running.quotas.get(name)} and not {number}"
+                for name, number in self.quotas
+                if running.quotas.get(name) != number
+            ),
+        )
+
+    def typed(self) -> str:
+        """As it is typed."""
+        clock = [] if self.clock is None else [f"--clock {self.clock:g}"]
+        quotas = (f"--quota {name}={number}" for name, number in self.quotas)
+        return " ".join([*(["--lenient"] if self.lenient else []), *clock, *quotas])
+
     def options(self) -> list[str]:
         """For the server's command line. REPTIOPS_SANDBOX_CLOCK sets the clock where nobody names one."""
         clock = self.clock if self.clock is not None else os.environ.get("REPTIOPS_SANDBOX_CLOCK")
@@ -60,6 +82,9 @@ class Status:
     region: str = ""
     started: str = ""
     instance: str = ""
+    lenient: bool = False
+    clock: float | None = None
+    quotas: Mapping[str, int] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """All of it, for `--json`."""
@@ -87,14 +112,16 @@ def ensure(directory: Path) -> Status:
 
 
 def start(directory: Path, strictness: Strictness = Strictness(), port: int = 0) -> Status:
-    """Start a server, or answer the one that runs, as it is. Two starters make one server.
+    """Start a server, or answer the one that runs. Two starters make one server.
 
-    `port`: where it listens if nobody else does there; 0: anywhere.
+    `port`: where it listens if nobody else does there; 0: anywhere. Raises SandboxError where the one that runs is not as
+    it was asked for.
     """
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     with FileLock(directory / "sandbox.guard", timeout=START_LIMIT, mode=0o600):
         current = status(directory)
         if current.running:
+            _refuse_other(current, strictness)
             return current
         (directory / "sandbox.json").unlink(missing_ok=True)
         log = os.open(directory / "sandbox.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -120,6 +147,15 @@ def start(directory: Path, strictness: Strictness = Strictness(), port: int = 0)
                 break
             time.sleep(0.05)
     raise SandboxError(f"the sandbox did not start; its log is {directory / 'sandbox.log'}:\n{_tail(directory)}")
+
+
+def _refuse_other(running: Status, strictness: Strictness) -> None:
+    unlike = strictness.unlike(running)
+    if unlike:
+        raise SandboxError(
+            f"A sandbox runs already, with other settings: {', '.join(unlike)}. "
+            f"`reptiops sandbox reset {strictness.typed()}` makes an empty one with these; its world goes with the old one."
+        )
 
 
 def stop(directory: Path) -> Status:

@@ -13,10 +13,11 @@ import secrets
 import signal
 import socket
 import threading
+from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Any
 
 REGION = "us-east-1"
@@ -54,8 +55,8 @@ def main() -> None:
         100_000, 20, 20
     )  # moto's descriptions of services stay; to go through them again and again is a third
     strictness = ExitStack()  # held as long as the server runs
+    quotas = {name: int(number) for name, _, number in (one.partition("=") for one in given.quota)}
     if not given.lenient:
-        quotas = {name: int(number) for name, _, number in (one.partition("=") for one in given.quota)}
         strictness.enter_context(rules.enforced(given.clock, quotas))
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
@@ -74,7 +75,8 @@ def main() -> None:
     server = make_server("127.0.0.1", free(given.port), application, threaded=True)
     endpoint = f"http://127.0.0.1:{server.server_port}"
     seed()
-    announce(directory, endpoint, instance)
+    how = {"lenient": given.lenient, "clock": given.clock, "quotas": {**rules.QUOTAS, **quotas}}
+    announce(directory, endpoint, instance, how)
 
     def leave(number: int, frame: FrameType | None) -> None:
         (directory / "sandbox.json").unlink(missing_ok=True)
@@ -99,8 +101,8 @@ def seed() -> None:
     )
 
 
-def announce(directory: Path, endpoint: str, instance: str) -> None:
-    """Leave word where the server is, for the command line to find."""
+def announce(directory: Path, endpoint: str, instance: str, how: Mapping[str, Any] = MappingProxyType({})) -> None:
+    """Leave word where the server is and how strict, for the command line to find."""
     record = {
         "running": True,
         "endpoint": endpoint,
@@ -109,6 +111,7 @@ def announce(directory: Path, endpoint: str, instance: str) -> None:
         "region": REGION,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "instance": instance,
+        **how,
     }
     temporary = directory / ".sandbox.json.new"
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
