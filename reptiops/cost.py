@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
+from reptiops.engine.diff import carry
 from reptiops.engine.plan import Plan
 from reptiops.engine.resource import Resource
 from reptiops.engine.usage import Around, Use, ids_of
@@ -233,7 +234,7 @@ def difference(plan: Plan, prices: Prices, traffic: Traffic) -> Difference:
     has = {address: one.has for address, one in live.items()}
     left = {a.address: has[a.address] for a in plan.actions if a.verb == "none" and a.address in has}
     will = left | {
-        a.address: _settled(a.want, has.get(a.address))
+        a.address: _settled(a.want, has.get(a.address), a.verb)
         for a in plan.actions
         if a.verb not in ("delete", "none") and a.want is not None
     }
@@ -243,9 +244,12 @@ def difference(plan: Plan, prices: Prices, traffic: Traffic) -> Difference:
     return Difference({a: amount for a, amount in sorted(changed.items()) if abs(amount) >= 0.005}, before, after)
 
 
-def _settled(want: Resource, has: Any) -> Resource:
-    """What is wanted, with the live value where nobody cares (a count that autoscaling sets)."""
+def _settled(want: Resource, has: Any, verb: str) -> Resource:
+    """What is wanted, with the live value where nobody cares (a count that autoscaling sets), and of an update what stays
+    as it is: storage that AWS grew never shrinks.
+    """
     if has is None:
         return want
+    want = carry(want, has) if verb == "update" else want
     kept = {f.name: getattr(has, f.name) for f in fields(want) if getattr(want, f.name) is None}
     return replace(want, **kept)

@@ -71,6 +71,7 @@ class PlannedChange(_Part):
     seconds: float | None = Field(description="how long it is expected to take by itself")
     monthly: float | None = Field(description="US dollars a month more or less that do not depend on traffic")
     brought_forward: bool = Field(description="it runs in an earlier phase than its address says")
+    meanwhile: str = Field(default="", description="what is not as usual while it is changed; empty where all is")
     fields: tuple[FieldChange, ...]
     wanted: Json = Field(description="the whole resource as it is wanted, without secrets; null for a deletion")
     content: str | None = Field(default=None, description="the version of what goes for good, where AWS tells one")
@@ -239,6 +240,7 @@ def _change(action: Action, plan: Plan, difference: Difference | None) -> Planne
         seconds=round(leg.seconds, 1) if leg else None,
         monthly=round(difference.by_address.get(action.address, 0.0), 2) if difference else None,
         brought_forward=action.brought_forward,
+        meanwhile=action.meanwhile,
         fields=tuple(
             FieldChange(field=c.path, live=c.has, wanted=c.want, unknown=is_unknown(c.want), replaces=c.fixed)
             for c in action.changes

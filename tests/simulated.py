@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ from reptiops.engine.events import silent
 from reptiops.engine.forecast import Forecast
 from reptiops.engine.plan import Matcher, Plan, wanted_actions
 from reptiops.engine.remove import Doomed, Remove
-from reptiops.engine.resource import Doing, Live, Made, Resource, Status
+from reptiops.engine.resource import Change, Doing, Live, Made, Resource, Status
 from reptiops.engine.state import Belongs, State
 from reptiops.facts import Facts
 from reptiops.limits import Limits, aside
@@ -260,9 +260,9 @@ class Ideal(Timings):
         super().__init__()
         self.factor = factor
 
-    def expected(self, want: Resource, verb: Doing) -> float:
+    def expected(self, want: Resource, verb: Doing, changes: Collection[Change] = ()) -> float:
         """As long as it takes."""
-        return want.takes(verb) * self.factor
+        return want.takes(verb, changes) * self.factor
 
 
 @dataclass

@@ -57,9 +57,11 @@ def found(site: Site, made: Plan) -> tuple[Note, ...]:
         for action in made.actions
         if action.verb == "foreign"
     ]
+    stuck = [Note("error", address, why) for address, why in made.stuck.items()]
+    staying = [Note("warning", address, why) for address, why in made.staying.items()]
     images = [Note("warning", "images", text) for text in site.facts.notes if text.startswith("no image yet")]
     needs = needs_of(made)
-    return (*missing, *foreign, *images, *(check(site.aws, needs) if needs is not None else ()))
+    return (*missing, *foreign, *stuck, *staying, *images, *(check(site.aws, needs) if needs is not None else ()))
 
 
 def needs_of(made: Plan) -> Needs | None:

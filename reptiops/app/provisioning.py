@@ -180,7 +180,7 @@ def _ready(site: Site, made: Plan, tell: Sink) -> None:
     """The preflight: warnings are told, errors refuse the run, all of them at once."""
     notes = in_the_way(site, made)
     for note in notes:
-        if note.level == "warning" and note.about != "images":  # those the plan shows
+        if note.level == "warning" and note.about not in ("images", *made.staying):  # those the plan shows
             tell(Event("note", text=f"preflight: {note.about}: {note.text}"))
     errors = [f"  {n.about}: {n.text}" + (f": {n.do}" if n.do else "") for n in notes if n.level == "error"]
     if errors:

@@ -56,6 +56,15 @@ class Action:
         return Undoing("reversible", "a rollback has it made anew; an id that AWS chooses is another one then")
 
     @property
+    def meanwhile(self) -> str:
+        """What is not as usual while it is changed in place; empty where nothing is."""
+        if self.verb != "update" or self.want is None:
+            return ""
+        effects = (self.want.effect(change) for change in self.changes)
+        longest = sorted((e for e in effects if e.meanwhile), key=lambda e: -e.seconds)
+        return "; ".join(dict.fromkeys(e.meanwhile for e in longest))
+
+    @property
     def hindrance(self) -> str:
         """Why it cannot be done as things are; empty where it can."""
         if self.want is None or self.live is None:
@@ -68,6 +77,13 @@ class Action:
         if self.verb == "update":
             return self.want.hindered(self.live, frozenset(c.field for c in self.changes))
         return ""
+
+    @property
+    def staying(self) -> str:
+        """What of it stays otherwise than wanted, as AWS never takes that back; empty for nothing."""
+        if self.want is None or self.live is None or self.verb not in ("none", "update"):
+            return ""
+        return "" if self.live.status.partial else self.want.staying(self.live)
 
     @property
     def in_place(self) -> bool:

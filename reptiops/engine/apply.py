@@ -353,7 +353,7 @@ class Apply:
         elif task.told != (word := f"{live.status.word}, but not yet as wanted: {differing}"):
             task.told = word
             self._work.tell(Event("wait", task.address, task.action.verb, word, waited))
-        self._look_at(task, self._work.clock.now() + interval(waited, task.want.takes("update")))
+        self._look_at(task, self._work.clock.now() + interval(waited, task.want.takes("update", task.action.changes)))
         return False
 
     def _seen(self, task: Task, live: Live[Any]) -> None:
@@ -380,7 +380,7 @@ class Apply:
             del self._pending[kind][task.address]
             if task.action.verb != "none":
                 if task.action.verb == task.doing:
-                    self._work.timings.add(task.want, task.doing, waited)
+                    self._work.timings.add(task.want, task.doing, waited, task.action.changes)
                 if waited >= WORTH:
                     self._work.journal.write("ready", address=task.address, verb=task.action.verb)
                 self._work.tell(Event("done", task.address, task.action.verb, live.id, waited))
@@ -391,10 +391,10 @@ class Apply:
             self._errors.append(ReptiopsError(f"{task.address} ({live.id}) is not ready{late}: {why}"))
             self._work.tell(Event("failed", task.address, text=why))
             return
-        overdue = waited > self._work.timings.late(task.want, task.doing)
+        overdue = waited > self._work.timings.late(task.want, task.doing, task.action.changes)
         word = f"{live.status.word}, {LATE}: {live.status.reason}" if overdue else live.status.word
         if word != task.told:
             task.told = word
             self._work.tell(Event("wait", task.address, task.action.verb, word.removesuffix(": "), waited))
-        expected = self._work.timings.expected(task.want, task.doing)
+        expected = self._work.timings.expected(task.want, task.doing, task.action.changes)
         self._look_at(task, self._work.clock.now() + interval(waited, expected))

@@ -7,7 +7,7 @@ seen before (`Timings`). A plan's forecast is a lower bound made of AWS's own wa
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import ceil
 from statistics import median
@@ -18,7 +18,7 @@ from reptiops.engine.events import Event
 from reptiops.engine.forecast import Forecast, Leg
 from reptiops.engine.graph import Graph
 from reptiops.engine.plan import Plan
-from reptiops.engine.resource import Doing, Resource
+from reptiops.engine.resource import Change, Doing, Resource
 
 CALL = 1.0
 """Seconds until a created resource is seen, where others need no more than that it exists."""
@@ -62,27 +62,28 @@ class Timings:
         """What `of` reads."""
         return json.dumps(self.seen, sort_keys=True).encode()
 
-    def add(self, want: Resource, verb: Doing, seconds: float) -> None:
+    def add(self, want: Resource, verb: Doing, seconds: float, changes: Collection[Change] = ()) -> None:
         """Remember one duration, where AWS is waited for at all."""
-        if want.takes(verb) < WORTH:
+        takes = want.takes(verb, changes)
+        if takes < WORTH:
             return
         listed = self.seen.setdefault(f"{want.kind()} {verb}", [])
-        listed.append((round(seconds, 1), want.takes(verb)))
+        listed.append((round(seconds, 1), takes))
         del listed[:-KEPT]
 
-    def expected(self, want: Resource, verb: Doing) -> float:
+    def expected(self, want: Resource, verb: Doing, changes: Collection[Change] = ()) -> float:
         """Seconds that this is expected to take: what is generally known, moved towards what was seen here."""
         ratios = self._ratios(want, verb)
-        known = want.takes(verb)
+        known = want.takes(verb, changes)
         return known * (WEIGHT + len(ratios) * median(ratios)) / (WEIGHT + len(ratios)) if ratios else known
 
-    def late(self, want: Resource, verb: Doing) -> float:
+    def late(self, want: Resource, verb: Doing, changes: Collection[Change] = ()) -> float:
         """Seconds in which nine of ten are done."""
         ratios = sorted(self._ratios(want, verb))
         if len(ratios) < ENOUGH:
-            return max(FIRST_LATE, want.late(verb))
+            return max(FIRST_LATE, want.late(verb, changes))
         nine_of_ten = ratios[ceil(0.9 * len(ratios)) - 1]
-        return max(FIRST_LATE, want.takes(verb) * nine_of_ten)
+        return max(FIRST_LATE, want.takes(verb, changes) * nine_of_ten)
 
     def _ratios(self, want: Resource, verb: Doing) -> list[float]:
         return [took / known for took, known in self.seen.get(f"{want.kind()} {verb}", []) if known > 0]
@@ -248,7 +249,7 @@ def _seconds(action: Action, times: Timings) -> float:
     if action.going is not None:  # how long AWS has been deleting it, it does not tell
         return times.expected(want, "delete") + times.expected(want, "create")
     verb = "create" if action.verb == "replace" else action.verb
-    return times.expected(want, verb) if verb in ("create", "update", "delete") else 0.0
+    return times.expected(want, verb, action.changes) if verb in ("create", "update", "delete") else 0.0
 
 
 def _forecast(legs: Mapping[str, Leg]) -> Forecast:
@@ -309,7 +310,11 @@ class Countdown:
             action = self._wants[address]
             want: Any = action.want or (action.live.has if action.live is not None else None)
             verb = action.verb if action.verb in ("create", "update", "delete") else "create"
-            if known.ended is None and want is not None and now - known.began > self._timings.late(want, verb):
+            if (
+                known.ended is None
+                and want is not None
+                and now - known.began > self._timings.late(want, verb, action.changes)
+            ):
                 found.append(address)
         return found
 

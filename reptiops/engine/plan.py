@@ -33,6 +33,8 @@ class Plan:
     live: Mapping[str, Live[Any]] = field(default_factory=dict)
     forecast: Forecast | None = None
     """How long it is expected to take, where somebody has asked."""
+    staying: Mapping[str, str] = field(default_factory=dict)
+    """By address: what stays otherwise than wanted, as AWS never takes it back. The notes tell it."""
     beside: tuple[Finding, ...] = ()
     """What nobody declared and it leaves as it is, where somebody has asked."""
 
@@ -304,8 +306,9 @@ def make(
     if selection == EVERYTHING:  # else what still uses the old one may not be touched
         removed += superseded(matcher, actions)
     live = {a.address: a.live for a in actions if a.live is not None}
-    facts = given.get("facts")
-    return Plan(tuple(actions + removed), tuple(getattr(facts, "notes", ())), live)
+    stays = {a.address: why for a in actions if selection.covers(a.address) and (why := a.staying)}
+    notes = (*getattr(given.get("facts"), "notes", ()), *(f"{address}: {why}" for address, why in stays.items()))
+    return Plan(tuple(actions + removed), notes, live, staying=stays)
 
 
 def _refuse_unknown(selection: Selection, known: set[str]) -> None:

@@ -18,7 +18,7 @@ from reptiops.engine.canonical import Plain
 from reptiops.engine.graph import PHASES
 from reptiops.engine.making import LOOKS
 from reptiops.engine.plan import EVERYTHING, Selection
-from reptiops.engine.resource import Resource
+from reptiops.engine.resource import Change, Resource
 from reptiops.engine.state import Entry, Records
 
 Named = tuple[str, str]
@@ -47,6 +47,12 @@ class Was:
     """Field → what was written to it; None: not recorded, so it may be any field."""
     adopted: bool = False
     """Whether it was nobody's before: taken over, with our tags put on it."""
+
+    @property
+    def back(self) -> tuple[Change, ...]:
+        """The changes that set it back, as far as it is recorded what was written."""
+        pre = self.pre if isinstance(self.pre, dict) else {}
+        return tuple(Change(f, wrote[-1], pre.get(f)) for f, wrote in (self.wrote or {}).items() if f in pre)
 
     def and_wrote(self, more: Mapping[str, Plain] | None) -> Was:
         """The same after one more update of it."""

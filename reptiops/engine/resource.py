@@ -12,6 +12,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from reptiops.engine.canonical import Plain
+from reptiops.engine.change import REVERSIBLE as REVERSIBLE
+from reptiops.engine.change import UNDO as UNDO
+from reptiops.engine.change import Change as Change
+from reptiops.engine.change import Effect as Effect
+from reptiops.engine.change import Undo as Undo
+from reptiops.engine.change import Undoing as Undoing
 from reptiops.engine.markers import either_name as either_name
 from reptiops.engine.markers import fixed as fixed
 from reptiops.engine.markers import follows as follows
@@ -33,9 +39,6 @@ Drawn = Literal["", "network", "subnet", "edge", "entry", "gate", "service", "da
 """Where a picture of the environment has it: around everything, around a part, in front, the way in or out, what runs,
 what it keeps its data in, what lies beside; or nowhere."""
 Doing = Literal["create", "update", "delete"]
-Undo = Literal["reversible", "reversible with data loss", "one-way"]
-UNDO: tuple[Undo, ...] = ("reversible", "reversible with data loss", "one-way")
-"""From the best to the worst."""
 COSMETIC = frozenset({"name", "description", "comment"})
 """Fields of these names change nothing but what people read."""
 ADDRESS_TAG = "reptiops:address"
@@ -86,32 +89,7 @@ class Status:
     """It is as it should be, and says of something else that this is not: an alarm that rings."""
 
 
-@dataclass(frozen=True)
-class Undoing:
-    """How far a change can be undone, and why not wholly. `waits`: it can come after everything else of a run."""
-
-    undo: Undo = "reversible"
-    why: str = ""
-    waits: bool = True
-
-
-@dataclass(frozen=True)
-class Change:
-    """One differing field: a dotted path, what AWS has and what is wanted, both canonical."""
-
-    path: str
-    has: Plain
-    want: Plain
-    fixed: bool = False
-
-    @property
-    def field(self) -> str:
-        """The top-level field."""
-        return self.path.split(".", 1)[0]
-
-
 READY = Status()
-REVERSIBLE = Undoing()
 R = TypeVar("R", bound="Resource")
 
 
@@ -283,14 +261,20 @@ class Resource:
         """How far a change of one field can be undone: what AWS takes back, and what is lost on the way there."""
         return REVERSIBLE
 
-    def takes(self, verb: Doing = "create") -> float:
-        """Seconds that AWS typically needs for this one: until it is ready, or gone."""
-        return {"create": self.typical, "update": min(self.typical, 2.0), "delete": self.typical_delete}[verb]
+    def effect(self, change: Change) -> Effect:
+        """How long AWS typically works at one change in place, and what is not as usual meanwhile."""
+        return Effect()
 
-    def late(self, verb: Doing = "create") -> float:
+    def takes(self, verb: Doing = "create", changes: Iterable[Change] = ()) -> float:
+        """Seconds that AWS typically needs for this one: until it is ready, or gone. Of an update, those of its changes."""
+        if verb == "update":
+            return max((self.effect(change).seconds for change in changes), default=Effect.seconds)
+        return self.typical if verb == "create" else self.typical_delete
+
+    def late(self, verb: Doing = "create", changes: Iterable[Change] = ()) -> float:
         """Seconds after which this one is later than nine of ten."""
         spread = (self.nine_in_ten or 1.5 * self.typical) / self.typical if verb == "create" else 1.5
-        return spread * self.takes(verb)
+        return spread * self.takes(verb, changes)
 
     def foreign(self, live: Live[Any]) -> bool:
         """Whether one that is in no state, bears no tags of ours and has only our natural key is somebody else's."""
@@ -323,6 +307,10 @@ class Resource:
 
     def hindered(self, live: Live[Any], changed: frozenset[str]) -> str:
         """Why fields must not be changed in place just now, and the way out; empty where they may."""
+        return ""
+
+    def staying(self, live: Live[Any]) -> str:
+        """What of a live one stays otherwise than wanted, as AWS never takes it back, and what to do; empty for nothing."""
         return ""
 
     def given_up(self, before: Live[Any], live: Live[Any]) -> str:

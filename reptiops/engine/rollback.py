@@ -23,7 +23,7 @@ from reptiops.engine.ids import names, whole
 from reptiops.engine.proof import compared, inventory, named, named_before
 from reptiops.engine.recover import Unfinished, Was
 from reptiops.engine.remove import Doomed, Remove, look_after
-from reptiops.engine.resource import ADDRESS_TAG, Doing, Live, Resource
+from reptiops.engine.resource import ADDRESS_TAG, Change, Doing, Live, Resource
 from reptiops.engine.setback import Fields, differences, of_others, still_ours, tied_to
 from reptiops.engine.state import Entry
 from reptiops.engine.undoing import Undoing
@@ -117,7 +117,8 @@ class _Undo(Undoing):
         kind, want = self.kinds.get(was.kind, Resource), None
         with contextlib.suppress(Exception):  # what cannot be read is told when its turn comes
             want = restore(kind, was.pre)
-        return Action(address, verb, kind, want)
+        back = (c for c in was.back if kind.undoing(replace(c, has=c.want, want=c.has)).undo != "one-way")
+        return Action(address, verb, kind, want, changes=tuple(back) if verb == "update" else ())
 
     def _set_back_if(self, later: list[str], now: Callable[[Was], bool]) -> list[str]:
         """Set back what can be by now, the last one first; answers the rest. What comes anew after it may need it: a
@@ -212,11 +213,11 @@ class _Undo(Undoing):
         fields = self._ours_of(address, was, before, current)
         target, stuck = as_far_as_it_goes(of_others(before, current.has, fields, self.ids), current.has)
         self.errors += [f"{address} ({current.id}): {one}" for one in stuck]
-        differs = bool(diff(target, current.has))
+        differs = diff(target, current.has)
         if differs:
             work.update(address, target, current, entry.needs if entry else ())
         if differs or (current.status.phase == "pending" and current.status.changing):
-            self._converge(address, target, current.id, "update" if differs else None, fields)
+            self._converge(address, target, current.id, "update" if differs else None, fields, differs)
         known = self.what.entries.get(address)
         if was.tagged:
             self._give_back(address, was.tagged, current, known)
@@ -262,7 +263,15 @@ class _Undo(Undoing):
                 found[name] = f"{name} stays {has!r}, for {rivals[0].address or rivals[0].id} has {was!r} by now"
         return found
 
-    def _converge(self, address: str, target: Resource, name: str, doing: Doing | None, fields: Fields = None) -> None:
+    def _converge(
+        self,
+        address: str,
+        target: Resource,
+        name: str,
+        doing: Doing | None,
+        fields: Fields = None,
+        changes: tuple[Change, ...] = (),
+    ) -> None:
         """Wait until AWS shows it as it was and has finished with it; how long that took is remembered."""
         work, kind, started = self.work, type(target), self.work.clock.now()
         while not work.stop.is_set():
@@ -277,7 +286,7 @@ class _Undo(Undoing):
                 return
             if not differing and not busy:
                 if doing is not None:
-                    work.timings.add(target, doing, waited)
+                    work.timings.add(target, doing, waited, changes)
                 return
             if waited > (work.limit(address, kind) if busy else max(CONVERGED, 2 * kind.typical)):
                 self.errors.append(f"{address} ({name}) was set back, but AWS still shows: {busy or differing}")

@@ -137,6 +137,8 @@ def _remarks(action: Action, forecast: Forecast | None, cost: Difference | None)
         yield f"[dim]{_dollars(amount)} a month[/]"
     if action.brought_forward:
         yield "[dim](brought forward)[/]"
+    if action.meanwhile:
+        yield f"[yellow]{escape(action.meanwhile)}[/]"
     undo = _undo(action)
     if undo:
         yield undo

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code
-from reptiops.engine.resource import Doing, Drawn, Identity, Live, Made, NotYet, Resource, Risk, Status
+from reptiops.engine.resource import Change, Doing, Drawn, Identity, Live, Made, NotYet, Resource, Risk, Status
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 from reptiops.resources.cloudfront_config import (
@@ -79,7 +79,7 @@ class Distribution(Resource):
         yield Use("cdn.gb", by="cdn_gb")
         yield Use("cdn.requests", by="cdn_requests")
 
-    def takes(self, verb: Doing = "create") -> float:
+    def takes(self, verb: Doing = "create", changes: Iterable[Change] = ()) -> float:
         """Every change goes out to all places, like a new one."""
         return super().takes("create" if verb == "update" else verb)
 

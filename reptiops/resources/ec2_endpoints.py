@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Doing, Identity, Live, Made, Risk, Status, fixed
+from reptiops.engine.resource import Change, Doing, Effect, Identity, Live, Made, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.policy import Policy
@@ -56,9 +56,13 @@ class VpcEndpoint(Ec2Resource):
         delete("ec2:DeleteVpcEndpoints", on=at("vpc-endpoint"), when=OURS),
     )
 
-    def takes(self, verb: Doing = "create") -> float:
+    def takes(self, verb: Doing = "create", changes: Iterable[Change] = ()) -> float:
         """A gateway is an entry in route tables; interfaces have to be made."""
-        return 6.0 if self.type == "Gateway" else super().takes(verb)
+        return 6.0 if self.type == "Gateway" else super().takes(verb, changes)
+
+    def effect(self, change: Change) -> Effect:
+        """An interface in another subnet has to be made too."""
+        return Effect(self.typical) if change.field == "subnets" else Effect()
 
     def key(self) -> str:
         """A VPC has one endpoint with private names for a service."""

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
 from reptiops.engine.resource import (
+    Change,
     Doing,
     Drawn,
     Identity,
@@ -103,7 +104,7 @@ class Service(Resource):
         delete("ecs:DeleteService", on=SERVICES),
     )
 
-    def takes(self, verb: Doing = "create") -> float:
+    def takes(self, verb: Doing = "create", changes: Iterable[Change] = ()) -> float:
         """An update is a deployment too. Without tasks there is nothing to wait for."""
         count = self.first_desired if self.desired is None else self.desired
         return super().takes("create" if verb == "update" else verb) if count else 5.0

@@ -12,7 +12,9 @@ from reptiops.aws import Aws, code, message
 from reptiops.engine.resource import (
     REVERSIBLE,
     Change,
+    Doing,
     Drawn,
+    Effect,
     Identity,
     Live,
     Made,
@@ -35,6 +37,7 @@ from reptiops.resources.elasticache_groups import (
     CacheResource,
     listed_tags,
 )
+from reptiops.resources.rds_changes import downgraded
 from reptiops.resources.rds_states import long_running, newer_minor
 from reptiops.resources.tagging import BULK, bulk
 from reptiops.rights import BY_AWS, SECRETS, TAGGED, Right, arn_of, create, delete, read, update, write
@@ -66,6 +69,21 @@ def _tagged(
             raise
         return {**one, "Status": "modifying"}, known.get(one["ARN"], {})
 
+
+MIGRATED, BRIEF = 600.0, 60.0
+"""Seconds that AWS typically works until its nodes are others, and at what concerns no node (docs/timings.md)."""
+WORKED: Mapping[str, float] = {
+    "node_type": MIGRATED,
+    "nodes": 480.0,
+    "version": MIGRATED,
+    "token_version": 300.0,
+    "automatic_failover": BRIEF,
+    "multi_az": BRIEF,
+    "security_groups": BRIEF,
+    "snapshot_days": BRIEF,
+}
+"""What it works at each of these; everything else is changed at once."""
+AWAY = "it is away for seconds to minutes while another node takes its place"
 
 CACHES = (
     arn_of("elasticache", "replicationgroup:{elasticache.ReplicationGroup.name}"),
@@ -156,6 +174,25 @@ class ReplicationGroup(CacheResource):
         if change.field == "snapshot_days" and int(str(change.want)) < int(str(change.has)):
             return Undoing("reversible with data loss", f"snapshots older than {change.want} days are deleted")
         return cls.ONE_WAY.get(change.field, REVERSIBLE)
+
+    def takes(self, verb: Doing = "create", changes: Iterable[Change] = ()) -> float:
+        """Nodes, settings and token are changed one after the other."""
+        if verb != "update":
+            return super().takes(verb)
+        turns: dict[str, float] = {}
+        for change in changes:
+            turn = change.field if change.field in ("nodes", "token_version") else ""
+            turns[turn] = max(turns.get(turn, 0.0), self.effect(change).seconds)
+        return sum(turns.values()) or Effect.seconds
+
+    def effect(self, change: Change) -> Effect:
+        """One node is replaced while nothing stands in for it; of several a replica takes over."""
+        meanwhile = ""
+        if change.field in ("node_type", "version"):
+            meanwhile = "its connections break for seconds as a replica takes over" if self.automatic_failover else AWAY
+        if change.field == "parameter_group":
+            return Effect(BRIEF, "its parameters count from its next restart on, and nobody restarts it unasked")
+        return Effect(WORKED.get(change.field, Effect.seconds), meanwhile)
 
     def key(self) -> str:
         """Ids are kept in lower case."""
@@ -264,6 +301,10 @@ class ReplicationGroup(CacheResource):
 
     def _token(self, aws: Aws) -> str:
         return str(aws.secretsmanager.get_secret_value(SecretId=self.token_from)["SecretString"])
+
+    def hindered(self, live: Live[Any], changed: frozenset[str]) -> str:
+        """AWS downgrades no engine."""
+        return downgraded(self.version, live.has.version) if "version" in changed else ""
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """In AWS's order: nodes up, settings, token, nodes down; each at once, each waiting for the one before."""

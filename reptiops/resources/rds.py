@@ -12,10 +12,10 @@ from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code, message
 from reptiops.engine.resource import (
-    REVERSIBLE,
     Change,
     Doing,
     Drawn,
+    Effect,
     Identity,
     Live,
     Made,
@@ -30,13 +30,12 @@ from reptiops.engine.resource import (
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
 from reptiops.errors import ReptiopsError
+from reptiops.resources import rds_changes
 from reptiops.resources.rds_groups import PARAMETERS, ROLE_SPREADS, SUBNETS, RdsResource, tags_in
 from reptiops.resources.rds_states import (
-    AT_ONCE,
     READY,
     SPEED,
     UNABLE,
-    WAITING,
     at_least,
     long_running,
     newer_minor,
@@ -139,25 +138,20 @@ class Instance(RdsResource):
         delete("rds:AddTagsToResource", on=SNAPSHOTS),
     )
 
-    ONE_WAY: ClassVar[Mapping[str, Undoing]] = {
-        "version": Undoing("one-way", "AWS downgrades no engine"),
-        "storage_gb": Undoing("one-way", "storage never shrinks"),
-        # Who uses the password starts anew with it, so this one cannot wait for them.
-        "password_version": Undoing("one-way", "nobody knows the password before", waits=False),
-    }
-
     @classmethod
     def undoing(cls, change: Change) -> Undoing:
-        """Fewer days of backups delete the older ones at once."""
-        if change.field == "backup_days" and int(str(change.want)) < int(str(change.has)):
-            return Undoing("reversible with data loss", f"backups older than {change.want} days are deleted")
-        return cls.ONE_WAY.get(change.field, REVERSIBLE)
+        """What AWS never takes back, and what is lost on the way back."""
+        return rds_changes.undoing(change)
 
-    def takes(self, verb: Doing = "create") -> float:
+    def effect(self, change: Change) -> Effect:
+        """What is away while it is changed depends on whether there is a standby."""
+        return rds_changes.effect(change, self.multi_az)
+
+    def takes(self, verb: Doing = "create", changes: Iterable[Change] = ()) -> float:
         """A second instance in another zone is made from a snapshot of the first; a final snapshot goes before a deletion."""
         if verb == "create" and self.multi_az:
             return MULTI_AZ
-        return super().takes(verb) + (SNAPSHOT if verb == "delete" and self.final_snapshot else 0.0)
+        return super().takes(verb, changes) + (SNAPSHOT if verb == "delete" and self.final_snapshot else 0.0)
 
     def key(self) -> str:
         """Identifiers are kept in lower case."""
@@ -289,54 +283,20 @@ class Instance(RdsResource):
         least = {"iops": IOPS, "throughput": THROUGHPUT}
         return {member: max(int(out.get(name, 0)), least[name]) for name, member in SPEED.items()}
 
-    PARAMETERS: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "instance_class": ("DBInstanceClass",),
-        "storage_gb": ("AllocatedStorage",),
-        "max_storage_gb": ("MaxAllocatedStorage",),
-        "storage_type": ("StorageType",),
-        "multi_az": ("MultiAZ",),
-        "backup_days": ("BackupRetentionPeriod",),
-        "backup_window": ("PreferredBackupWindow",),
-        "maintenance_window": ("PreferredMaintenanceWindow",),
-        "monitoring_interval": ("MonitoringInterval", "MonitoringRoleArn"),
-        "monitoring_role": ("MonitoringInterval", "MonitoringRoleArn"),
-        "deletion_protection": ("DeletionProtection",),
-        "security_groups": ("VpcSecurityGroupIds",),
-        "parameter_group": ("DBParameterGroupName",),
-        "auto_minor_upgrade": ("AutoMinorVersionUpgrade",),
-        "copy_tags": ("CopyTagsToSnapshot",),
-        "ca_certificate": ("CACertificateIdentifier",),
-    }
+    def staying(self, live: Live[Any]) -> str:
+        """Storage never shrinks."""
+        return rds_changes.staying(self, live.has)
 
     def hindered(self, live: Live[Any], changed: frozenset[str]) -> str:
-        """ApplyImmediately fires everything that waits, what others have asked for too (aws-facts 5.2)."""
-        if self._at_once(live, changed):
-            return ""
-        waiting = json.loads(live.out.get("waiting", "{}"))
-        others = {
-            name: value
-            for name, value in waiting.items()
-            if (field := WAITING.get(name, "")) not in changed and (not field or getattr(self, field) != value)
-        }
-        if not others:
-            return ""
-        named = ", ".join(f"{name} {value}" for name, value in sorted(others.items()))
-        return (
-            f"somebody has asked for {named}, which waits for the maintenance window, and this change would apply it at "
-            "once: let it pass or apply it yourself, or put it into the configuration"
-        )
-
-    def _at_once(self, live: Live[Any], changed: frozenset[str]) -> bool:
-        """Whether AWS makes all of it at once anyway. Backups are switched on or off when applied only."""
-        kept = changed - {"backup_days"} if self.backup_days and live.has.backup_days else changed
-        return kept <= AT_ONCE
+        """A downgrade, a limit below what is there, and what would fire along what others have asked for."""
+        return rds_changes.hindered(self, live, changed)
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """At once: without ApplyImmediately AWS would answer yes and do most of it in the maintenance window only."""
         if why := self.hindered(live, changed):
             raise ReptiopsError(why)
         whole = self._settings()
-        sent = {p: whole[p] for f in changed for p in self.PARAMETERS.get(f, ()) if p in whole}
+        sent = {p: whole[p] for f in changed for p in rds_changes.PARAMETERS.get(f, ()) if p in whole}
         if changed & {"storage_gb", "storage_type"} and (speed := self._speed(live.out)):
             sent |= {"AllocatedStorage": self.storage_gb, **speed}
         if "version" in changed:
@@ -354,7 +314,7 @@ class Instance(RdsResource):
         if "password_version" in changed and self.password_from:
             sent["MasterUserPassword"] = self._password(aws)
         if sent:
-            now = not self._at_once(live, changed)
+            now = not rds_changes.at_once(self, live, changed)
             aws.rds.modify_db_instance(DBInstanceIdentifier=self.name, ApplyImmediately=now, **sent)
         if "password_version" in changed and self.password_version:
             tags = [{"Key": PASSWORD_TAG, "Value": self.password_version}]

@@ -7,7 +7,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
-from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, either_name, fixed, other_name, satisfied
+from reptiops.engine.resource import (
+    Change,
+    Effect,
+    Identity,
+    Live,
+    Made,
+    Resource,
+    Risk,
+    either_name,
+    fixed,
+    other_name,
+    satisfied,
+)
 from reptiops.engine.scope import Scope
 from reptiops.resources import held
 from reptiops.resources.tagging import BULK, singly, tags_of
@@ -174,6 +186,14 @@ class ParameterGroup(RdsResource):
             }
             has = cls(name, one["DBParameterGroupFamily"], one["Description"], parameters)
             yield Live(name, has, scope.address(tags.get(arn, {})), out={"arn": arn})
+
+    def effect(self, change: Change) -> Effect:
+        """AWS restarts nothing for a static parameter."""
+        return Effect(
+            meanwhile="static parameters count from the database's next restart on"
+            if change.field == "parameters"
+            else ""
+        )
 
     def succeeding(self, live: Live[Any]) -> Self:
         """Names are unique."""
