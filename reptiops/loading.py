@@ -41,7 +41,7 @@ def parse_environment(yaml_text: str, name: str, file: str = "<text>") -> Enviro
 
 def configured(env: Environment, facts: Facts | None = None) -> dict[str, Resource]:
     """Everything that the configuration wants, by address, with every image there. Calls no AWS."""
-    return _wanted(env, facts or _supposing_all(env), env.overrides)
+    return _wanted(env, facts or _supposing_all(env), env.accepted)
 
 
 def _wanted(env: Environment, facts: Facts, overrides: Mapping[str, Mapping[str, object]]) -> dict[str, Resource]:

@@ -99,7 +99,7 @@ class Site:
         """What steps get beside other steps' results, and what holds for all: accepted overrides, owners of fields, the
         settings by which a kind is deleted.
         """
-        for_all = {"overrides": self.env.overrides, "owned": owner_of(self.env), "parting": parting(self.env)}
+        for_all = {"overrides": self.env.accepted, "owned": owner_of(self.env), "parting": parting(self.env)}
         return {"env": self.env, "facts": self.facts, **for_all}
 
     @property

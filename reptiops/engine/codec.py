@@ -37,7 +37,8 @@ def field_of(cls: type[Resource], name: str, value: Plain) -> Any:
 
 
 def override(want: R, fields: Mapping[str, Any]) -> R:
-    """`want` with some fields set from plain values; inside a mapping only the keys given, null takes one away.
+    """`want` with some fields set from plain values; inside a mapping only the keys given, null takes one away. What is lent
+    to somebody else for now stays so.
 
     Raises CodecError where one does not fit.
     """
@@ -45,7 +46,8 @@ def override(want: R, fields: Mapping[str, Any]) -> R:
     unknown = sorted(fields.keys() - known)
     if unknown:
         raise CodecError(f"{type(want).kind()} has no field {', '.join(unknown)}; it has {', '.join(sorted(known))}")
-    return typing.cast("R", _overlaid(type(want), want, fields))
+    lent = {f.name for f in dataclasses.fields(want) if f.metadata.get("lent") and getattr(want, f.name) is None}
+    return typing.cast("R", _overlaid(type(want), want, {k: v for k, v in fields.items() if k not in lent}))
 
 
 def _overlaid(hint: Any, current: Any, value: Any) -> Any:

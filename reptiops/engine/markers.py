@@ -19,6 +19,11 @@ def initial(owner: str, **more: Any) -> Any:
     return field(metadata={"owner": owner}, **more)
 
 
+def lent(**more: Any) -> Any:
+    """A setting that somebody else sets for a time: a step then wants None, and no override outranks that."""
+    return field(metadata={"lent": True}, **more)
+
+
 def secret(**more: Any) -> Any:
     """A value that is never compared, stored, logged or shown."""
     return field(metadata={"secret": True}, repr=False, compare=False, **more)

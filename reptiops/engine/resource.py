@@ -22,6 +22,7 @@ from reptiops.engine.markers import either_name as either_name
 from reptiops.engine.markers import fixed as fixed
 from reptiops.engine.markers import follows as follows
 from reptiops.engine.markers import initial as initial
+from reptiops.engine.markers import lent as lent
 from reptiops.engine.markers import local as local
 from reptiops.engine.markers import other_name as other_name
 from reptiops.engine.markers import satisfied as satisfied

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code, message
-from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, fixed, local
+from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, fixed, lent, local
 from reptiops.engine.scope import Scope
 from reptiops.resources.ecs import Cluster
 from reptiops.rights import TAGGED, Condition, Right, arn_of, create, delete, read, write
@@ -45,8 +45,8 @@ class ScalableTarget(Resource):
     """
 
     resource: str = fixed()
-    minimum: int | None = None
-    maximum: int | None = None
+    minimum: int | None = lent(default=None)
+    maximum: int | None = lent(default=None)
     first_minimum: int = local(default=0)
     first_maximum: int = local(default=0)
 

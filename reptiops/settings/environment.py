@@ -4,6 +4,7 @@ Whether the sections agree with one another is for `settings.checks` to say.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -29,6 +30,9 @@ from reptiops.settings.monitoring import Monitoring, Owned, Schedule, State
 from reptiops.settings.network import Network
 from reptiops.settings.security import Certificate, Cloudtrail, Dns, Group, Security
 from reptiops.settings.storage import SecurityHeaders, Storage
+
+COUNTED = "compute/service/"
+"""How the addresses begin whose `desired` is a count of tasks."""
 
 EnvironmentName = Annotated[
     str, text(r"(?!.*--)[a-z]([a-z0-9-]{0,14}[a-z0-9])?", "1 to 16 lower-case letters, digits and single hyphens")
@@ -172,8 +176,24 @@ class Sections(Settings):
 
     @cached_property
     def services(self) -> tuple[Service, ...]:
-        """Every service over the defaults of its kind, in the configured order."""
-        return self.compute.resolve(self.office_hours)
+        """Every service over the defaults of its kind, in the configured order; a count that was accepted is its count."""
+        found = self.compute.resolve(self.office_hours)
+        return tuple(replace(one, desired=self._counts.get(one.name, one.desired)) for one in found)
+
+    @property
+    def _counts(self) -> dict[str, int]:
+        """Service → count, of those in `overrides`."""
+        counts = ((address, fields.get("desired")) for address, fields in self.overrides.items())
+        return {a.removeprefix(COUNTED): n for a, n in counts if a.startswith(COUNTED) and type(n) is int}
+
+    @property
+    def accepted(self) -> dict[str, Mapping[str, Any]]:
+        """The overrides without the counts that `services` has: whether one holds now, images and parking say, too."""
+        counted = {f"{COUNTED}{name}" for name in self._counts}
+        return {
+            address: {name: value for name, value in fields.items() if name != "desired" or address not in counted}
+            for address, fields in self.overrides.items()
+        }
 
     def service(self, name: str) -> Service:
         """The service called `name`; KeyError where there is none."""
