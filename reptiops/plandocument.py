@@ -26,6 +26,7 @@ from reptiops.engine.plan import Plan, Selection
 from reptiops.engine.state import Belongs
 from reptiops.engine.unknown import is_unknown
 from reptiops.errors import ReptiopsError
+from reptiops.validation import said
 
 FORM = 2
 """The form's number. 1 had no header and neither time nor cost."""
@@ -294,6 +295,8 @@ def read_plan(file: Path) -> PlanDocument:
     number = raw.get("schema") if isinstance(raw, dict) else None
     if number is None or not raw.keys() >= ALWAYS:
         raise PlanFileError(f"{file} is no plan. {_MAKE}")
+    if type(number) is not int:
+        raise PlanFileError(f"{file} is no plan: schema is {number!r}, which is no number. {_MAKE}")
     if number != FORM:
         raise PlanFileError(f"{file} is a plan of form {number}, this version knows {FORM}. {_MAKE}")
     if lacks := [name for name, one in PlanDocument.model_fields.items() if one.is_required() and name not in raw]:
@@ -303,7 +306,7 @@ def read_plan(file: Path) -> PlanDocument:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise PlanFileError(f"{file} is no plan: {where}: {first['msg']}") from error
+        raise PlanFileError(f"{file} is no plan: {where}: {said(first)[0]}. {_MAKE}") from error
 
 
 def moved(kept: PlanDocument, now: PlanDocument) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reptiops.errors import ConfigurationError, ReptiopsError
 from reptiops.shipped import shipped_dir
+from reptiops.validation import mistake
 from reptiops.yamlsource import read_source
 
 DEFAULT = "us-east-1"
@@ -147,9 +148,10 @@ def load_guide() -> Guide:
 
 def _read(model: type[M], file: Path) -> M:
     try:
-        return model.model_validate(read_source(file, "price file").data)
+        source = read_source(file, "price file")
+        return model.model_validate(source.data)
     except ConfigurationError as error:
         raise PriceFileError(str(error)) from error
     except ValidationError as error:
-        wrong = "\n".join(f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise PriceFileError(f"{file}:\n{wrong}") from error
+        mistakes = (mistake(model, source, one) for one in error.errors(include_url=False))
+        raise PriceFileError("\n".join(map(str, sorted(set(mistakes))))) from error

@@ -26,7 +26,9 @@ SHORT = 3
 _KINDS = {
     "string_type": "text",
     "int_type": "a whole number",
+    "int_parsing": "a whole number",
     "float_type": "a number",
+    "float_parsing": "a number",
     "bool_type": "true or false",
     "model_type": "a mapping of settings",
     "model_attributes_type": "a mapping of settings",
@@ -34,6 +36,8 @@ _KINDS = {
     "mapping_type": "a mapping",
     "tuple_type": "a list",
     "datetime_type": "a date",
+    "date_type": "a date",
+    "date_from_datetime_parsing": "a date",
 }
 _LIMITS = {
     "greater_than_equal": ("ge", "at least"),
@@ -93,7 +97,7 @@ def _validate(
         except ValidationError as error:
             details = _heads(error.errors(include_url=False))
         paths = [_path(detail) for detail in details]
-        mistakes += [_mistake(model, source, detail) for detail in details if not _repeated(_path(detail), wrong)]
+        mistakes += [mistake(model, source, detail) for detail in details if not _repeated(_path(detail), wrong)]
         wrong += paths
         pruned = _without(data, [path for path in paths if path not in stand_in])
         for path in paths:
@@ -147,7 +151,8 @@ def _without(data: Any, paths: Iterable[SettingPath]) -> Any:
     return kept
 
 
-def _mistake(model: type[BaseModel], source: YamlSource, detail: ErrorDetails) -> Mistake:
+def mistake(model: type[BaseModel], source: YamlSource, detail: ErrorDetails) -> Mistake:
+    """One of pydantic's errors as a mistake in the file."""
     path, kind = _path(detail), detail["type"]
     if kind == "extra_forbidden":
         known = _known_keys(model, path[:-1])

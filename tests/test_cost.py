@@ -97,7 +97,26 @@ def test_what_has_no_price_is_told_and_not_counted_as_nothing(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("prices: [", "not valid YAML"), ("currency: EUR", "currency"), ("region: x", "prices")]
+    ("text", "said"),
+    [
+        ("prices: [", r"prices.yaml:2: not valid YAML"),
+        ("region: x\ncurrency: EUR", r"prices.yaml:2: currency: 'EUR' is not a choice \(valid: 'USD'\)"),
+        ("region: x", r"prices.yaml:1: prices: missing"),
+        ("a: 1", r"prices.yaml:1: a: unknown key \(valid: currency, region, compiled, prices, free_tier\)"),
+        ("compiled: soon\nprices:\n  x: {price: cheap, unt: a}", "compiled: 'soon' is not a date"),
+        (
+            "compiled: soon\nprices:\n  x: {price: cheap, unt: a}",
+            "prices.yaml:3: prices.x.price: 'cheap' is not a number",
+        ),
+        (
+            "compiled: soon\nprices:\n  x: {price: cheap, unt: a}",
+            "prices.yaml:3: prices.x.unt: unknown key; did you mean unit?",
+        ),
+        (
+            "compiled: soon\nprices:\n  x: {price: -1}",
+            "prices.yaml:3: prices.x.price: -1 is out of range .valid: at least 0",
+        ),
+    ],
 )
 def test_a_wrong_price_file_is_refused_with_its_place(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "prices.yaml").write_text(text)
@@ -227,9 +246,30 @@ def test_all_mistakes_of_all_questions_are_told_at_once() -> None:
     assert "--what-if no-nta: not understood; did you mean no-nat? (valid: office-hours, " in told
     assert "--what-if database.classs=db.t4g.small: database.classs: unknown key; did you mean instance_class?" in told
     assert "--what-if savings-plan=lots: the rate of a Savings Plan is a percentage" in told
-    assert "bakend: unknown key" in told
+    assert "--what-if bakend.cpu=1: bakend: unknown key; did you mean backend?" in told
     assert "--what-if backend.cpu=[: '[' is no value" in told
     assert len(told.splitlines()) == 5
+
+
+def test_a_service_that_there_is_not_is_answered_with_those_that_there_are() -> None:
+    _, told = _typed("--what-if", "repti-cor.cpu=256", "--what-if", "servce.cpu=256", "--what-if", "owners.cpu=3")
+    lines = told.splitlines()
+    assert "repti-cor: unknown key; did you mean repti-core?" in lines[1]
+    assert "(valid: service, frontend, backend, web-public, " in lines[1]
+    assert "servce: unknown key; did you mean service?" in lines[2]
+    assert "owners: unknown key" in lines[0]
+    assert len(lines) == 3
+
+
+def test_a_time_or_a_version_is_typed_as_it_is() -> None:
+    """What YAML takes for a number is text where the setting is text."""
+    one = "office_hours.enabled=true,office_hours.stop=18:00,database.version=15.7,redis.version='7.1'"
+    text, told = _typed("--what-if", one, "--what-if", "database.backup_window=null")
+    assert told == ""
+    assert one in text
+    _, told = _typed("--what-if", "office_hours.stop=25:00,database.storage_gb=a")
+    assert "'25:00' is not allowed here" in told
+    assert "'a' is not a whole number" in told
 
 
 def test_a_question_that_another_overrules_is_named() -> None:

@@ -377,7 +377,12 @@ def test_a_plan_of_another_environment_or_form_is_refused(tmp_path: Path, made: 
         (json.dumps({"schema": 1, "estimate": {}, "what_if": []}), "is no plan. `reptiops plan"),
         (json.dumps({"schema": 2, **parts}), "is no plan: it lacks reptiops, made, environment, "),
         (json.dumps({"schema": 1, **parts}), "is a plan of form 1, this version knows 2. `reptiops plan"),
-        (json.dumps({**whole, "selection": 3}), "is no plan: selection: "),
+        (json.dumps({**whole, "schema": "2"}), "is no plan: schema is '2', which is no number. `reptiops plan"),
+        (
+            json.dumps({**whole, "selection": 3}),
+            "is no plan: selection: 3 is not a mapping of settings. `reptiops plan",
+        ),
+        (json.dumps({**whole, "changes": {}}), "is no plan: changes: a mapping is not a list. `reptiops plan"),
     ):
         file.write_text(text)
         with pytest.raises(plandocument.PlanFileError) as refused:

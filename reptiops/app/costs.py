@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from reptiops.app.supposing import UNASKED, is_text
 from reptiops.config import Environment, environment_file, environments
 from reptiops.cost import Difference, Estimate, difference, monthly, traffic_of
 from reptiops.engine.plan import Plan
@@ -220,15 +221,29 @@ def _changes(question: str, settings: Mapping[str, Any]) -> list[tuple[str, Any]
         parsed = yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise _wrong(question, f"{value!r} is no value", "a number, a word, or YAML") from error
+    changes = _paths(question, path, settings)
+    if parsed is not None and not isinstance(parsed, str) and all(is_text(one) for one in changes):
+        parsed = value  # YAML takes 18:00 for a number in sixties, and 15.7 for one in tens
+    return [(one, parsed) for one in changes]
+
+
+def _paths(question: str, path: str, settings: Mapping[str, Any]) -> list[str]:
+    """The whole paths of what a question names. Raises WhatIfError where it begins with nothing that there is."""
     first, _, rest = path.partition(".")
-    services = settings.get("compute", {}).get("services", {})
+    services = list(settings.get("compute", {}).get("services", {}))
     if first == "service":
-        return [(f"compute.services.{name}.{rest}", parsed) for name in services]
+        return [f"compute.services.{name}.{rest}" for name in services]
     if first in services:
-        return [(f"compute.services.{path}", parsed)]
+        return [f"compute.services.{path}"]
     if first in ("frontend", "backend"):
-        return [(f"compute.{path}", parsed)]
-    return [(path, parsed)]
+        return [f"compute.{path}"]
+    sections = [one for one in Environment.model_fields if one not in UNASKED]
+    if first not in sections:
+        known = ["service", "frontend", "backend", *services, *sections]
+        close = get_close_matches(first, known, n=1)
+        message = f"unknown key{f'; did you mean {close[0]}?' if close else ''}"
+        raise WhatIfError([Mistake(f"--what-if {question}", 0, first, message, ", ".join(known))])
+    return [path]
 
 
 def _set(settings: dict[str, Any], path: list[str], value: Any) -> None:

@@ -55,6 +55,13 @@ def values(path: str) -> tuple[str, ...]:
     return ()
 
 
+def is_text(path: str) -> bool:
+    """Whether a setting, by its whole path, can be text and no number, list or mapping."""
+    schema = environment_schema()
+    kinds = {one.get("type") for one in _meant(_at(schema, schema, path.split(".")), schema)}
+    return "string" in kinds and kinds <= {"string", "null"}
+
+
 def _at(node: Mapping[str, Any], schema: Mapping[str, Any], path: list[str]) -> Mapping[str, Any]:
     """The part of the schema that a path leads to; an empty one where it leads nowhere."""
     if not path:
