@@ -15,6 +15,8 @@ from reptiops.engine.resource import Resource
 T = TypeVar("T")
 AGAIN = 5.0
 """Seconds until the next look after one that AWS did not answer."""
+TOLD = 60.0
+"""Seconds between two times that it is said."""
 
 
 class Blind:
@@ -52,8 +54,10 @@ class Waiting(Protocol):
 
 
 def patient(work: Waiting, look: Callable[[], T]) -> T:
-    """What a look shows; looks again while AWS gives no answer, for minutes. What was read before is not read again."""
-    blind = Blind(work.clock)
+    """What a look shows; looks again while AWS gives no answer, for minutes, and tells so once a minute. What was read
+    before is not read again.
+    """
+    blind, told = Blind(work.clock), -TOLD
     while True:
         try:
             return look()
@@ -61,7 +65,8 @@ def patient(work: Waiting, look: Callable[[], T]) -> T:
             lasted = blind.lasts(Resource, error)
             if lasted is None or work.stop.is_set():
                 raise
-            work.tell(
-                Event("note", text=f"AWS gave no answer to a look, which is repeated: {code(error)}: {message(error)}")
-            )
+            if lasted >= told + TOLD:
+                told, since = lasted, f" for {lasted:.0f} s" if lasted else ""
+                said = f"AWS gave no answer{since} to a look, which is repeated for up to {BLIND:.0f} s"
+                work.tell(Event("note", text=f"{said}: {code(error)}: {message(error)}"))
             work.clock.sleep(AGAIN, work.stop)
