@@ -174,9 +174,9 @@ def trial(point: Point, scenario: Scenario, directory: Path, before: World, afte
             answer = site.run(*_filled(way, copy), check=False)
             wrong = []
             nothing_to_undo = point.way == "rollback" and answer.returncode == 4 and "nothing in doubt" in answer.stderr
-            # What a run deleted is gone for good; then rollback ends with 1 and names it, and nothing else may miss.
-            gone = answer.stderr.count("cannot be brought back")
-            if answer.returncode and not nothing_to_undo and not gone:
+            # What a run deleted may be gone for good; then rollback names it, and nothing else may miss.
+            gone = answer.stdout.count("cannot be brought back")
+            if answer.returncode and not nothing_to_undo:
                 wrong.append(f"{way[0]} ended with {answer.returncode}: {answer.stdout[-700:]}{answer.stderr[-700:]}")
             world = site.world()
             worlds = ways_back(point.scenario, before, after) if point.way == "rollback" and reached else [after]

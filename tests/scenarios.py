@@ -95,10 +95,8 @@ class Place:
     def roll_back(self, **more: Any) -> None:
         try:
             app.roll_back("dev", **self.where() | more)
-        except (app.Refused, app.RollbackIncomplete) as error:
-            # Refused: all had ended. Incomplete: images are gone with their repository, and nothing else may be.
-            named = set(re.findall(r"^  (\S+)", str(error), re.M)) - {"compute/repository/web-public"}
-            if named or not ("nothing in doubt" in str(error) or "cannot be brought back" in str(error)):
+        except app.Refused as error:  # all had ended
+            if "nothing in doubt" not in str(error):
                 raise
 
 
@@ -206,15 +204,11 @@ def undisturbed(name: str, root: Path) -> Undisturbed:
     return Undisturbed(tuple((name, n) for name, n in writes), Counter(map(tuple, before)), Counter(map(tuple, after)))
 
 
-GONE = {("repository", "reptidex/dev/web-public")}
-"""What a rollback cannot make again: images are gone with their repository."""
-
-
-def compared(expected: World, gone: set[tuple[str, str]] = GONE) -> list[str]:
+def compared(expected: World) -> list[str]:
     """What is in AWS and should not be, or the other way round."""
     world = named()
     wrong = [f"twin or orphan: {row}" for row in sorted((world - expected).elements())]
-    return wrong + [f"missing: {row}" for row in sorted((expected - world).elements()) if row not in gone]
+    return wrong + [f"missing: {row}" for row in sorted((expected - world).elements())]
 
 
 def unconverged(name: str, place: Place) -> list[str]:

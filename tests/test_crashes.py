@@ -65,14 +65,13 @@ def points_of(name: str, writes: int, how: str) -> list[Point]:
 
 
 def _denied(command: Any, place: Place, broken: Any) -> str | None:
-    """What a failed run says of its rollback, which undid it all but what cannot be brought back; None if it went on."""
+    """What a failed run says of its rollback, which undid it all; None if it went on."""
     try:
         command(place, session=broken)
     except app.ProvisionFailed as failed:
-        told = str(failed)
-        if failed.undone is None or not (failed.undone.complete or "cannot be brought back" in told):
+        if failed.undone is None or not failed.undone.complete:
             raise
-        return told
+        return str(failed)
     return None
 
 

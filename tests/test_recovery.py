@@ -36,7 +36,7 @@ def test_a_failed_run_that_was_kept_is_undone_later(tmp_path: Path) -> None:
         assert "network/vpc" in app.in_doubt(site).created
         app.roll_back("dev", session=session, state_dir=tmp_path)
         runs = app.history("dev", session=session, state_dir=tmp_path)
-        assert [(run.operation, run.ending) for run in runs] == [("rollback", "undone"), ("provision", "failed")]
+        assert [(run.operation, run.ending) for run in runs] == [("rollback", "ended"), ("provision", "failed")]
         assert runs[1].failures == ("compute/cluster: AccessDenied injected",)
         assert inventory(session) == before
 

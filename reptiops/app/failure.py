@@ -106,21 +106,21 @@ def undone_text(undone: Undone, environment: str) -> str:
     """How a rollback ended, for a person."""
     if undone.complete:
         shared = f", but for what the account shares from now on: {', '.join(undone.shared)}" if undone.shared else ""
-        lines = [f"Rolled back: AWS was read again and is as it was before{shared}."]
+        but = shared or (", but for what is listed here" if undone.kept or undone.lost else "")
+        lines = [f"Rolled back: AWS was read again and is as it was before{but}."]
     else:
         lines = ["Rolled back, but AWS is not as it was before:"]
         lines += [f"  still there: {one}" for one in undone.left]
         lines += [f"  missing: {one}" for one in undone.missing]
         lines += [f"  {one}" for one in undone.errors]
-    if undone.anew:
-        lines += ["Had been deleted and was made anew:", *(f"  {one}" for one in undone.anew)]
-    if undone.kept:
-        lines += ["Was made by the run and stays:", *(f"  {one}" for one in undone.kept)]
-    if undone.theirs:
-        lines += [
-            "Has been changed by others since, and stays as they left it:",
-            *(f"  {one}" for one in undone.theirs),
-        ]
+    for title, listed in (
+        ("Had been deleted and was made anew", undone.anew),
+        ("Was made by the run and stays", undone.kept),
+        ("Lost for good", undone.lost),
+        ("Is as it was before, and that was not well", undone.failing),
+        ("Has been changed by others since, and stays as they left it", undone.theirs),
+    ):
+        lines += [f"{title}:", *(f"  {one}" for one in listed)] if listed else []
     if not undone.complete:
         lines.append(
             f"Once the cause is mended, `reptiops rollback {environment}` tries again, and `reptiops provision "

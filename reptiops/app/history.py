@@ -70,6 +70,8 @@ class Run:
     """By which it was run, where that is not the operation's own."""
     left: tuple[Left, ...] = ()
     """Of a reconcile; versions before did not write it down."""
+    undid: tuple[str, ...] = ()
+    """The runs that a rollback has undone."""
 
     @property
     def open(self) -> bool:
@@ -210,7 +212,9 @@ def _run(name: str, records: Sequence[Record], lease: Lease | None) -> Run:
     stop: Record = next((r for r in records if r["event"] == "stopped"), {})
     stopped = stop.get("why", "")
     ending: Ending = "failed" if stopped else "did not end"
-    ending = "undone" if "undone" in events else "ended" if "end" in events else ending
+    undone = next((r for r in records if r["event"] == "undone"), None)
+    itself = undone is not None and first.get("operation") != "rollback"
+    ending = "undone" if itself else "ended" if undone or "end" in events else ending
     if ending != "ended" and lease and (first.get("host"), first.get("pid")) == (lease.host, lease.pid):
         ending = "running" if first.get("at", "") >= lease.since else ending
     changes = Counter(verb for verb, _ in _changed(_own(records)))
@@ -231,6 +235,7 @@ def _run(name: str, records: Sequence[Record], lease: Lease | None) -> Run:
         interrupted=stop.get("interrupted", False),
         playbook=first.get("playbook", ""),
         left=tuple(_left(r) for r in records if r["event"] == "left"),
+        undid=tuple((undone or {}).get("runs", ())),
     )
 
 

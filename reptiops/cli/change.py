@@ -186,6 +186,8 @@ def rollback(env: str, yes: bool, **given: Any) -> None:
                 "anew": list(undone.anew),
                 "kept": list(undone.kept),
                 "shared": list(undone.shared),
+                "lost": list(undone.lost),
+                "failing": list(undone.failing),
             }
         )
     else:

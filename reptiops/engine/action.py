@@ -49,6 +49,8 @@ class Action:
         remains = self.want.leaves(self.live) if self.want is not None and self.live is not None else ""
         if remains:
             return Undoing("reversible with data loss", remains)
+        if self.kind.refilled and self.live is not None and self.live.has.known_whole():
+            return Undoing("reversible with data loss", "what is in it is lost; a rollback makes it anew, empty")
         if self.kind.holds_data or self.kind.lost:
             return Undoing("one-way", self.kind.lost or "what is in it is lost")
         if self.kind.forgotten:

@@ -47,6 +47,8 @@ class Was:
     """Field → what was written to it; None: not recorded, so it may be any field."""
     adopted: bool = False
     """Whether it was nobody's before: taken over, with our tags put on it."""
+    unready: str = ""
+    """AWS's word for it where it was not as it should be, such as a service whose deployment had failed."""
 
     @property
     def back(self) -> tuple[Change, ...]:
@@ -179,9 +181,9 @@ class Unfinished:
             return
         self._keep_entry(address, record.get("was"))
         tagged = record.get("tagged") or ""
-        before = self.updated.get(address) or Was(
-            kind, record.get("id") or "", record["pre"], tagged if tagged != address else "", {}, verb == "adopt"
-        )
+        other, unready = tagged if tagged != address else "", record.get("unready") or ""
+        first = Was(kind, record.get("id") or "", record["pre"], other, {}, verb == "adopt", unready)
+        before = self.updated.get(address) or first
         was = before.and_wrote(record.get("wrote"))
         if record["event"] == "begin" and verb == "update" and "wrote" not in record:
             self.untold[address] = replace(before, pre=record["pre"])

@@ -81,6 +81,8 @@ class Remove:
         self.errors: list[BaseException] = []
         self.kept: list[str] = []
         """What stays on purpose, and why."""
+        self.stays: list[tuple[Doomed, str]] = []
+        """Of that, what is whole as it was, for its deletion would harm somebody else or nobody can end it."""
         self.left: dict[str, str] = {}
         """Address → why it stays: it is not what somebody agreed to lose, or what is not may need it."""
         self.unasked: set[str] = set()
@@ -205,6 +207,7 @@ class Remove:
             if wrong.unasked:
                 self.unasked.add(d.address)
             else:
+                self.stays.append((d, str(wrong)))
                 self._work.gone(d.address)
             self._work.tell(Event("kept", d.address, "delete", str(wrong)))
             self._count(d)

@@ -164,7 +164,11 @@ class Resource:
     risks: ClassVar[Mapping[str, Risk]] = {}
     holds_data: ClassVar[bool] = False
     good_empty: ClassVar[bool] = False
-    """Whether one that holds data is of use without them: a rollback makes it anew, as what needs it cannot run without."""
+    """Whether one that holds data is of use without them: it goes with what filled it, if that run undoes itself."""
+    refilled: ClassVar[bool] = False
+    """True: what it holds may be lost at any time, and who uses it fills it again: a cache. Deleting it is no loss for good."""
+    anew_empty: ClassVar[bool] = False
+    """True: one that held data and was deleted is made anew by a rollback, empty: what names it finds something there."""
     content: ClassVar[str] = ""
     """The name of the value of `out` that is another with what it holds, such as a secret's version, or which database it is."""
     lost: ClassVar[str] = ""
@@ -325,6 +329,10 @@ class Resource:
     def blockers(self, aws: Aws, live: Live[Any]) -> str:
         """What holds it while AWS refuses its deletion: what, whose, and what frees it; empty where nothing is found."""
         return ""
+
+    def known_whole(self) -> bool:
+        """Of one as AWS has shown it: whether that is all there is to know in order to make it anew."""
+        return True
 
     def unused(self) -> Self:
         """As it should be deleted if it was never in service: no final snapshot, no recovery window."""

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reptiops.engine.action import Action, Verb
-from reptiops.engine.apply import CONVERGED, ApplyError
+from reptiops.engine.apply import ApplyError
 from reptiops.engine.calls import Work
 from reptiops.engine.canonical import plain
 from reptiops.engine.codec import restore
@@ -23,10 +23,10 @@ from reptiops.engine.ids import names, whole
 from reptiops.engine.proof import compared, inventory, named, named_before
 from reptiops.engine.recover import Unfinished, Was
 from reptiops.engine.remove import Doomed, Remove, look_after
-from reptiops.engine.resource import ADDRESS_TAG, Change, Doing, Live, Resource
+from reptiops.engine.resource import ADDRESS_TAG, Doing, Live, Resource
 from reptiops.engine.setback import Fields, differences, of_others, still_ours, tied_to
 from reptiops.engine.state import Entry
-from reptiops.engine.undoing import Undoing
+from reptiops.engine.watching import Watching
 
 Act = Callable[[str, type[Resource], Was], str]
 """Undoes one change; answers the id of what it changed, or nothing where there was nothing to do."""
@@ -40,17 +40,21 @@ class Undone:
     missing: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
-    """What this run made and stays, for it holds data that came while it was in service."""
+    """What this run made and stays: it holds data that came while it was in service, or nobody can take it back."""
     anew: tuple[str, ...] = ()
     """What had been deleted and was made again, with another id."""
     theirs: tuple[str, ...] = ()
     """What others have changed since the run did: it stays as they have made it."""
     shared: tuple[str, ...] = ()
     """What this run made and the account shares from then on: nothing of ours removes it."""
+    lost: tuple[str, ...] = ()
+    """What cannot be brought back: it was deleted with what it held."""
+    failing: tuple[str, ...] = ()
+    """What is as it was before, and that was not well: a service whose tasks kept dying."""
 
     @property
     def complete(self) -> bool:
-        """Whether the world is verified to be as before, but for what was kept for its data."""
+        """Whether the world is verified to be as before, but for what is known to stay or to be lost for good."""
         return not (self.left or self.missing or self.errors)
 
 
@@ -59,7 +63,7 @@ def undo(graph: Graph, work: Work, what: Unfinished, later: bool = False) -> Und
     return _Undo(graph, work, what, later).run()
 
 
-class _Undo(Undoing):
+class _Undo(Watching):
     """The undoing itself."""
 
     def run(self) -> Undone:
@@ -85,7 +89,7 @@ class _Undo(Undoing):
             if work.stop.is_set():
                 break
             if address in self.remaining:  # what replaced it stays, and what is set back means that one
-                self.anew_as[what.deleted[address].kind, what.deleted[address].id] = self.remaining[address]
+                self._left_to_its_successor(address, what.deleted[address])
             else:
                 self._guarded(address, what.deleted[address], self._bring_back, "create")
             self.back.add(address)
@@ -148,6 +152,9 @@ class _Undo(Undoing):
             removal.run()
         except ApplyError as error:
             self.errors += [str(e) for e in error.errors]
+        for d, why in removal.stays:  # nobody can end it: no later rollback could
+            self._keep([f"{d.address} ({d.live.id}): {why}"])
+            self.staying.add(named(d.live))
         work.scope = work.scope.again()
         look_after(work, work.scope, self.graph.kinds(), removal.assumed, again)
 
@@ -161,10 +168,16 @@ class _Undo(Undoing):
             kind = self.kinds.get(was.kind)
             current = self.find(address, kind, None, was.id) if kind else None
             texts.append(json.dumps(plain(current.has)) if current else "")
-        named = [one for one in doomed if any(whole(one.live.id).search(text) for text in texts)]
+        free = (one for one in doomed if not self._in_the_way(one))
+        named = [one for one in free if any(whole(one.live.id).search(text) for text in texts)]
         steps = {s.path: s for s in self.graph.order}
         needed = {path for one in named for path in self._needs(steps.get(one.step))}
         return {one.address for one in doomed if one in named or one.step in needed}
+
+    def _in_the_way(self, one: Doomed) -> bool:
+        """Whether what was deleted cannot be made anew before this one has gone: it has its name."""
+        was = self.what.deleted.get(one.address)
+        return was is not None and was.kind == one.kind.kind() and was.id == one.live.id
 
     def _needs(self, s: Step | None) -> set[str]:
         return {self.graph.steps[n].path for n in self.graph.needed(s.name)} if s else set()
@@ -212,12 +225,13 @@ class _Undo(Undoing):
             return ""
         fields = self._ours_of(address, was, before, current)
         target, stuck = as_far_as_it_goes(of_others(before, current.has, fields, self.ids), current.has)
-        self.errors += [f"{address} ({current.id}): {one}" for one in stuck]
+        self._keep(f"{address} ({current.id}): {one}" for one in stuck)
         differs = diff(target, current.has)
         if differs:
             work.update(address, target, current, entry.needs if entry else ())
         if differs or (current.status.phase == "pending" and current.status.changing):
-            self._converge(address, target, current.id, "update" if differs else None, fields, differs)
+            doing: Doing | None = "update" if differs else None
+            self.converge(address, target, current.id, doing, was.unready, fields, differs)
         known = self.what.entries.get(address)
         if was.tagged:
             self._give_back(address, was.tagged, current, known)
@@ -227,6 +241,10 @@ class _Undo(Undoing):
             name = self.anew_as.get((known.kind, known.id), known.id)
             work.recorded_as(address, replace(known, id=name, applied=self.now(known.applied)))
         return current.id if differs or was.tagged or kind.renewed else ""
+
+    def _keep(self, told: Iterable[str]) -> None:
+        """Remember what is known to stay, each once."""
+        self.kept += [one for one in told if one not in self.kept]
 
     def _give_back(self, address: str, before: str, current: Live[Any], known: Entry | None) -> None:
         """To the address whose tag it carried before another one took it over by its name."""
@@ -239,8 +257,9 @@ class _Undo(Undoing):
     def _ours_of(self, address: str, was: Was, before: Resource, current: Live[Any]) -> Fields:
         """What of it goes back: the fields that the runs have written, but not those that another has moved on since."""
         fields, theirs = still_ours(was, before, current, self.ids)
-        taken = self._taken(before, current, fields)
-        fields = fields and {n: wrote for n, wrote in fields.items() if n not in taken}
+        taken, kept = self._taken(before, current, fields), self.of_successor(before, current, fields or ())
+        fields = fields and {n: wrote for n, wrote in fields.items() if n not in (*taken, *kept)}
+        self._keep(f"{address} ({current.id}): {one}" for one in kept.values())
         theirs += taken.values()
         if theirs and type(before).renewed:  # neither more nor less than there was
             self.staying |= {named_before(was, type(before)), named(current)}
@@ -255,46 +274,26 @@ class _Undo(Undoing):
         kind, found = type(before), dict[str, str]()
         if kind.displaces is Resource.displaces:
             return found
-        ours = {was.id for was in (*self.what.updated.values(), *self.what.deleted.values())}
-        others = [o for o in self.live(kind) if o.id not in ours and o.address not in self.what.created]
+        what = self.what
+        ours = {was.id for was in (*what.updated.values(), *what.deleted.values())} | {*self.anew_as.values()}
+        places = {*what.created, *what.updated, *what.deleted}  # a rollback before this one may have made it anew there
+        others = [o for o in self.live(kind) if o.id not in ours and o.address not in places]
         for name in fields or ():
             was, has = getattr(before, name), getattr(current.has, name)
             if rivals := list(replace(current.has, **{name: was}).displaces(others)):
                 found[name] = f"{name} stays {has!r}, for {rivals[0].address or rivals[0].id} has {was!r} by now"
         return found
 
-    def _converge(
-        self,
-        address: str,
-        target: Resource,
-        name: str,
-        doing: Doing | None,
-        fields: Fields = None,
-        changes: tuple[Change, ...] = (),
-    ) -> None:
-        """Wait until AWS shows it as it was and has finished with it; how long that took is remembered."""
-        work, kind, started = self.work, type(target), self.work.clock.now()
-        while not work.stop.is_set():
-            work.scope.forget(kind)
-            lives = [o for o in self.live(kind) if o.id == name or o.address == address]
-            one = min(lives, key=lambda o: o.id != name, default=None)
-            waited = work.clock.now() - started
-            differing = differences(target, one.has, fields, self.ids) if one else "it is not listed"
-            busy = one.status.word if one and one.status.phase == "pending" else ""
-            if one and one.status.phase == "failed":
-                self.errors.append(f"{address} ({name}) was set back, but it is {one.status.word} {one.status.reason}")
-                return
-            if not differing and not busy:
-                if doing is not None:
-                    work.timings.add(target, doing, waited, changes)
-                return
-            if waited > (work.limit(address, kind) if busy else max(CONVERGED, 2 * kind.typical)):
-                self.errors.append(f"{address} ({name}) was set back, but AWS still shows: {busy or differing}")
-                return
-            work.tell(Event("wait", address, "restore", busy or differing, waited))
-            work.clock.sleep(min(5.0, max(0.2, kind.typical / 20)), work.stop)
-
     # -- what was deleted --
+
+    def _left_to_its_successor(self, address: str, was: Was) -> None:
+        """What names it means the one that has replaced it, which stays."""
+        kind = self.kinds.get(was.kind)
+        self.anew_as[was.kind, was.id] = self.remaining[address]
+        if kind is not None and kind.holds_data:
+            self.lost.append(
+                f"{address} ({was.id}): it was deleted with what it held, which cannot be brought back; the one in its place stays"
+            )
 
     def _bring_back(self, address: str, kind: type[Resource], was: Was) -> str:
         """Make it anew from how it was. What held data cannot come back, and neither can what needs a secret for it.
@@ -305,11 +304,10 @@ class _Undo(Undoing):
         before, known = restore(kind, pre), self.what.entries.get(address)
         live = self.find(address, kind, before.key(), was.id, but=self.held.get(address, ""))
         if live is None:
-            lost = kind.holds_data and not kind.good_empty
-            if lost or any(f.metadata.get("secret") for f in fields(kind)):
-                self.errors.append(f"{address} ({was.id}) was deleted with what it held and cannot be brought back")
+            if self.irrecoverable(before):
+                self.lost.append(f"{address} ({was.id}): it was deleted with what it held and cannot be brought back")
                 return ""
-            self._until_gone(address, kind, was.id)
+            self.until_gone(address, kind, was.id)
             name, _ = work.create(address, before, known.needs if known else ())
             empty = ", without what it held" if kind.holds_data else ""
             self.anew.append(f"{address} ({name}, was {was.id}{empty})")
@@ -320,26 +318,11 @@ class _Undo(Undoing):
                 work.update(address, before, live, known.needs if known else ())
             if live.id != was.id:
                 self.anew_as[was.kind, was.id] = live.id
-        self._converge(address, before, name, "create" if live is None else "update" if differs else None)
+        doing: Doing | None = "create" if live is None else "update" if differs else None
+        self.converge(address, before, name, doing, was.unready)
         if known is not None:
             work.recorded_as(address, replace(known, id=name, applied=self.now(known.applied)))
         return name if live is None or differs else ""
-
-    def _until_gone(self, address: str, kind: type[Resource], identifier: str) -> None:
-        """Wait while AWS deletes it: it holds its name, and what another one would need."""
-        work, started = self.work, self.work.clock.now()
-        while not work.stop.is_set():
-            going = [
-                one
-                for one in self.live(kind)
-                if one.status.phase == "going" and (one.id == identifier or one.address == address)
-            ]
-            waited = work.clock.now() - started
-            if not going or waited > work.limit(address, kind):
-                return
-            work.tell(Event("wait", address, "restore", going[0].status.word, waited))
-            work.clock.sleep(min(5.0, max(0.2, kind.typical_delete / 20)), work.stop)
-            work.scope.forget(kind)
 
     # -- the proof --
 
@@ -356,14 +339,16 @@ class _Undo(Undoing):
                 continue
             before = restore(kind, self.now(was.pre))
             fields = self._ours_of(address, was, before, current) if current else None
-            differing = differences(before, current.has, fields, self.ids) if current else "gone"
+            differing = differences(before, current.has, fields, self.ids, known=True) if current else "gone"
             if current is not None and was.tagged and current.address not in (None, was.tagged):
                 differing = f"{differing} it carries the address {current.address}".strip()
             if current is not None and was.adopted and current.address == address:
                 differing = f"it keeps our tags: take {ADDRESS_TAG} off {current.id}, or a teardown removes it"
             if differing and not self.told(address):
                 self.errors.append(f"{address} is not as it was: {differing}")
-        return Undone(left, missing, *map(tuple, (self.errors, self.kept, self.anew, self.theirs)))
+        lists = (self.errors, self.kept, self.anew, self.theirs)
+        errors, kept, anew, theirs = map(tuple, lists)
+        return Undone(left, missing, errors, kept, anew, theirs, (), tuple(self.lost), tuple(self.failing))
 
     def _compared(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What is left and what is missing."""

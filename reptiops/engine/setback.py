@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from reptiops.engine.canonical import plain
 from reptiops.engine.codec import field_of
-from reptiops.engine.diff import diff
+from reptiops.engine.diff import as_far_as_it_goes, diff
 from reptiops.engine.ids import names, renamed
 from reptiops.engine.partly import taken_back
 from reptiops.engine.recover import Was
@@ -56,9 +56,10 @@ def of_others(before: R, has: R, fields: Fields, ids: Mapping[str, str]) -> R:
     return replace(before, **{n: back(n, now) if n in fields else now for n, now in vars(has).items()})
 
 
-def differences(before: Resource, has: Resource, fields: Fields, ids: Mapping[str, str]) -> str:
-    """The paths that differ among what goes back."""
-    return ", ".join(c.path for c in diff(of_others(before, has, fields, ids), has))
+def differences(before: Resource, has: Resource, fields: Fields, ids: Mapping[str, str], known: bool = False) -> str:
+    """The paths that differ among what goes back; `known`: but for what AWS is known to take never back."""
+    target = of_others(before, has, fields, ids)
+    return ", ".join(c.path for c in diff(as_far_as_it_goes(target, has)[0] if known else target, has))
 
 
 def tied_to(

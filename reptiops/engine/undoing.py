@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from reptiops.engine.blind import patient
 from reptiops.engine.calls import Work
-from reptiops.engine.canonical import Plain
+from reptiops.engine.canonical import Plain, plain
 from reptiops.engine.codec import restore
 from reptiops.engine.events import Event
 from reptiops.engine.graph import Graph, Step
-from reptiops.engine.ids import renamed
+from reptiops.engine.ids import names, renamed
 from reptiops.engine.making import UNSEEN_LOOKS
 from reptiops.engine.plan import look as look_at
 from reptiops.engine.proof import named
@@ -33,6 +33,8 @@ class Undoing:
     kept: list[str] = field(default_factory=list)
     anew: list[str] = field(default_factory=list)
     theirs: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    failing: list[str] = field(default_factory=list)
     anew_as: dict[Named, str] = field(default_factory=dict)
     """What was deleted → id of what was made anew in its place."""
     back: set[str] = field(default_factory=set)
@@ -40,6 +42,8 @@ class Undoing:
     staying: set[Named] = field(default_factory=set)
     remaining: dict[str, str] = field(default_factory=dict)
     """Address → id of what the runs made and what stays for its data."""
+    standing: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Address of what stays in the place of what was deleted → what AWS calls it, its host name for example."""
     held: dict[str, str] = field(default_factory=dict)
     """Address → id of what this run made and cannot remove before what was deleted is there again."""
 
@@ -67,8 +71,8 @@ class Undoing:
         return tuple(self.graph.steps[n].path for n in s.needs) if s else ()
 
     def told(self, address: str) -> bool:
-        """Whether something that went wrong with it is among the errors."""
-        return any(one.startswith((f"{address} ", f"{address}:")) for one in self.errors)
+        """Whether it is told already that something went wrong with it, or that it is lost."""
+        return any(one.startswith((f"{address} ", f"{address}:")) for one in (*self.errors, *self.lost))
 
     # -- what was created --
 
@@ -104,7 +108,7 @@ class Undoing:
     def doomed(self) -> list[Doomed]:
         """What has to go. What holds data by now stays, and with it everything that it needs."""
         made = list(self.created())
-        why = {a: text for a, one, s in made if (text := self._in_service(one, s))}
+        why = {a: text for a, one, s in made if (text := self._in_service(one, s) or self._succeeds(a, one))}
         needed = {need for address, _, s in made if address in why for need in self.graph.needed(s.name)}
         for address, live, s in made:
             reason = why.get(address) or ("what holds data needs it" if s.name in needed else "")
@@ -112,15 +116,40 @@ class Undoing:
                 self.kept.append(f"{address} ({live.id}): {reason}")
                 self.staying.add(named(live))
                 self.remaining[address] = live.id
+                if address in self.what.deleted:
+                    own = (one for one in live.out.values() if one != live.id and names(one, [live.id]))
+                    self.standing[address] = tuple(own)
                 self.work.adopt(address, live, self.needs(address))  # a kill may have come before the record
                 self.work.tell(Event("kept", address, "delete", reason))
         going = ((address, live, s) for address, live, s in made if named(live) not in self.staying)
         return [Doomed(address, self.parting(address, live), live, s.path) for address, live, s in going]
 
+    def irrecoverable(self, before: Resource) -> bool:
+        """Whether no rollback makes it anew: of what it held nothing comes back, or it takes a secret that nobody knows."""
+        secret = any(f.metadata.get("secret") for f in fields(before)) or not before.known_whole()
+        return secret or (before.holds_data and not before.anew_empty)
+
     def parting(self, address: str, live: Live[Any]) -> Resource:
         """As it is deleted: for good if the run has made it, and as it was before if the run has only taken it back."""
         restored = self.what.restored.get(address)
         found: Resource = live.has.unused() if restored is None else replace(live.has, **restored)
+        return found
+
+    def _succeeds(self, address: str, one: Live[Any]) -> str:
+        """Why it stays for what it replaced: without it there would be nothing at all."""
+        was = self.what.deleted.get(address)
+        if was is None or was.pre is None or not self.irrecoverable(restore(type(one.has), was.pre)):
+            return ""
+        return "what it replaced cannot be brought back"
+
+    def of_successor(self, before: Resource, current: Live[Any], fields: Iterable[str]) -> dict[str, str]:
+        """Field → what it names that stays in the place of what was deleted: what it named before is no longer there."""
+        found = dict[str, str]()
+        for name in fields:
+            was, has = plain(getattr(before, name)), plain(getattr(current.has, name))
+            for address, called in self.standing.items():
+                if names(has, called) and not names(was, called):
+                    found[name] = f"{name} stays {has!r}, for it names {address}, which stays"
         return found
 
     def _in_service(self, one: Live[Any], s: Step) -> str:

@@ -40,6 +40,9 @@ def ended(one: Run) -> str:
     """How a run ended, in a word or two; of one that a person stopped, what became of what it had done."""
     if one.undone_by or one.finished_by:
         return f"undone by {one.undone_by}" if one.undone_by else f"finished by {one.finished_by}"
+    if one.undid:
+        more = f" and {len(one.undid) - 1} more" if one.undid[1:] else ""
+        return f"{one.ending}, undid {one.undid[0]}{more}"
     if not one.interrupted:
         return one.ending
     return {"ended": "interrupted", "undone": "interrupted, rolled back", "failed": "interrupted, kept"}.get(
@@ -71,7 +74,8 @@ def unsettled(lease: Lease | None, doubt: Unfinished, environment: str) -> str:
 def run(one: Run) -> dict[str, Any]:
     """One run."""
     left = [dict(vars(each)) for each in one.left]
-    return {**vars(one), "changes": dict(one.changes), "failures": list(one.failures), "left": left}
+    listed = {"failures": list(one.failures), "left": left, "undid": list(one.undid)}
+    return {**vars(one), "changes": dict(one.changes), **listed}
 
 
 def explained(found: Explained) -> dict[str, Any]:

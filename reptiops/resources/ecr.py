@@ -34,6 +34,7 @@ class Repository(Resource):
     risks: ClassVar[Mapping[str, Risk]] = {"untagged_days": "cost"}
     absent: ClassVar[frozenset[str]] = frozenset({"RepositoryNotFoundException"})
     holds_data: ClassVar[bool] = True
+    anew_empty: ClassVar[bool] = True
     rights: ClassVar[tuple[Right, ...]] = (
         BULK,
         read("ecr:DescribeRepositories"),

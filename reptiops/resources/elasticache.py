@@ -131,6 +131,8 @@ class ReplicationGroup(CacheResource):
     propagating: ClassVar[tuple[tuple[str, str], ...]] = ROLE_SPREADS
     untold: ClassVar[bool] = True
     holds_data: ClassVar[bool] = True
+    refilled: ClassVar[bool] = True
+    anew_empty: ClassVar[bool] = True
     opaque: ClassVar[bool] = True
     typical: ClassVar[float] = 450
     nine_in_ten: ClassVar[float | None] = 555
@@ -265,7 +267,8 @@ class ReplicationGroup(CacheResource):
         return Live(one["ReplicationGroupId"], has, address, status, out, created)
 
     def create(self, aws: Aws, identity: Identity) -> Made:
-        """The version is sent as major.minor: AWS takes no patch."""
+        """From 6 on the version is sent as major.minor: AWS takes no patch, which one has that is made anew from how it was."""
+        short = ".".join(self.version.split(".")[:2]) if self.version[:1] not in ("4", "5") else self.version
         tags = dict(identity.tags) | ({TOKEN_TAG: self.token_version} if self.token_version else {})
         optional = {
             "SnapshotWindow": self.snapshot_window,
@@ -276,7 +279,7 @@ class ReplicationGroup(CacheResource):
             ReplicationGroupId=self.name,
             ReplicationGroupDescription=self.description,
             Engine=self.engine,
-            EngineVersion=self.version,
+            EngineVersion=short,
             CacheNodeType=self.node_type,
             NumCacheClusters=self.nodes,
             AutomaticFailoverEnabled=self.automatic_failover,
@@ -298,6 +301,10 @@ class ReplicationGroup(CacheResource):
     def in_service(self, aws: Aws, live: Live[Any]) -> str:
         """Once it has run for an hour: sessions and queues may be in it, and its automatic snapshots go with it."""
         return long_running(live)
+
+    def known_whole(self) -> bool:
+        """AWS tells no token."""
+        return self.token_version is None
 
     def _token(self, aws: Aws) -> str:
         return str(aws.secretsmanager.get_secret_value(SecretId=self.token_from)["SecretString"])

@@ -64,6 +64,7 @@ class LogsResource(Resource):
 
     risk: ClassVar[Risk] = "cost"
     holds_data: ClassVar[bool] = True
+    anew_empty: ClassVar[bool] = True
     good_empty: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})
     unseen: ClassVar[frozenset[str]] = absent

@@ -62,6 +62,7 @@ class Bucket(Resource):
     propagating: ClassVar[tuple[tuple[str, str], ...]] = (("MalformedPolicy", "Invalid principal"),)
     limit: ClassVar[float] = 900
     holds_data: ClassVar[bool] = True
+    anew_empty: ClassVar[bool] = True
     rights: ClassVar[tuple[Right, ...]] = (
         BULK,
         read("s3:ListAllMyBuckets"),

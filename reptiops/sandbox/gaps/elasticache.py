@@ -19,6 +19,27 @@ def fill() -> None:
     _members()
     _versions()
     _node_types()
+    _endpoints()
+
+
+OF_ACCOUNT = "q3ewf7.use1.cache.amazonaws.com"
+"""The end of every host name: one for an account in a region, so a group that is made anew has the name of before."""
+
+
+def _endpoints() -> None:
+    from moto.elasticache.models import ReplicationGroup
+
+    @replace(ReplicationGroup, "__init__")
+    def made(original: Any, self: Any, *args: Any, **more: Any) -> None:
+        original(self, *args, **more)
+        short, region = OF_ACCOUNT.split(".", 1)
+        for number, one in enumerate(self.node_groups, 1):
+            if "primary_endpoint_address" not in one:
+                continue
+            name = f"{self.replication_group_id}.{short}.ng.{number:04}.{region}"
+            if self.transit_encryption_enabled:
+                name = f"master.{self.replication_group_id}.{OF_ACCOUNT}"
+            one["primary_endpoint_address"] = one["primary_endpoint"]["address"] = name
 
 
 SMALL, LARGE = ("micro", "small", "medium"), ("large", "xlarge", "2xlarge", "4xlarge")
@@ -160,7 +181,7 @@ def _changes() -> None:
         group._set_node_members_clusters_disabled(
             member_clusters=group.member_clusters,
             replication_group_id=group.replication_group_id,
-            replication_group_domain=node_group["primary_endpoint_address"].split(".", 1)[1],
+            replication_group_domain=f"{group.replication_group_id}.{OF_ACCOUNT}",
             node_group=node_group,
             preferred_cache_cluster_azs=[],
             num_cache_clusters=replicas + 1,
