@@ -22,6 +22,8 @@ from reptiops.errors import ReptiopsError
 
 Ending = Literal["ended", "undone", "failed", "did not end", "running"]
 Record = Mapping[str, Any]
+COUNTS = {"counting": "begin", "counted": "done", "uncounted": "failed"}
+"""How office hours write down what they do: nobody else may take it for a change that a state or a rollback knows."""
 QUIET = frozenset({"record"})
 """Verbs that only write down what is there."""
 
@@ -206,7 +208,8 @@ def environment_of(run: str, **settings: Any) -> str:
     raise Refused(f"{run}: {told}. `reptiops history ENV` lists those of one.{''.join(unread)}")
 
 
-def _run(name: str, records: Sequence[Record], lease: Lease | None) -> Run:
+def _run(name: str, written: Sequence[Record], lease: Lease | None) -> Run:
+    records = _all(written)
     first: Record = records[0] if records else {}
     events = {r["event"] for r in records}
     stop: Record = next((r for r in records if r["event"] == "stopped"), {})
@@ -276,7 +279,13 @@ def _between(one: Record, other: Record) -> float:
     return (datetime.fromisoformat(other["at"]) - datetime.fromisoformat(one["at"])).total_seconds()
 
 
-def _explained(environment: str, run: Run, records: Sequence[Record], ways: Ways) -> Explained:
+def _all(records: Iterable[Record]) -> list[Record]:
+    """What was done to counts is told like any other change."""
+    return [{**r, "event": COUNTS.get(r["event"], r["event"])} for r in records]
+
+
+def _explained(environment: str, run: Run, written: Sequence[Record], ways: Ways) -> Explained:
+    records = _all(written)
     turn = next((n for n, r in enumerate(records) if r["event"] == "undoing"), len(records))
     deeds = list(_deeds(records[:turn]))
     return Explained(
@@ -331,7 +340,7 @@ def _set_back(deeds: Iterable[Deed]) -> Iterator[Deed]:
 def _deed(begun: Record, ended: Record) -> Deed:
     entry = ended.get("entry") or {}
     pre, applied = begun.get("pre"), entry.get("applied")
-    fields: tuple[str, ...] = ()
+    fields: tuple[str, ...] = tuple(begun.get("fields", ()))
     if begun.get("verb") == "update" and isinstance(pre, dict) and isinstance(applied, dict):
         wrote = begun.get("wrote")  # versions before did not write it down
         differing = (name for name in applied if applied[name] is not None and applied[name] != pre.get(name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,10 @@ from reptiops.app.failure import Choose, ProvisionFailed
 from reptiops.app.provisioning import provision
 from reptiops.app.runs import Interrupted, Stop, announce, one_by_one, writing
 from reptiops.app.site import Refused, Settings, Site, open_site, plan_site
+from reptiops.aws import code, lost, message, request_id
+from reptiops.engine.calls import Work
 from reptiops.engine.eta import Countdown
-from reptiops.operations.parking import park, unpark
+from reptiops.operations.parking import Move, park, unpark
 from reptiops.playbook import load_playbook
 from reptiops.steps.alarms import running_tasks_alarm
 from reptiops.steps.compute import count_range, scaled
@@ -43,9 +45,29 @@ def stop(environment: str, *, playbook: str = "office-hours-stop", stop: Stop | 
     )
     with writing(site, "stop", options.tell, site.scope(), stop, book) as work:
         doing = park(site.aws, site.env.cluster_name, there, _alarms(site, there))
-        stopped = one_by_one(work, there, doing, "stopped", again)
+        stopped = one_by_one(work, there, _journalled(work, doing), "stopped", again)
     announce(site, book, f"stopped: {', '.join(stopped)}", options.tell)
     return Parked(stopped, time.monotonic() - started)
+
+
+def _journalled(work: Work, moves: Iterable[Move]) -> Iterator[str]:
+    """Make each move when it is asked for, written down before and after; answers the service that it was about, if one.
+
+    The records are of a kind of their own: no state follows from them, and no rollback undoes them.
+    """
+    for move in moves:
+        what = {"address": move.address, "verb": move.verb}
+        work.journal.write("counting", kind=move.kind, fields=move.fields, **what)
+        requests = work.aws.note_requests()
+        try:
+            move.call()
+        except Exception as error:
+            if not lost(error):
+                why = {"code": code(error), "request": request_id(error), "why": message(error)}
+                work.journal.write("uncounted", requests=requests, **why, **what)
+            raise
+        work.journal.write("counted", requests=requests, **what)
+        yield move.service
 
 
 def _alarms(site: Site, services: Iterable[str]) -> list[str]:
@@ -80,7 +102,7 @@ def start(
     if parked or ranges:
         with writing(site, "start", options.tell, site.scope(), stop, book) as work:
             doing = unpark(site.aws, site.env.cluster_name, parked, ranges, _alarms(site, parked))
-            back = one_by_one(work, names, doing, "started", again, more=True)
+            back = one_by_one(work, names, _journalled(work, doing), "started", again, more=True)
     only = [*(f"compute/service/{name}" for name in names), *(f"compute/scalable_target/{name}" for name in ranges)]
     before = f"Started before that: {', '.join(back)}.\n" if back else ""
     try:

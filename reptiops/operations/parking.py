@@ -5,11 +5,17 @@ A tag holds off our own runs. AWS's schedule asks nobody: its actions are suspen
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from reptiops.aws import Aws
 from reptiops.operations.facts import PARKED
+from reptiops.resources.autoscaling import ScalableTarget
+from reptiops.resources.cloudwatch import Alarm
+from reptiops.resources.ecs import Cluster
+from reptiops.resources.ecs_services import Service
 from reptiops.rights import arn_of, update
 
 _COUNT = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}
@@ -29,38 +35,44 @@ RIGHTS = (
 )
 
 
-def park(aws: Aws, cluster: str, services: Iterable[str], alarms: Iterable[str]) -> Iterator[str]:
-    """Bring services to 0 and silence the alarms that would tell of it: a call whenever the next is asked for, which
-    answers the service that is at 0 by it, or nothing.
+@dataclass(frozen=True)
+class Move:
+    """One call: of which resource it sets what, and the service that it stops or brings back, where it is one."""
+
+    address: str
+    kind: str
+    verb: str
+    fields: tuple[str, ...]
+    call: Callable[[], Any]
+    service: str = ""
+
+
+def park(aws: Aws, cluster: str, services: Iterable[str], alarms: Iterable[str]) -> Iterator[Move]:
+    """Bring services to 0 and silence the alarms that would tell of it: the next call whenever it is asked for.
 
     The tags come first: a run that comes in between must not raise them again.
     """
-    names = tuple(services)
-    aws.ecs.tag_resource(
-        resourceArn=_arn(aws, cluster), tags=[{"key": PARKED + name, "value": "yes"} for name in names]
-    )
-    yield ""
-    aws.cloudwatch.disable_alarm_actions(AlarmNames=list(alarms))
-    yield ""
+    names, quiet = tuple(services), list(alarms)
+    arn, tags = _arn(aws, cluster), [{"key": PARKED + name, "value": "yes"} for name in names]
+    yield _marked(partial(aws.ecs.tag_resource, resourceArn=arn, tags=tags))
+    yield _heard(partial(aws.cloudwatch.disable_alarm_actions, AlarmNames=quiet))
     targets = _targets(aws, cluster)
     for name in names:
-        if (
-            name in targets
-        ):  # otherwise autoscaling lifts the count to its minimum again, or the schedule in the morning
-            _register(aws, targets[name], (0, targets[name]["MaxCapacity"]), suspended=True)
-            yield ""
-        aws.ecs.update_service(cluster=cluster, service=name, desiredCount=0)
-        yield name
+        # Otherwise autoscaling lifts the count to its minimum again, or the schedule in the morning.
+        if name in targets:
+            bounds = (0, targets[name]["MaxCapacity"])
+            yield _ranged(name, partial(_register, aws, targets[name], bounds, suspended=True))
+        call = partial(aws.ecs.update_service, cluster=cluster, service=name, desiredCount=0)
+        yield Move(f"compute/service/{name}", Service.kind(), "stop", ("desired",), call, name)
 
 
 def unpark(
     aws: Aws, cluster: str, parked: Iterable[str], ranges: Mapping[str, tuple[int, int]], alarms: Iterable[str]
-) -> Iterator[str]:
+) -> Iterator[Move]:
     """Give the services of `ranges` back to autoscaling and the schedule, within these counts; let alarms be heard again.
 
-    Registering a range moves the count into it at once. A call whenever the next is asked for, which answers whose range
-    was another one, or nothing; the count of a service without a scalable target is a provision's to bring back. The
-    tags go last: a start that was broken off is repeated.
+    Registering a range moves the count into it at once. The next call whenever it is asked for; the count of a service
+    without a scalable target is a provision's to bring back. The tags go last: a start that was broken off is repeated.
     """
     targets, names, quiet = _targets(aws, cluster), list(parked), list(alarms)
     for name in dict.fromkeys((*names, *ranges)):
@@ -71,14 +83,26 @@ def unpark(
         bounds = ranges.get(name, has)  # one without an image gets its schedule back, and no tasks that could not start
         moved = bounds != has
         if moved or _suspended(target)["ScheduledScalingSuspended"]:
-            _register(aws, target, bounds, suspended=False)
-            yield name if moved else ""
+            yield _ranged(name, partial(_register, aws, target, bounds, suspended=False), name if moved else "")
     if quiet:
-        aws.cloudwatch.enable_alarm_actions(AlarmNames=quiet)
-        yield ""
+        yield _heard(partial(aws.cloudwatch.enable_alarm_actions, AlarmNames=quiet))
     if names:
-        aws.ecs.untag_resource(resourceArn=_arn(aws, cluster), tagKeys=[PARKED + name for name in names])
-        yield ""
+        arn, keys = _arn(aws, cluster), [PARKED + name for name in names]
+        yield _marked(partial(aws.ecs.untag_resource, resourceArn=arn, tagKeys=keys))
+
+
+def _marked(call: Callable[[], Any]) -> Move:
+    return Move("compute/cluster", Cluster.kind(), "update", ("tags",), call)
+
+
+def _heard(call: Callable[[], Any]) -> Move:
+    return Move("monitoring/alarm", Alarm.kind(), "update", ("actions_enabled",), call)
+
+
+def _ranged(name: str, call: Callable[[], Any], service: str = "") -> Move:
+    fields = ("minimum", "schedule")
+    verb = "start" if service else "update"
+    return Move(f"compute/scalable_target/{name}", ScalableTarget.kind(), verb, fields, call, service)
 
 
 def _targets(aws: Aws, cluster: str) -> dict[str, Mapping[str, Any]]:

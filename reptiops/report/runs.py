@@ -25,7 +25,7 @@ from reptiops.report.progress import DONE
 COLOURS = {"running": "cyan", "ended": "green", "undone": "yellow", "failed": "red", "did not end": "red"}
 
 
-WORDS = {**DONE, "accept": "accepted", "adopt": "adopted"}
+WORDS = {**DONE, "accept": "accepted", "adopt": "adopted", "stop": "stopped", "start": "started"}
 IN_DOUBT = "In doubt: begun, and no answer is recorded"
 IN_FLIGHT = "Being done"
 BEGUN = {"retire": "retire (being switched off)"}
