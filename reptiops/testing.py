@@ -11,8 +11,6 @@ See docs/testing.md.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -33,7 +31,9 @@ from reptiops.engine.resource import Live
 from reptiops.loading import load_environment
 from reptiops.report import describe
 from reptiops.sandbox import gaps, rules
+from reptiops.sandbox.images import push_images
 
+__all__ = ["REGION", "Factory", "Provisioned", "mocked_aws", "provision", "push_images", "reptiops_environment"]
 REGION = "us-east-1"
 
 
@@ -119,21 +119,6 @@ def provision(
         push_images(session, env, images)
     done = app.provision(environment, phases=phases, only=only, **where)
     return Provisioned(env, session, done.live, describe.outputs(env, done.live), state_dir)
-
-
-def push_images(session: Any, env: Environment, services: Iterable[str], tag: str = "") -> None:
-    """Put an image with a tag, else the wanted one, into the repository of each service."""
-    ecr = session.client("ecr")
-    for service in services:
-        name = tag or env.service(service).image_tag
-        digest = hashlib.sha256(f"{service} {tag}".encode()).hexdigest()
-        manifest = {
-            "schemaVersion": 2,
-            "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
-            "config": {"mediaType": "application/json", "size": 2, "digest": f"sha256:{digest}"},
-            "layers": [],
-        }
-        ecr.put_image(repositoryName=env.repository_name(service), imageManifest=json.dumps(manifest), imageTag=name)
 
 
 @pytest.fixture

@@ -58,8 +58,9 @@ def test_help_says_what_it_does_and_shows_valid_examples(path: str) -> None:
     text = run(*path.split(), "--help").output
     first = text.split("\n\n")[1].strip()
     assert re.match(r"[A-Z].*", first)
+    typed = " ".join(text.replace("\\\n", "").split())
     for line, what in EXAMPLES[path]:
-        assert f"$ {line}\n        {what}" in text
+        assert f"$ {line} {what}" in typed
         ctx = parsed(line)
         assert ctx.command in {command for _, command in commands(ALL[path], path)}, line
     for parameter in ALL[path].params:
@@ -178,6 +179,12 @@ def test_init_keeps_the_network_of_an_environment_that_is_known(tmp_path: Path) 
     run("init", "dev", "--yes", "--config-dir", str(tmp_path))
     was = parse_environment(Path("config/dev.yaml").read_text(), "dev")
     assert parse_environment((tmp_path / "dev.yaml").read_text(), "dev").network == was.network
+
+
+@pytest.mark.parametrize("path", ALL)
+def test_help_is_no_wider_than_a_terminal(path: str) -> None:
+    text = CliRunner().invoke(cli, [*path.split(), "--help"], terminal_width=80).output
+    assert [line for line in text.splitlines() if len(line) > 80] == []
 
 
 def test_without_a_command_there_is_help_and_no_error() -> None:

@@ -201,3 +201,12 @@ def test_what_cannot_read_the_state_is_refused_and_the_others_are_printed(tmp_pa
     assert f'REPTIOPS_CONFIG_DIR="{tmp_path}"' in run.stdout
     assert "# no github: " in run.stderr
     assert "jobs:" not in run.stdout
+
+
+@pytest.mark.parametrize("every", ["abc", "15s", "90s", "0m", "1.5h"])
+def test_an_interval_is_judged_where_it_is_typed(every: str) -> None:
+    run = CliRunner().invoke(cli, ["schedule", "show", "dev", "--form", "cron", "--every", every])
+    assert run.exit_code == 2
+    assert f"'{every}' is not: whole minutes, hours or days, such as 15m, 2h or 1d" in run.output
+    assert "with s" not in run.output
+    assert CliRunner().invoke(cli, ["schedule", "show", "dev", "--form", "cron", "--every", "120s"]).exit_code == 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from reptiops.app.runs import Interrupted, Stop, one_by_one, writing
@@ -12,15 +14,34 @@ from reptiops.app.site import Refused, Settings, Site, open_site, plan_site, rec
 from reptiops.aws import Aws
 from reptiops.engine import lock as locks
 from reptiops.engine.action import Action
-from reptiops.engine.backend import StateError
+from reptiops.engine.backend import LocalBackend, StateError
 from reptiops.engine.calls import Work
 from reptiops.engine.lock import Lease
 from reptiops.engine.plan import look
+from reptiops.engine.recover import unfinished
 from reptiops.engine.resource import Live
-from reptiops.engine.state import Entry
+from reptiops.engine.state import STATE, Entry, Records
 from reptiops.loading import load_environment
 from reptiops.operations.s3_backend import folder_of
 from reptiops.operations.state_bucket import make_bucket
+
+
+def with_something(root: Path) -> tuple[str, ...]:
+    """The environments with a state in this directory of which something is there, or a run has left something open."""
+    return tuple(
+        sorted(file.parent.name for file in root.glob(f"*/{STATE}") if _holds(Records(LocalBackend(file.parent))))
+    )
+
+
+def _holds(records: Records) -> bool:
+    try:
+        stored = records.backend.read(STATE)
+        open_ = unfinished(records)
+        return bool(stored and json.loads(stored.data)["entries"]) or bool(
+            open_.created or open_.updated or open_.deleted
+        )
+    except (StateError, ValueError, KeyError, TypeError):
+        return True  # whoever opens it is told what is wrong with it
 
 
 @dataclass(frozen=True)

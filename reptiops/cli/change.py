@@ -9,6 +9,7 @@ import click
 from rich.markup import escape
 
 from reptiops import app
+from reptiops.app import states
 from reptiops.cli.options import console_of, refuse_to_ask, selectable, shared, show_json, site_settings
 from reptiops.cli.signals import choosing, stoppable
 from reptiops.cli.values import agreed
@@ -101,7 +102,7 @@ def provision(
 def teardown(env: str | None, yes: bool, allow_protected: bool, playbook: str = "teardown", **given: Any) -> None:
     """Remove everything of ENV.
 
-    Without ENV: of the only environment that has state.
+    Without ENV: of the only environment of which something is there.
     """
     refuse_to_ask(given, yes)
     env = env or _only(given)
@@ -195,9 +196,8 @@ def rollback(env: str, yes: bool, **given: Any) -> None:
 
 
 def _only(given: dict[str, Any]) -> str:
-    """The only environment that has state, or a list to choose from."""
-    root: Path = given["state_dir"] or app.state_root(given["sandbox"])
-    names = sorted(p.parent.name for p in root.glob("*/state.json")) if root.exists() else []
+    """The only environment of which something is there, or a list to choose from."""
+    names = states.with_something(given["state_dir"] or app.state_root(given["sandbox"]))
     if len(names) == 1:
         return names[0]
-    raise click.UsageError(f"which environment? These have state: {', '.join(names) or 'none'}")
+    raise click.UsageError(f"which environment? Something is there of: {', '.join(names) or 'none'}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import wrap
 
 EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "init": (
@@ -112,4 +113,20 @@ def epilog(path: str) -> str | None:
     found = EXAMPLES.get(path)
     if not found:
         return None
-    return "\b\nExamples:\n" + "\n".join(f"  $ {line}\n      {what}" for line, what in found)
+    return "\b\nExamples:\n" + "\n".join(part for line, what in found for part in (*_typed(line), *_said(what)))
+
+
+WIDTH = 76
+"""Columns that an example may have: click indents it by two, and a terminal has eighty."""
+
+
+def _typed(line: str) -> list[str]:
+    """A command, gone on with in another line where it is long, as a shell takes it."""
+    if len(line) + 4 <= WIDTH:
+        return [f"  $ {line}"]
+    head, option, rest = line[: WIDTH - 6].rpartition(" --")
+    return [f"  $ {head} \\", f"      {option.lstrip()}{rest}{line[WIDTH - 6 :]}"]
+
+
+def _said(what: str) -> list[str]:
+    return wrap(what, WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)

@@ -13,6 +13,7 @@ import click
 from reptiops.cli.lines import tell
 from reptiops.cli.options import CONFIG_DIR, PLAYBOOK_DIR, STATE_DIR, console_of, shared, show_json, site_settings
 from reptiops.cli.signals import choosing, stoppable
+from reptiops.cli.values import Interval
 
 if TYPE_CHECKING:
     from reptiops.config import Environment
@@ -29,7 +30,7 @@ def schedule() -> None:
 @schedule.command()
 @click.argument("env")
 @click.option("--form", type=click.Choice(FORMS), help="Only this one; default: every one that can run this job.")
-@click.option("--every", help="Such as 15m; default: as the configuration says.")
+@click.option("--every", type=Interval(), help="Such as 15m; default: as the configuration says.")
 @CONFIG_DIR
 @PLAYBOOK_DIR
 @STATE_DIR
@@ -40,15 +41,9 @@ def show(env: str, form: str | None, every: str | None, debug: bool, **where: An
 
     A job has neither your shell nor your directory: what it needs of them is in the definition.
     """
-    from reptiops.config import duration_seconds
     from reptiops.loading import load_environment
     from reptiops.report import schedules
 
-    if every is not None:
-        try:
-            duration_seconds(every)
-        except ValueError:
-            raise click.UsageError(f"--every {every}: a whole number with s, m, h or d, such as 15m") from None
     loaded = load_environment(env, where["config_dir"])
     place = _place(loaded, **where)
     if form is not None:

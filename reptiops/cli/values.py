@@ -155,6 +155,24 @@ class YesNo(click.ParamType):  # type: ignore[type-arg]
         return answer.startswith("y")
 
 
+class Interval(click.ParamType):  # type: ignore[type-arg]
+    """How often a job runs: no scheduler takes a part of a minute."""
+
+    name = "interval"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """As it is typed."""
+        from reptiops.settings.base import duration_seconds
+
+        try:
+            whole = duration_seconds(str(value)) % 60 == 0
+        except ValueError:
+            whole = False
+        if not whole:
+            self.fail(f"{value!r} is not: whole minutes, hours or days, such as 15m, 2h or 1d", param, ctx)
+        return str(value)
+
+
 class Network(click.ParamType):  # type: ignore[type-arg]
     """The network of an environment."""
 
