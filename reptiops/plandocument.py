@@ -83,7 +83,7 @@ class PlannedChange(_Part):
 
 
 class Counts(_Part):
-    """How many addresses there are of each kind of change."""
+    """How many addresses of what was selected there are of each kind of change."""
 
     create: int = 0
     update: int = 0

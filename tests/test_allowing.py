@@ -6,13 +6,23 @@ import contextvars
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from reptiops.app.refusing import refuse
+from reptiops.app.site import Refused
 from reptiops.cli import cli
+from reptiops.engine.action import Action
+from reptiops.engine.diff import diff
+from reptiops.engine.plan import EVERYTHING, Plan
+from reptiops.engine.resource import Live
+from reptiops.playbook import load_playbook
+from reptiops.resources import rds_groups
+from reptiops.resources.ec2_gateways import NatGateway
 from reptiops.testing import mocked_aws, provision
 from tests.small import small_config
 
@@ -84,10 +94,37 @@ def test_what_the_playbook_allows_is_not_asked_for(there: dict[str, Any], tmp_pa
     assert "reptidex-dev-extra" not in names(there)
 
 
+def test_what_was_not_selected_is_not_counted(there: dict[str, Any]) -> None:
+    code, output, _ = typed(there, "plan", "dev", "--only", "storage/bucket/assets")
+    assert (code, "what was selected, 1 resource, is as it should be" in output) == (0, True)
+    config = there["config"] / "dev.yaml"
+    config.write_text(config.read_text().replace("assets: {versioning: false}", "assets: {versioning: true}"))
+    _, output, _ = typed(there, "plan", "dev", "--only", "storage/bucket/assets")
+    assert "Plan: 1 to update; nothing else was selected." in output
+    _, output, _ = typed(there, "plan", "dev", "--only", "storage/bucket/assets", "--only", "storage/bucket/uploads")
+    assert "Plan: 1 to update; 1 unchanged of what was selected." in output
+    _, output, _ = typed(there, "plan", "dev", "--only", "storage/bucket/assets", "--json")
+    assert json.loads(output)["counts"]["unchanged"] == 0
+
+
+def test_a_refusal_says_what_is_deleted_first_and_what_is_made_beside_the_old_one() -> None:
+    old = rds_groups.ParameterGroup("x", "postgres15", "x")
+    new = replace(old, family="postgres16")
+    group = Action("database/group", "replace", type(old), new, Live("x", old), diff(new, old), "database")
+    nat = NatGateway("subnet-2", "address")
+    gate = Action(
+        "network/nat", "replace", NatGateway, nat, Live("nat", replace(nat, subnet="subnet-1")), phase="network"
+    )
+    with pytest.raises(Refused) as told:
+        refuse("dev", Plan((gate, group)), load_playbook("provision"), False, EVERYTHING)
+    assert "  network/nat: failed, deleted first" in str(told.value)
+    assert "  database/group: family, beside the old one, which goes last" in str(told.value)
+
+
 def test_the_end_of_a_part_is_not_taken_for_the_whole(there: dict[str, Any]) -> None:
     code, output, _ = typed(there, "provision", "dev", "--yes", "--only", "storage/bucket/assets")
     assert code == 0
-    assert "Nothing to do" in output
+    assert "Nothing to do: what was selected, 1 resource, is as it should be." in output
     assert re.search(
         r"still to do: \d+ changes outside of what was selected \(\d+ in network, .*\d+ in storage", output
     )

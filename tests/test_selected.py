@@ -70,8 +70,11 @@ def test_what_is_no_longer_declared_goes_after_what_needs_it(tmp_path: Path) -> 
         stuck, kept = app.documented_plan("dev", only=only, **seen)
         assert "network/flow_log needs it" in stuck.stuck["network/flow_log_group"]
         assert any(note.startswith("refused: network/flow_log_group: ") for note in kept.notes)
-        with pytest.raises(app.Refused, match=r"network/flow_log_group: network/flow_log needs it, goes too"):
-            app.provision("dev", only=only, **where)
+        assert kept.needs_allow_replace == (), "what cannot be done at all nothing allows"
+        for allowed in (where, seen):
+            with pytest.raises(app.Refused, match=r"network/flow_log_group: network/flow_log needs it, goes") as told:
+                app.provision("dev", only=only, **allowed)
+            assert "--allow-replace" not in str(told.value), "no suggestion that cannot work"
         assert logs.describe_log_groups()["logGroups"]
         app.provision("dev", only=("network/flow_log",), **where)
         assert ec2.describe_flow_logs()["FlowLogs"] == []

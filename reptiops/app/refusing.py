@@ -29,7 +29,11 @@ class Allowing:
 
 
 def allowing(made: Plan, playbook: Playbook) -> Allowing:
-    """What of this plan is done only where somebody allows it, run by this playbook."""
+    """What of this plan is done only where somebody allows it, run by this playbook. Nothing of one that cannot be carried
+    out as things are: to allow it would be of no use.
+    """
+    if made.stuck:
+        return Allowing((), ())
     lost = (a for a in made.actions if a.verb in ("delete", "replace") and a.kind.holds_data)
     replaced = (a for a in made.actions if a.verb == "replace" and not playbook.may_replace(a.address))
     return Allowing(tuple(lost) if playbook.brake.data else (), tuple(replaced))
@@ -56,13 +60,13 @@ def refuse(environment: str, made: Plan, playbook: Playbook, allow_replace: bool
         )
     if too_many := braked(made, playbook):
         raise Refused(f"{too_many}.")
+    if made.stuck:
+        names = _listed(environment, [f"{address}: {why}" for address, why in made.stuck.items()])
+        raise Refused(f"This cannot be done as things are:\n{names}", unchanged=True)
     needed = allowing(made, playbook)
     if needed.lost and not allow_replace:
         names = "\n".join(f"  {a.address}: {a.verb} {a.live.id if a.live else ''}" for a in needed.lost)
         raise Refused(f"This would lose what holds data:\n{names}\nAllow it with --allow-replace.")
-    if made.stuck:
-        names = _listed(environment, [f"{address}: {why}" for address, why in made.stuck.items()])
-        raise Refused(f"This cannot be done as things are:\n{names}", unchanged=True)
     beside = [a.address for a in made.actions if a.verb == "replace" and a.kind.made_beside]
     if beside and selection != EVERYTHING:
         raise Refused(
@@ -70,10 +74,14 @@ def refuse(environment: str, made: Plan, playbook: Playbook, allow_replace: bool
             f"`reptiops provision {environment}`, without --phase and --only, selects everything."
         )
     if needed.replaced and not allow_replace:
-        names = _listed(
-            environment, [f"{a.address}: {', '.join(c.path for c in a.changes) or 'failed'}" for a in needed.replaced]
-        )
-        raise Refused(f"These would have to be deleted and made anew:\n{names}\nAllow it with --allow-replace.")
+        names = _listed(environment, [_anew(a) for a in needed.replaced])
+        raise Refused(f"These would be made anew:\n{names}\nAllow it with --allow-replace.")
+
+
+def _anew(a: Action) -> str:
+    """Why it is made anew, and whether there is none of it meanwhile."""
+    how = "beside the old one, which goes last" if a.kind.made_beside else "deleted first"
+    return f"{a.address}: {', '.join(c.path for c in a.changes) or 'failed'}, {how}"
 
 
 def _these(foreign: list[Action]) -> str:

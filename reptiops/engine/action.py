@@ -27,6 +27,8 @@ class Action:
     """The one of its name that AWS is still deleting: a create waits until it is gone."""
     superseded: bool = False
     """It was replaced by another one of its address, which is there: it goes when everything else is done."""
+    selected: bool = True
+    """False: it is left as it is, whatever it would need."""
     used_by: tuple[str, ...] = ()
     """Of a deletion: what nobody declares any more either, was not selected, and would have to go first."""
 

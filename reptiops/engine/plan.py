@@ -33,6 +33,8 @@ class Plan:
     live: Mapping[str, Live[Any]] = field(default_factory=dict)
     forecast: Forecast | None = None
     """How long it is expected to take, where somebody has asked."""
+    partial: bool = False
+    """Whether it is about what was selected only."""
     staying: Mapping[str, str] = field(default_factory=dict)
     """By address: what stays otherwise than wanted, as AWS never takes it back. The notes tell it."""
     beside: tuple[Finding, ...] = ()
@@ -49,8 +51,8 @@ class Plan:
         return {a.address: why for a in self.actions if (why := a.hindrance)}
 
     def count(self, verb: Verb) -> int:
-        """How many actions have this verb."""
-        return sum(a.verb == verb for a in self.actions)
+        """How many actions of what was selected have this verb."""
+        return sum(a.verb == verb and a.selected for a in self.actions)
 
 
 def look(scope: Scope, kinds: Iterable[type[Resource]], workers: int = 12) -> None:
@@ -220,7 +222,7 @@ def walk(
                     continue
                 if action.verb == "foreign":
                     strange[address] = action
-                action = replace(action, verb="none", changes=())
+                action = replace(action, verb="none", changes=(), selected=False)
             renewed = action.verb == "replace" or (action.verb == "update" and action.kind.renewed)
             if found is not None and not renewed:
                 live[address] = found
@@ -308,7 +310,7 @@ def make(
     live = {a.address: a.live for a in actions if a.live is not None}
     stays = {a.address: why for a in actions if selection.covers(a.address) and (why := a.staying)}
     notes = (*getattr(given.get("facts"), "notes", ()), *(f"{address}: {why}" for address, why in stays.items()))
-    return Plan(tuple(actions + removed), notes, live, staying=stays)
+    return Plan(tuple(actions + removed), notes, live, partial=selection != EVERYTHING, staying=stays)
 
 
 def _refuse_unknown(selection: Selection, known: set[str]) -> None:

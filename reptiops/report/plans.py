@@ -39,6 +39,8 @@ MARKS = {
 VERBS: tuple[Verb, ...] = ("create", "update", "replace", "delete", "foreign")
 SLOW = 20.0
 """Seconds from which the expected time of one resource is worth a word."""
+ALLOWED = 12
+"""So many addresses that need --allow-replace are named; each has its sign above."""
 _SIGNS = {"added": "[green]+[/]", "removed": "[red]-[/]"}
 
 
@@ -69,8 +71,8 @@ def show_plan(
     """
     for phase, actions in by_phase(plan.changes).items():
         counts = Counter(a.verb for a in actions)
-        counted = ", ".join(f"{counts[v]} {_to(v)}" for v in VERBS if counts[v])
-        say(console, f"[bold]{phase}[/]  [dim]{counted}[/]")
+        told = ", ".join(f"{counts[v]} {_to(v)}" for v in VERBS if counts[v])
+        say(console, f"[bold]{phase}[/]  [dim]{told}[/]")
         for action in actions:
             _show_action(console, action, [*_remarks(action, plan.forecast, cost)], verbose)
     if plan.changes:
@@ -80,7 +82,8 @@ def show_plan(
     for line in outlook(plan, cost):
         say(console, line, hang=6)
     if allow:
-        say(console, f"[yellow]needs --allow-replace:[/] {escape(', '.join(allow))}", hang=6)
+        more = [f"and {len(allow) - ALLOWED} more"] if len(allow) > ALLOWED else []
+        say(console, f"[yellow]needs --allow-replace:[/] {escape(', '.join([*list(allow)[:ALLOWED], *more]))}", hang=6)
     show_refusals(console, plan)
 
 
@@ -216,10 +219,16 @@ def inside(arn: str) -> str:
 
 def summary(plan: Plan) -> str:
     """`Plan: 12 to create, …` or that nothing needs doing."""
+    same = plan.count("none")
+    if not plan.changes and plan.partial:
+        return f"[green]Nothing to do:[/] what was selected, {same} resource{'s' * (same != 1)}, is as it should be."
     if not plan.changes:
-        return f"[green]Nothing to do:[/] {len(plan.actions)} resources are as they should be."
+        return f"[green]Nothing to do:[/] {same} resources are as they should be."
     parts = [f"{plan.count(v)} {_to(v)}" for v in VERBS if plan.count(v)]
-    return f"[bold]Plan:[/] {', '.join(parts)}; {plan.count('none')} unchanged."
+    rest = f"{same} unchanged"
+    if plan.partial:
+        rest = f"{rest} of what was selected" if same else "nothing else was selected"
+    return f"[bold]Plan:[/] {', '.join(parts)}; {rest}."
 
 
 def outlook(plan: Plan, cost: Difference | None = None) -> Iterator[str]:
