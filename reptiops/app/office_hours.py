@@ -60,7 +60,7 @@ def _journalled(work: Work, moves: Iterable[Move]) -> Iterator[str]:
         work.journal.write("counting", kind=move.kind, fields=move.fields, **what)
         requests = work.aws.note_requests()
         try:
-            move.call()
+            move.make()
         except Exception as error:
             if not lost(error):
                 why = {"code": code(error), "request": request_id(error), "why": message(error)}

@@ -46,6 +46,10 @@ class Move:
     call: Callable[[], Any]
     service: str = ""
 
+    def make(self) -> None:
+        """Call AWS."""
+        self.call()
+
 
 def park(aws: Aws, cluster: str, services: Iterable[str], alarms: Iterable[str]) -> Iterator[Move]:
     """Bring services to 0 and silence the alarms that would tell of it: the next call whenever it is asked for.
