@@ -16,6 +16,7 @@ from reptiops.config import Environment
 from reptiops.facts import Facts
 from reptiops.settings.checks import check
 from reptiops.settings.findings import Finding
+from reptiops.yamlsource import SettingPath
 
 if TYPE_CHECKING:
     from reptiops.engine.graph import Graph
@@ -70,17 +71,14 @@ def _addresses(env: Environment, sound: bool) -> Iterator[Finding]:
     """What is wrong with addresses. Where settings contradict each other only their steps are known: nothing is wanted of
     what cannot be.
     """
-    from reptiops.engine.fitting import misfits, nameless
-    from reptiops.settings.fields import judge
+    from reptiops.engine.fitting import nameless
     from reptiops.steps import documented
 
     graph = documented()
     wanted = _wanted(env, _supposing_all(env), {}) if sound else {}
     for address, fields in env.overrides.items():
         yield from _unknown(env, graph, wanted, ("overrides", address), sound)
-        if address in wanted:
-            for one in misfits(wanted[address], fields, judge):
-                yield Finding(("overrides", address, *one.path), one.message, one.valid)
+        yield from _overlaid(wanted[address], ("overrides", address), fields) if address in wanted else ()
     for address, owned in env.owners.items():
         if not owned.keys() <= ANYWHERE or graph.step_of(address) is None:
             yield from _unknown(env, graph, wanted, ("owners", address), sound)
@@ -88,6 +86,19 @@ def _addresses(env: Environment, sound: bool) -> Iterator[Finding]:
             why = nameless(wanted[address], name.replace("/", "."))
             if why:
                 yield Finding(("owners", address, name), *why)
+
+
+def _overlaid(want: Resource, path: SettingPath, fields: Mapping[str, object]) -> Iterator[Finding]:
+    """What of an override does not fit its resource, field by field; and then what does not go together in it."""
+    from reptiops.engine.codec import override
+    from reptiops.engine.fitting import misfits
+    from reptiops.settings.fields import judge, together
+
+    found = tuple(misfits(want, fields, judge))
+    yield from (Finding((*path, *one.path), one.message, one.valid) for one in found)
+    if not found:
+        for name, message, valid in together(type(want), override(want, fields)):
+            yield Finding((*path, name), message, valid)
 
 
 def _unknown(

@@ -30,6 +30,10 @@ overrides:
   database/database: {storage_gb: lots, foo: 3, backup_day: 3, port: 99999999}
   security/task_backend_role: {policies: 5}
   network/vpc: {cidr: banana}
+  network/public_subnet/us-east-1a: {cidr: 10.0.0.0/8}
+  compute/task_definition/repti-ops: {cpu: 300}
+  compute/task_definition/repti-media: {memory: 30720}
+  database/database_parameter_group: {parameters: none}
   compute/service/repti-core: {desired: -3, subnets: subnet-1, first_desired: true}
   compute/servce/x: {desired: 5}
   compute/service/repti-cor: {desired: 5}
@@ -53,6 +57,10 @@ TOLD = {
     "overrides.database/database.port": ("out of range", "at most 65535"),
     "overrides.security/task_backend_role.policies": ("5 is not a mapping", ""),
     "overrides.network/vpc.cidr": ("'banana' is not an IPv4 CIDR block", "10.1.0.0/16"),
+    "overrides.network/public_subnet/us-east-1a.cidr": ("10.0.0.0/8 has a size that AWS does not take here", "/16 to /28"),
+    "overrides.compute/task_definition/repti-ops.cpu": ("Fargate has no size of 300 CPU units", "256, 512"),
+    "overrides.compute/task_definition/repti-media.memory": ("does not pair 512 CPU units with 30720 MiB", "memory 1024, 2048"),
+    "overrides.database/database_parameter_group.parameters": ("'none' is not a mapping", ""),
     "overrides.compute/service/repti-core.desired": ("-3 is out of range", "at least 0"),
     "overrides.compute/service/repti-core.subnets": ("'subnet-1' is not a list", ""),
     "overrides.compute/service/repti-core.first_desired": ("true is not a whole number", ""),

@@ -200,4 +200,5 @@ def _only(given: dict[str, Any]) -> str:
     names = states.with_something(given["state_dir"] or app.state_root(given["sandbox"]))
     if len(names) == 1:
         return names[0]
-    raise click.UsageError(f"which environment? Something is there of: {', '.join(names) or 'none'}")
+    there = f"Something is there of: {', '.join(names)}" if names else "Nothing is there of any"
+    raise click.UsageError(f"which environment? {there}")

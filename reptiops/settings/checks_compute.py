@@ -33,7 +33,8 @@ def _where(env: Sections, service: Service, field: str) -> SettingPath:
     return ("compute", service.kind, field)
 
 
-def _pair(cpu_path: SettingPath, memory_path: SettingPath, cpu: int, memory: int) -> Findings:
+def pair(cpu_path: SettingPath, memory_path: SettingPath, cpu: int, memory: int) -> Findings:
+    """What is wrong with the size of a task."""
     if cpu not in FARGATE_MEMORY:
         yield Finding(cpu_path, f"Fargate has no size of {cpu} CPU units", ", ".join(map(str, FARGATE_MEMORY)))
     elif memory not in FARGATE_MEMORY[cpu]:
@@ -41,7 +42,7 @@ def _pair(cpu_path: SettingPath, memory_path: SettingPath, cpu: int, memory: int
         step = sizes[-1] - sizes[-2]
         valid = ", ".join(map(str, sizes)) if len(sizes) < 9 else f"{sizes[0]} to {sizes[-1]} in steps of {step}"
         # The service's own setting is to blame where only one of the two is its own.
-        own_cpu = cpu_path[1] == "services" and memory_path[1] != "services"
+        own_cpu = "services" in cpu_path and "services" not in memory_path
         blame, other = (cpu_path, memory_path) if own_cpu else (memory_path, cpu_path)
         yield Finding(
             blame, f"Fargate does not pair {cpu} CPU units with {memory} MiB", f"memory {valid}", also=(other,)
@@ -52,12 +53,12 @@ def _sizes(env: Sections) -> Findings:
     seen: set[Finding] = set()
     for kind in ("frontend", "backend"):
         shared = env.compute.defaults(kind)
-        seen.update(_pair(("compute", kind, "cpu"), ("compute", kind, "memory"), shared.cpu, shared.memory))
+        seen.update(pair(("compute", kind, "cpu"), ("compute", kind, "memory"), shared.cpu, shared.memory))
     for service in env.services:
         paths = _where(env, service, "cpu"), _where(env, service, "memory")
-        seen.update(_pair(*paths, service.cpu, service.memory))
+        seen.update(pair(*paths, service.cpu, service.memory))
     schedule = env.schedule
-    seen.update(_pair(("schedule", "cpu"), ("schedule", "memory"), schedule.cpu, schedule.memory))
+    seen.update(pair(("schedule", "cpu"), ("schedule", "memory"), schedule.cpu, schedule.memory))
     yield from seen
 
 

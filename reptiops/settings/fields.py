@@ -3,14 +3,17 @@
 Choices are not among them: to set what the settings do not offer is what setting a field directly is for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
+from ipaddress import IPv4Network
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
-from reptiops.settings.base import Cidr, LogRetention, NotNegative, Port, Positive, Settings
+from reptiops.settings.base import Cidr, LogRetention, NotNegative, Port, Positive, Settings, refuse
+from reptiops.settings.checks import LARGEST, SMALLEST
+from reptiops.settings.checks_compute import pair
 from reptiops.settings.compute import Deployment, Ecr, HealthCheck, Probe, ServiceSettings
 from reptiops.settings.database import Database, Redis, Secrets
 from reptiops.settings.monitoring import Alarm
@@ -34,9 +37,18 @@ LIKE: Mapping[str, tuple[type[Settings], ...]] = {
     "secretsmanager.Secret": (Secrets,),
 }
 """A class of fields → the settings whose fields of the same name mean the same."""
+
+
+def _sized(value: str) -> str:
+    if not LARGEST <= IPv4Network(value).prefixlen <= SMALLEST:
+        raise refuse(f"{value} has a size that AWS does not take here", f"/{LARGEST} to /{SMALLEST}")
+    return value
+
+
+Block = Annotated[Cidr, AfterValidator(_sized)]
 OTHERWISE: Mapping[str, Any] = {
-    "ec2.Vpc.cidr": Cidr,
-    "ec2.Subnet.cidr": Cidr,
+    "ec2.Vpc.cidr": Block,
+    "ec2.Subnet.cidr": Block,
     "elbv2_listeners.Listener.port": Port,
     "logs.LogGroup.retention_days": LogRetention,
     "logs.ServiceLogGroup.retention_days": LogRetention,
@@ -55,7 +67,7 @@ SAME_NAME_ONLY = frozenset({"name", "kind", "parameters"})
 
 def judge(cls: type, name: str, value: Any) -> tuple[str, str] | None:
     """What is wrong with a value of the right type: a sentence, and what would be valid."""
-    owner = f"{cls.__module__.rsplit('.', 1)[-1]}.{cls.__name__}"
+    owner = _owner(cls)
     form = OTHERWISE.get(f"{owner}.{name}") or _setting(owner, name)
     if form is None and type(value) is int:
         form = NotNegative if value < 0 else None
@@ -65,6 +77,23 @@ def judge(cls: type, name: str, value: Any) -> tuple[str, str] | None:
     except ValidationError as error:
         return said(error.errors(include_url=False)[0])
     return None
+
+
+def together(cls: type, has: Any) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with values of a resource beside each other: the field to blame, a sentence, and what would be valid."""
+    if _owner(cls) == "ecs_tasks.TaskDefinition":
+        for one in pair(("cpu",), ("memory",), has.cpu, has.memory):
+            yield str(one.path[0]), one.message, one.valid
+    if _owner(cls) == "rds.Instance" and has.max_storage_gb < has.storage_gb:
+        yield (
+            "max_storage_gb",
+            f"{has.max_storage_gb} is less than storage_gb {has.storage_gb}",
+            f"at least {has.storage_gb}",
+        )
+
+
+def _owner(cls: type) -> str:
+    return f"{cls.__module__.rsplit('.', 1)[-1]}.{cls.__name__}"
 
 
 @cache
