@@ -31,7 +31,7 @@ def no_region(name: str) -> str:
     swapped = [one for one in known if sorted(one) == sorted(said)]  # before what is nearer by count: `esat` is `east`
     numbered = [one for one in known if one.rpartition("-")[0] == said.rpartition("-")[0]]
     close = swapped or numbered or difflib.get_close_matches(said, known, n=1)
-    return f"is no region of AWS{f'; did you mean {close[0]}?' if close else ''}"
+    return f"is no region of AWS; {f'did you mean {close[0]}?' if close else 'one is us-east-1 or eu-central-1'}"
 
 
 def near(name: str) -> tuple[str, ...]:

@@ -73,7 +73,7 @@ def test_each_answer_is_judged_at_its_question(tmp_path: Path) -> None:
     )
     assert made.monitoring.emails == ("ops@example.org", "me@example.org")
     for said in (
-        "'moon' is no region",
+        "'moon' is no region of AWS; one is us-east-1 or",
         "'5' is not one of 'per_az', '1', '0'",
         "type y or n",
         "'nomail' is not an e-mail",
