@@ -19,7 +19,16 @@ from reptiops.engine.eta import Countdown, Reversal, Timings, forecast
 from reptiops.engine.plan import Plan
 from reptiops.engine.resource import Live, Resource
 from reptiops.report.plans import show_plan
-from reptiops.resources import cloudfront, ec2_endpoints, ecs_services, elasticache, rds, rds_changes, rds_groups
+from reptiops.resources import (
+    cloudfront,
+    ec2_endpoints,
+    ecs_services,
+    elasticache,
+    elasticache_changes,
+    rds,
+    rds_changes,
+    rds_groups,
+)
 from reptiops.steps import documented
 
 DATABASE = rds.Instance("reptidex-dev", "postgres", "15.19", "db.t4g.micro", backup_days=7)
@@ -126,9 +135,9 @@ def test_the_table_of_changes_says_what_the_kinds_say() -> None:
         ("rds.Instance", "a standby is added"): rds_changes.STANDBY,
         ("rds.Instance", "more storage, another type of it"): rds_changes.STORAGE,
         ("rds.Instance", "port, backups on or off, monitoring, certificate"): rds_changes.RESTART,
-        ("elasticache.ReplicationGroup", "another node type, a newer version"): elasticache.MIGRATED,
-        ("elasticache.ReplicationGroup", "more or fewer nodes"): elasticache.WORKED["nodes"],
-        ("elasticache.ReplicationGroup", "another token"): elasticache.WORKED["token_version"],
+        ("elasticache.ReplicationGroup", "another node type, a newer version"): elasticache_changes.MIGRATED,
+        ("elasticache.ReplicationGroup", "more or fewer nodes"): elasticache_changes.WORKED["nodes"],
+        ("elasticache.ReplicationGroup", "another token"): elasticache_changes.WORKED["token_version"],
         ("ec2_access.VpcEndpoint", "other subnets"): ec2_endpoints.VpcEndpoint.typical,
         ("ecs.Service", "a deployment"): ecs_services.Service.typical,
         ("cloudfront.Distribution", "any change"): cloudfront.Distribution.typical,

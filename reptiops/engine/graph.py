@@ -10,7 +10,7 @@ import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from reptiops.engine.codec import override
@@ -37,16 +37,21 @@ class Result:
 
     address: str
     live: Live[Any] | None = None
+    foreseen: Mapping[str, str] = field(default_factory=dict)
+    """What is sure to be known of it as soon as it is made."""
 
     @property
     def id(self) -> str:
         """AWS's id, or a marker while it is not known."""
-        return self.live.id if self.live and self.live.id else unknown(self.address, "id")
+        return self.live.id if self.live and self.live.id else self._ahead("id")
 
     def out(self, name: str) -> str:
         """A value that AWS gives, e.g. `arn` or `dns_name`, or a marker while it is not known."""
         value = self.live.out.get(name) if self.live else None
-        return value if value else unknown(self.address, name)
+        return value if value else self._ahead(name)
+
+    def _ahead(self, name: str) -> str:
+        return self.foreseen.get(name) or unknown(self.address, name)
 
 
 @dataclass(frozen=True)
@@ -209,11 +214,17 @@ class Graph:
             yield s, wanted
 
 
-def results(s: Step, wanted: Mapping[str, Resource], live: Mapping[str, Live[Any]]) -> Any:
+def results(
+    s: Step,
+    wanted: Mapping[str, Resource],
+    live: Mapping[str, Live[Any]],
+    foreseen: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+) -> Any:
     """A step's results as later steps get them: one `Result`, a mapping of them by key, or None."""
+    found = {address: Result(address, live.get(address), foreseen.get(address, {})) for address in wanted}
     if s.many:
-        return {address[len(s.path) + 1 :]: Result(address, live.get(address)) for address in wanted}
-    return Result(s.path, live.get(s.path)) if wanted else None
+        return {address[len(s.path) + 1 :]: one for address, one in found.items()}
+    return found.get(s.path)
 
 
 def collect(modules: Iterable[ModuleType]) -> Graph:

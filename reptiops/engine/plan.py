@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from reptiops.engine.action import Action, Verb
+from reptiops.engine.ahead import Ahead
 from reptiops.engine.canonical import plain
 from reptiops.engine.codec import restore
 from reptiops.engine.diff import diff, retagged, yielded
@@ -206,16 +207,19 @@ def walk(
     What the selection leaves out is taken as it is; raises PlanError where it is needed and not there.
     """
     values: dict[str, Any] = dict(given)
+    ahead = Ahead(given)
     absent: set[str] = set()
     strange: dict[str, Action] = {}
     hidden: dict[str, Any] = {}
     for s in graph.order:
         wanted = s.wanted(values)
+        sure = ahead.wanted(s, values) if matcher else wanted
         actions, live = [], {}
         for address, want in wanted.items():
             found, foreign = matcher.find(address, want) if matcher else (None, False)
             going = matcher.going(address, want) if matcher and found is None else None
-            action = decide(address, want, found, foreign, s, given.get("owned", nobody), going)
+            compared = want if found is None else sure.get(address, want)
+            action = decide(address, compared, found, foreign, s, given.get("owned", nobody), going)
             if not selection.covers(address):
                 if found is None:
                     absent.add(s.name)
@@ -232,6 +236,7 @@ def walk(
             actions.append(action)
         _refuse_strangers(s, actions, {**values, **hidden}, strange)
         values[s.name] = results(s, wanted, live)
+        ahead.note(s, wanted, sure, live, actions)
         if strange.keys() & live:
             hidden[s.name] = results(s, wanted, {a: one for a, one in live.items() if a not in strange})
         yield s, actions

@@ -31,6 +31,7 @@ from reptiops.rights import Right
 
 if TYPE_CHECKING:
     from reptiops.aws import Aws
+    from reptiops.engine.place import Place
     from reptiops.engine.scope import Scope
     from reptiops.engine.usage import Around, Use
 
@@ -217,6 +218,10 @@ class Resource:
     def key(self) -> str | None:
         """The natural key by which AWS tells two of a kind apart, or None where only the id and the tags do."""
         return None
+
+    def foreseen(self, place: Place) -> Mapping[str, str]:
+        """Its `id`, and values of `out`, as far as they are sure to follow from its settings before it is made."""
+        return {}
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:

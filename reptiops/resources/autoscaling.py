@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code, message
+from reptiops.engine.place import Place
 from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, fixed, lent, local
 from reptiops.engine.scope import Scope
 from reptiops.resources.ecs import Cluster
@@ -72,6 +73,10 @@ class ScalableTarget(Resource):
     def key(self) -> str:
         """`service/<cluster>/<service>`."""
         return self.resource
+
+    def foreseen(self, place: Place) -> Mapping[str, str]:
+        """It is called after what it scales."""
+        return {"id": self.resource}
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
+from reptiops.engine.place import Place
 from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
@@ -63,6 +64,10 @@ class Cluster(Resource):
         """The cluster itself is free; what Container Insights measures of it is not."""
         if self.insights != "disabled":
             yield Use(f"insights.{self.insights}", INSIGHTS_METRICS)
+
+    def foreseen(self, place: Place) -> Mapping[str, str]:
+        """It is called as it is named."""
+        return {"id": self.name, "arn": place.arn("ecs", f"cluster/{self.name}")}
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:

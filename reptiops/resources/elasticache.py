@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code, message
+from reptiops.engine.place import Place
 from reptiops.engine.resource import (
-    REVERSIBLE,
     Change,
     Doing,
     Drawn,
@@ -28,6 +28,7 @@ from reptiops.engine.resource import (
 )
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
+from reptiops.resources import elasticache_changes
 from reptiops.resources.elasticache_groups import (
     GROUPS,
     LOOKING,
@@ -69,21 +70,6 @@ def _tagged(
             raise
         return {**one, "Status": "modifying"}, known.get(one["ARN"], {})
 
-
-MIGRATED, BRIEF = 600.0, 60.0
-"""Seconds that AWS typically works until its nodes are others, and at what concerns no node (docs/timings.md)."""
-WORKED: Mapping[str, float] = {
-    "node_type": MIGRATED,
-    "nodes": 480.0,
-    "version": MIGRATED,
-    "token_version": 300.0,
-    "automatic_failover": BRIEF,
-    "multi_az": BRIEF,
-    "security_groups": BRIEF,
-    "snapshot_days": BRIEF,
-}
-"""What it works at each of these; everything else is changed at once."""
-AWAY = "it is away for seconds to minutes while another node takes its place"
 
 CACHES = (
     arn_of("elasticache", "replicationgroup:{elasticache.ReplicationGroup.name}"),
@@ -164,37 +150,20 @@ class ReplicationGroup(CacheResource):
         delete(*PLUGGING, on=PLUGS, when=BY_AWS),
     )
 
-    ONE_WAY: ClassVar[Mapping[str, Undoing]] = {
-        "version": Undoing("one-way", "AWS downgrades no engine"),
-        # Who uses the token starts anew with it, so this one cannot wait for them.
-        "token_version": Undoing("one-way", "nobody knows the token before", waits=False),
-    }
-
     @classmethod
     def undoing(cls, change: Change) -> Undoing:
-        """Fewer days of snapshots delete the older ones."""
-        if change.field == "snapshot_days" and int(str(change.want)) < int(str(change.has)):
-            return Undoing("reversible with data loss", f"snapshots older than {change.want} days are deleted")
-        return cls.ONE_WAY.get(change.field, REVERSIBLE)
+        """What AWS never takes back, and what is lost on the way back."""
+        return elasticache_changes.undoing(change)
 
     def takes(self, verb: Doing = "create", changes: Iterable[Change] = ()) -> float:
         """Nodes, settings and token are changed one after the other."""
-        if verb != "update":
-            return super().takes(verb)
-        turns: dict[str, float] = {}
-        for change in changes:
-            turn = change.field if change.field in ("nodes", "token_version") else ""
-            turns[turn] = max(turns.get(turn, 0.0), self.effect(change).seconds)
-        return sum(turns.values()) or Effect.seconds
+        return (
+            elasticache_changes.in_turn(changes, self.automatic_failover) if verb == "update" else super().takes(verb)
+        )
 
     def effect(self, change: Change) -> Effect:
         """One node is replaced while nothing stands in for it; of several a replica takes over."""
-        meanwhile = ""
-        if change.field in ("node_type", "version"):
-            meanwhile = "its connections break for seconds as a replica takes over" if self.automatic_failover else AWAY
-        if change.field == "parameter_group":
-            return Effect(BRIEF, "its parameters count from its next restart on, and nobody restarts it unasked")
-        return Effect(WORKED.get(change.field, Effect.seconds), meanwhile)
+        return elasticache_changes.effect(change, self.automatic_failover)
 
     def key(self) -> str:
         """Ids are kept in lower case."""
@@ -205,6 +174,10 @@ class ReplicationGroup(CacheResource):
         yield Use(f"{self.engine}.{self.node_type.removeprefix('cache.')}", self.nodes * HOURS)
         if self.snapshot_days:
             yield Use("redis.backup", by="cache_backup_gb")
+
+    def foreseen(self, place: Place) -> Mapping[str, str]:
+        """It is called as it is named, its nodes after it; where they answer AWS chooses."""
+        return {"id": self.key()}
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
+from reptiops.engine.place import Place
 from reptiops.engine.resource import Identity, Live, Made, Resource, fixed
 from reptiops.engine.scope import Scope
 from reptiops.resources import held
@@ -74,6 +75,10 @@ class SubnetGroup(CacheResource):
     def key(self) -> str:
         """Names are kept in lower case."""
         return self.name.lower()
+
+    def foreseen(self, place: Place) -> Mapping[str, str]:
+        """It is called as it is named."""
+        return {"id": self.key()}
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:

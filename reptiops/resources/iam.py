@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code, message, settled
+from reptiops.engine.place import Place
 from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, fixed
 from reptiops.engine.scope import Scope
 from reptiops.policy import Policy
@@ -68,6 +69,10 @@ class Role(Resource):
     def key(self) -> str:
         """Role names ignore case (aws-facts 3)."""
         return self.name.lower()
+
+    def foreseen(self, place: Place) -> Mapping[str, str]:
+        """Without a path its ARN follows from its name."""
+        return {"id": self.name, "arn": place.arn("iam", f"role/{self.name}", regional=False)}
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:

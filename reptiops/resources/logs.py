@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code
+from reptiops.engine.place import Place
 from reptiops.engine.resource import REVERSIBLE, Change, Identity, Live, Made, Resource, Risk, Undoing, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
@@ -97,6 +98,10 @@ class LogsResource(Resource):
         if shorter:
             return Undoing("reversible with data loss", f"what is older than {change.want} days is deleted")
         return REVERSIBLE
+
+    def foreseen(self, place: Place) -> Mapping[str, str]:
+        """It is called as it is named."""
+        return {"id": self.name, "arn": place.arn("logs", f"log-group:{self.name}")}
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code, message
+from reptiops.engine.place import Place
 from reptiops.engine.resource import (
     Change,
     Doing,
@@ -166,6 +167,10 @@ class Instance(RdsResource):
         yield Use("transfer.zone", 2, by="zone_gb")
         if self.monitoring_interval:
             yield Use("logs.ingest", by="enhanced_monitoring_gb")
+
+    def foreseen(self, place: Place) -> Mapping[str, str]:
+        """It is called as it is named; where it answers AWS chooses."""
+        return {"id": self.key()}
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:

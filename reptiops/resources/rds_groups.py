@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
+from reptiops.engine.place import Place
 from reptiops.engine.resource import (
     Change,
     Effect,
@@ -89,6 +90,10 @@ class SubnetGroup(RdsResource):
         """Names are kept in lower case."""
         return self.name.lower()
 
+    def foreseen(self, place: Place) -> Mapping[str, str]:
+        """It is called as it is named."""
+        return {"id": self.key()}
+
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """All of the region in pages; tags are read for wanted names and those under our prefix."""
@@ -162,6 +167,10 @@ class ParameterGroup(RdsResource):
     def key(self) -> str:
         """Names are kept in lower case."""
         return self.name.lower()
+
+    def foreseen(self, place: Place) -> Mapping[str, str]:
+        """It is called as it is named; what is made beside another one is none of this."""
+        return {"id": self.key()}
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:

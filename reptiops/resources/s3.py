@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self, cast
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code
+from reptiops.engine.place import Place
 from reptiops.engine.resource import REVERSIBLE, Change, Drawn, Identity, Live, Made, Resource, Risk, Undoing, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
@@ -121,6 +122,10 @@ class Bucket(Resource):
         if change.field == "lifecycle" and change.want:
             return Undoing("reversible with data loss", "what the rules expire meanwhile does not come back")
         return REVERSIBLE
+
+    def foreseen(self, place: Place) -> Mapping[str, str]:
+        """It is called as it is named."""
+        return {"id": self.name}
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:

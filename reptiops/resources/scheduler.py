@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
+from reptiops.engine.place import Place
 from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, Status, fixed, follows
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
@@ -40,6 +41,10 @@ class ScheduleGroup(Resource):
     def key(self) -> str:
         """Names are unique in a region."""
         return self.name
+
+    def foreseen(self, place: Place) -> Mapping[str, str]:
+        """It is called as it is named."""
+        return {"id": self.name, "arn": place.arn("scheduler", f"schedule-group/{self.name}")}
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws, code
+from reptiops.engine.place import Place
 from reptiops.engine.resource import Identity, Kept, Live, Made, Resource, Risk, Status, fixed
 from reptiops.engine.scope import Scope
 from reptiops.policy import Policy
@@ -45,6 +46,10 @@ class Topic(Resource):
     def key(self) -> str:
         """Names are unique in a region."""
         return self.name
+
+    def foreseen(self, place: Place) -> Mapping[str, str]:
+        """Its ARN is its id."""
+        return dict.fromkeys(("id", "arn"), place.arn("sns", self.name))
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
+from reptiops.engine.place import Place
 from reptiops.engine.resource import Identity, Live, Made, Resource, fixed
 from reptiops.engine.scope import Scope
 from reptiops.resources.tagging import BULK, singly, tags_of
@@ -38,6 +39,10 @@ class Parameter(Resource):
     def key(self) -> str:
         """Names are unique in a region, and case counts."""
         return self.name
+
+    def foreseen(self, place: Place) -> Mapping[str, str]:
+        """It is called as it is named."""
+        return {"id": self.name, "arn": place.arn("ssm", f"parameter/{self.name.lstrip('/')}")}
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
