@@ -13,6 +13,7 @@ from reptiops.app.failure import Ways, commands_out, ways_out
 from reptiops.app.site import Refused, Settings, Site, open_site, records_of
 from reptiops.config import environments
 from reptiops.engine import lock as locks
+from reptiops.engine.builton import touching
 from reptiops.engine.finding import What
 from reptiops.engine.lock import Lease
 from reptiops.engine.plan import Selection
@@ -74,11 +75,14 @@ class Run:
     """Of a reconcile; versions before did not write it down."""
     undid: tuple[str, ...] = ()
     """The runs that a rollback has undone."""
+    idle: bool = False
+    """Whether it has begun no change, so that nothing of it can be in doubt."""
 
     @property
     def open(self) -> bool:
         """Whether something of it is still in doubt, or kept half done."""
-        return self.ending in ("failed", "did not end") and not (self.undone_by or self.finished_by)
+        settled = self.idle or self.undone_by or self.finished_by
+        return self.ending in ("failed", "did not end") and not settled
 
 
 @dataclass(frozen=True)
@@ -239,6 +243,7 @@ def _run(name: str, written: Sequence[Record], lease: Lease | None) -> Run:
         playbook=first.get("playbook", ""),
         left=tuple(_left(r) for r in records if r["event"] == "left"),
         undid=tuple((undone or {}).get("runs", ())),
+        idle=not changes and not touching(records),
     )
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from reptiops.app.failure import built_on_text, shared_of, undone_text, ways_of
+from reptiops.app.history import runs_of
 from reptiops.app.runs import Stop, writing
 from reptiops.app.site import Declined, Refused, Settings, Site, open_site, records_of
 from reptiops.engine import lock as locks
@@ -94,7 +95,8 @@ def roll_back(
     if what.empty and not site.records.runs():
         raise Refused(f"{environment} has no run yet that wrote anything: there is nothing to undo.")
     if what.empty:
-        raise Refused(f"The last run of {environment} has ended: there is nothing in doubt to undo.")
+        how = "did not end, but it had begun nothing" if _killed_early(site) else "has ended"
+        raise Refused(f"The last run of {environment} {how}: there is nothing in doubt to undo.")
     if "teardown" in what.operations:
         ways = ", ".join(f"`{command}` {then}" for command, then in ways_of(what, environment))
         raise Refused(f"A teardown of {environment} did not end, and no teardown can be undone. Two ways out: {ways}.")
@@ -112,6 +114,12 @@ def roll_back(
             failed.exit_code = 130 if work.stop.is_set() else 1
             raise failed
     return what, undone
+
+
+def _killed_early(site: Site) -> bool:
+    """Whether the last run was killed before it began anything."""
+    last = runs_of(site)[0]
+    return last.idle and last.ending == "did not end"
 
 
 def _not_undone(what: Unfinished, environment: str) -> Refused:

@@ -211,7 +211,8 @@ def unfinished(kept: Records) -> Unfinished:
     """Everything done since the last run that ended with nothing in doubt, or the last rollback that undid all.
 
     A run that undid itself has undone itself only: what was open before it still is. One that was told to touch a part
-    only has settled the runs before it that touched nothing else, and may have built on the others.
+    only has settled the runs before it that touched nothing else, and may have built on the others. One that was killed
+    before it began anything has left nothing in doubt.
     """
     found = Unfinished()
     open_runs: list[tuple[str, list[dict[str, Any]], int]] = []
@@ -231,7 +232,7 @@ def unfinished(kept: Records) -> Unfinished:
             parts.append((part, (run, records)))
         elif undone:
             moved.insert(0, moved_by(records))
-        elif "end" not in events and not inside(records, [part for part, _ in parts]):
+        elif "end" not in events and touching(records) and not inside(records, [part for part, _ in parts]):
             open_runs.insert(0, (run, records, len(parts)))
             since = list(moved)
     for run, records, later in open_runs:

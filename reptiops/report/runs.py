@@ -44,7 +44,7 @@ def ended(one: Run) -> str:
         more = f" and {len(one.undid) - 1} more" if one.undid[1:] else ""
         return f"{one.ending}, undid {one.undid[0]}{more}"
     if not one.interrupted:
-        return one.ending
+        return "did not end, nothing begun" if one.idle and one.ending == "did not end" else one.ending
     return {"ended": "interrupted", "undone": "interrupted, rolled back", "failed": "interrupted, kept"}.get(
         one.ending, one.ending
     )
