@@ -41,7 +41,8 @@ def ask_why(site: Site, run: Apply, error: Exception, journal: Journal) -> None:
     try:
         diagnose(site, run, error, journal)
     except Exception as broken:
-        error.add_note(f"AWS could not be asked why: {broken}")
+        if broken is not journal.broken:
+            error.add_note(f"AWS could not be asked why: {broken}")
 
 
 def diagnose(site: Site, run: Apply, error: BaseException, journal: Journal) -> None:

@@ -141,15 +141,22 @@ def handle_failure(site: Site, work: Work, error: Exception, policy: OnFailure, 
         error = error if isinstance(error, Interrupted) else Interrupted(f"interrupted\n{error}")
     what = Unfinished([work.journal.run])
     what.take(work.journal.records)
-    undone, text = _settled(site, work, error, _chosen(error, policy, choose, what), what)
+    undone, text = _settled(site, work, error, _chosen(error, policy, choose, what, bool(_in_vain(work, error))), what)
     failed = ProvisionFailed(error, undone, text)
     failed.exit_code = error.exit_code if isinstance(error, Interrupted) else 1
     raise failed from error
 
 
-def _chosen(error: Exception, policy: OnFailure, choose: Choose | None, what: Unfinished) -> OnFailure:
+def _in_vain(work: Work, error: Exception) -> str:
+    """Why nothing can be undone just now; empty where it can."""
+    return (
+        "the journal cannot be written, and without it nothing is changed" if work.journal.broken else hopeless(error)
+    )
+
+
+def _chosen(error: Exception, policy: OnFailure, choose: Choose | None, what: Unfinished, in_vain: bool) -> OnFailure:
     """What the policy says, or the person who is asked: by that policy, and after an interruption anyway."""
-    if what.empty or hopeless(error):
+    if what.empty or in_vain:
         return policy
     if choose is not None and (policy == "ask" or isinstance(error, Interrupted)):
         return choose(str(error), what)
@@ -157,15 +164,12 @@ def _chosen(error: Exception, policy: OnFailure, choose: Choose | None, what: Un
 
 
 def _settled(site: Site, work: Work, error: Exception, how: OnFailure, what: Unfinished) -> tuple[Undone | None, str]:
-    why = hopeless(error)
-    name = site.env.name
+    why, name = _in_vain(work, error), site.env.name
     if what.empty:
         return Undone(), "Nothing had been changed."
     if why:
-        return (
-            None,
-            f"Nothing was undone, for {why}; everything done so far is recorded. Once that is mended, {ways_out(name)}",
-        )
+        text = f"NOT rolled back: {why}. Everything begun so far is recorded. Once that is mended, {ways_out(name)}"
+        return None, text
     if how == "keep":
         return None, f"Everything done so far was kept: {ways_out(name)}"
     work.stop.clear()
@@ -174,7 +178,8 @@ def _settled(site: Site, work: Work, error: Exception, how: OnFailure, what: Unf
         work.journal.write("undoing")
         undone = replace(undo(site.graph, work, what), shared=shared_of(site, what))
     except Exception as broken:
-        undone = Undone(errors=(f"the rollback itself failed: {broken}",))
+        text = f"NOT rolled back to its end: {broken}\nOnce that is mended, {ways_out(name)}"
+        return Undone(errors=(f"the rollback itself failed: {broken}",)), text
     if undone.complete:
         work.journal.write("undone")
     return undone, undone_text(undone, name)

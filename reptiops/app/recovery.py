@@ -15,6 +15,7 @@ from reptiops.app.runs import Stop, writing
 from reptiops.app.site import Declined, Refused, Settings, Site, open_site, records_of
 from reptiops.engine import lock as locks
 from reptiops.engine.blind import patient
+from reptiops.engine.calls import Work
 from reptiops.engine.clock import Clock
 from reptiops.engine.eta import Countdown
 from reptiops.engine.events import Event, Sink
@@ -106,7 +107,7 @@ def roll_back(
         raise Declined()
     with writing(site, "rollback", options.tell, site.scope(), stop) as work:
         work.expect = expect
-        undone = replace(undo(site.graph, work, what, later=True), shared=shared_of(site, what))
+        undone = replace(_undone(site, work, what), shared=shared_of(site, what))
         if undone.complete:
             work.journal.write("undone", runs=what.runs)
         else:
@@ -114,6 +115,17 @@ def roll_back(
             failed.exit_code = 130 if work.stop.is_set() else 1
             raise failed
     return what, undone
+
+
+def _undone(site: Site, work: Work, what: Unfinished) -> Undone:
+    """Raises RollbackIncomplete where nothing can be written down any more, and so nothing be undone."""
+    try:
+        return undo(site.graph, work, what, later=True)
+    except Exception as error:
+        if error is not work.journal.broken:
+            raise
+        again = f"Once it can be written again, `reptiops rollback {site.env.name}` goes on."
+        raise RollbackIncomplete(f"NOT rolled back to its end: {error}\n{again}") from error
 
 
 def _killed_early(site: Site) -> bool:

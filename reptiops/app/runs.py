@@ -12,6 +12,7 @@ from typing import Any
 from reptiops.app.actor import actor
 from reptiops.app.site import Refused, Site
 from reptiops.engine import lock as locks
+from reptiops.engine.backend import StateError
 from reptiops.engine.calls import Work
 from reptiops.engine.events import Event, Sink
 from reptiops.engine.passing import CallFailed
@@ -98,7 +99,7 @@ def writing(
         run = next_id(datetime.now(UTC), max([site.state.through, *site.records.runs()[-1:]]))
         journal = Journal(site.records, run)
         by = {} if playbook is None or playbook.name == operation else {"playbook": playbook.name}
-        journal.write("run", operation=operation, **by, **_part(selection), **actor(site))
+        _begun(journal, operation=operation, **by, **_part(selection), **actor(site))
         stop = stop or Stop()
         stop.armed = True
         work = Work(site.aws, scope, site.state, journal, unhindered(tell), stop, clock=site.clock)
@@ -118,6 +119,15 @@ def writing(
                 raise cause from error
             raise
         _closed(site, work, run, lock, None)
+
+
+def _begun(journal: Journal, **record: Any) -> None:
+    """The first record of a run. Where it cannot be written the run is none."""
+    try:
+        journal.write("run", **record)
+    except StateError as error:
+        error.unchanged, error.then = True, "Once it can be written again, run the same command again."
+        raise
 
 
 def _cut_off(site: Site, error: NotSent) -> Interrupted:
@@ -149,7 +159,8 @@ def _closed(site: Site, work: Work, run: str, lock: locks.Lock, error: BaseExcep
         if error is None:
             raise
         # The journal holds all of it: the next run reads it, and compacts.
-        error.add_note(f"The state could not be compacted: {broken}")
+        if work.journal.broken is None:
+            error.add_note(f"The state could not be compacted: {broken}")
 
 
 def stopped(work: Work, error: Exception) -> None:
@@ -160,7 +171,8 @@ def stopped(work: Work, error: Exception) -> None:
         if isinstance(error, Interrupted) and error.whole:
             work.journal.write("end")
     except Exception as broken:
-        error.add_note(f"The journal could not be written: {broken}")
+        if str(broken) not in str(error):
+            error.add_note(f"The journal could not be written: {broken}")
 
 
 def interrupted(work: Work, then: str = "") -> None:

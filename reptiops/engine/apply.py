@@ -41,8 +41,8 @@ class ApplyError(ReptiopsError):
     """An apply that stopped: the first thing that went wrong, and everything else that did."""
 
     def __init__(self, errors: list[BaseException]):
-        self.errors = errors
-        super().__init__("\n".join(str(e) for e in errors))
+        self.errors = list({str(e): e for e in reversed(errors)}.values())[::-1]  # a full disk is one cause
+        super().__init__("\n".join(map(str, self.errors)))
 
 
 class Apply:

@@ -106,10 +106,9 @@ class LocalLog:
             os.fsync(self._file)
         except OSError as error:
             os.ftruncate(self._file, self._length)
-            raise StateError(
-                f"the journal {self._path} cannot be written: {error.strerror}. Without it nothing is changed: "
-                "make room, then run the same command again."
-            ) from error
+            if not self._length:  # a run that could write nothing is none
+                self._path.unlink(missing_ok=True)
+            raise StateError(f"the journal {self._path} cannot be written: {error.strerror}.") from error
         self._length += written
 
     def close(self) -> None:

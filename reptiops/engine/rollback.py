@@ -151,6 +151,8 @@ class _Undo(Watching):
         try:
             removal.run()
         except ApplyError as error:
+            if work.journal.broken is not None:
+                raise work.journal.broken from error
             self.errors += [str(e) for e in error.errors]
         for d, why in removal.stays:  # nobody can end it: no later rollback could
             self._keep([f"{d.address} ({d.live.id}): {why}"])
@@ -195,6 +197,8 @@ class _Undo(Watching):
             else:
                 done = act(address, kind, was)
         except Exception as error:
+            if work.journal.broken is not None:
+                raise
             self.errors.append(str(error) if str(error).startswith(address) else f"{address}: {error}")
         if len(self.errors) > wrong:
             work.tell(Event("failed", address, verb, self.errors[-1].removeprefix(address).lstrip(": ")))

@@ -205,6 +205,11 @@ class Journal:
             lines = tuple(self._lines)
         return map(json.loads, lines)
 
+    @property
+    def broken(self) -> Exception | None:
+        """Why nothing can be written any more; None where it can."""
+        return self._broken
+
     def write(self, event: str, **record: Any) -> None:
         """Append one record. Once one could not be written, none is taken any more."""
         line = json.dumps({"event": event, "at": now(), **record}, sort_keys=True, default=str) + "\n"
