@@ -37,8 +37,14 @@ class Policy:
 
     @classmethod
     def from_plain(cls, value: Any) -> Policy:
-        """From the normal form."""
+        """From the kept form, or from the normal one, which states and journals of earlier versions have."""
+        if isinstance(value, Mapping) and "document" in value:
+            return cls(str(value["document"]))
         return cls.of({"Version": "2012-10-17", "Statement": value})
+
+    def to_kept(self) -> Plain:
+        """The document as AWS showed it, or as it was sent: what a rollback writes back."""
+        return {"document": self.text}
 
     def json(self) -> str:
         """The document for AWS, as written."""

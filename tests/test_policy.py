@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reptiops.config import load_environment
+from reptiops.engine.canonical import in_full, plain
+from reptiops.engine.codec import canonical
+from reptiops.engine.drift import applied_changes
 from reptiops.engine.plan import wanted
 from reptiops.engine.state import Belongs, State
 from reptiops.facts import Facts
@@ -96,3 +100,22 @@ def test_the_policies_of_each_role_fit_into_it(environment: str) -> None:
         assert sum(len(json.dumps(json.loads(p.json()), separators=(",", ":"))) for p in role.policies.values()) < 10240
         assert len(role.trust.json()) < 2048
         assert len(role.description) <= 1000
+
+
+def test_what_is_kept_is_as_it_was_written_and_older_journals_are_read() -> None:
+    text = '{"Version": "2008-10-17", "Id": "by-hand", "Statement": {"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*"}}'
+    policy = Policy.of(text)
+    assert Policy.from_plain(in_full({"p": policy})["p"]).json() == text  # type: ignore[index,call-overload]
+    assert Policy.from_plain(policy.to_plain()) == policy
+
+
+def test_what_is_kept_compares_like_the_canonical_form() -> None:
+    role = Role(
+        "r", trust=Policy.of('{"Statement": {"Effect": "Allow", "Action": "sts:AssumeRole"}}'), policies={"p": allowed}
+    )
+    assert canonical(Role, in_full(role)) == canonical(Role, plain(role)) == plain(role)
+    assert [c.path for c in applied_changes(in_full(role), replace(role, policies={}))] == ["policies.p"]
+    assert not list(applied_changes(in_full(role), role))
+
+
+allowed = Policy.make(allow(["iam:PassRole"], ["*"]))

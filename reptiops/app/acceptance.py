@@ -14,9 +14,9 @@ from reptiops.app.upkeep import drift_site, observed
 from reptiops.config import environment_file
 from reptiops.configtext import with_overrides
 from reptiops.engine.calls import Work
-from reptiops.engine.canonical import Plain, plain
+from reptiops.engine.canonical import Plain, in_full, plain
 from reptiops.engine.drift import Finding
-from reptiops.engine.resource import Live
+from reptiops.engine.resource import Live, Resource
 from reptiops.engine.unplannable import UnknownAddress
 from reptiops.loading import parse_environment
 
@@ -47,7 +47,7 @@ def accept(
     entry = site.state.entries[address]
     values: dict[str, Any] = dict(site.env.overrides.get(address, {}))
     for one in chosen:
-        values = _merged(values, _nested(plain(live.has), entry.applied, one.field, one.live))
+        values = _merged(values, _nested(plain(live.has), entry.applied, one.field, _exactly(live.has, one)))
     text = with_overrides(file.read_text(), address, values)
     parse_environment(text, environment, str(file))
     again = f"`reptiops accept {environment} {address}` does. {file} and AWS are as they were."
@@ -84,6 +84,17 @@ def _texts(value: Plain) -> Iterator[str]:
         yield value
     for one in value if isinstance(value, list) else value.values() if isinstance(value, dict) else ():
         yield from _texts(one)
+
+
+def _exactly(has: Resource, one: Finding) -> Plain:
+    """What is live, as it is written: what compares by meaning is more than what is shown of it."""
+    value, path = in_full(has), one.field
+    while path and isinstance(value, dict):
+        key = max((k for k in value if path == k or path.startswith(f"{k}.")), key=len, default=None)
+        if key is None:
+            return one.live
+        value, path = value[key], path[len(key) + 1 :]
+    return value
 
 
 def _nested(live: Plain, applied: Plain, path: str, value: Plain) -> dict[str, Any]:

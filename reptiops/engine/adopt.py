@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from reptiops.engine.action import Action
-from reptiops.engine.canonical import plain
+from reptiops.engine.canonical import in_full
 from reptiops.engine.diff import diff
 from reptiops.engine.graph import Graph
 from reptiops.engine.plan import Matcher, look, walk
@@ -71,7 +71,7 @@ def search(graph: Graph, given: Mapping[str, Any], scope: Scope, state: State) -
 
 
 def _as_if(state: State, taken: Iterable[Candidate]) -> State:
-    entries = {c.address: Entry(c.address, c.live.has.kind(), c.live.id, plain(c.live.has)) for c in taken}
+    entries = {c.address: Entry(c.address, c.live.has.kind(), c.live.id, in_full(c.live.has)) for c in taken}
     return replace(state, entries={**state.entries, **entries})
 
 

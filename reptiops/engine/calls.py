@@ -18,7 +18,7 @@ import tenacity
 from reptiops.aws import Aws, code, lost, message, request_id
 from reptiops.engine.agreed import Agreed
 from reptiops.engine.blind import patient
-from reptiops.engine.canonical import Plain, plain
+from reptiops.engine.canonical import Plain, in_full, plain
 from reptiops.engine.clock import Clock, Monotonic
 from reptiops.engine.deleting import Deleting
 from reptiops.engine.diff import carry, diff, retagged
@@ -202,7 +202,7 @@ class Work:
                 verb="delete",
                 kind=live.has.kind(),
                 id=live.id,
-                pre=plain(live.has),
+                pre=in_full(live.has),
                 target=None,
                 was=known.document if known else None,
             )
@@ -253,7 +253,7 @@ class Work:
         known = self.state.entries.get(address)
         if known is not None and known.id == live.id:
             return
-        entry = Entry(address, live.has.kind(), live.id, plain(live.has), needs)
+        entry = Entry(address, live.has.kind(), live.id, in_full(live.has), needs)
         self._record(address, "record", entry)
 
     def take(self, address: str, live: Live[Any], needs: tuple[str, ...]) -> Entry:
@@ -275,7 +275,7 @@ class Work:
     def accept(self, address: str, live: Live[Any]) -> None:
         """Record what is live as what was applied: a person has said that it is right."""
         before = self.state.entries[address]
-        entry = Entry(address, live.has.kind(), live.id, plain(live.has), before.needs, before.created)
+        entry = Entry(address, live.has.kind(), live.id, in_full(live.has), before.needs, before.created)
         self._record(address, "accept", entry)
 
     def _record(self, address: str, verb: str, entry: Entry, **more: Any) -> None:
@@ -302,7 +302,7 @@ class Work:
     ) -> Entry:
         kind = type(target)
         started = self.clock.now()
-        pre, wanted = live and plain(live.has), plain(target) if live is None else None
+        pre, wanted = live and in_full(live.has), in_full(target) if live is None else None
         known = self.state.entries.get(address) or (self.state.entries.get(live.address or "") if live else None)
         was = known.document if known else None
         if verb in ("create", "update") and kind.displaces is not Resource.displaces:
@@ -338,7 +338,7 @@ class Work:
         since = "" if verb == "adopt" else now()  # what was there before us has no beginning that is known
         if before is not None and before.id == identifier and verb != "create":
             since = before.created
-        entry = Entry(address, kind.kind(), identifier, plain(applied or target), needs, since, unlike)
+        entry = Entry(address, kind.kind(), identifier, in_full(applied or target), needs, since, unlike)
         if gone:
             seconds = round(self.clock.now() - started, 3)
             self._record(address, verb, entry, seconds=seconds, requests=requests, **told)
@@ -353,7 +353,7 @@ class Work:
         known = self.state.entries.get(address)
         was = known.document if known else None
         self.journal.write(
-            "displaced", address=address, verb="update", kind=kind.kind(), id=other.id, pre=plain(other.has), was=was
+            "displaced", address=address, verb="update", kind=kind.kind(), id=other.id, pre=in_full(other.has), was=was
         )
 
     def _retried(self, kind: type[Resource], address: str, verb: str, started: float) -> tenacity.Retrying:

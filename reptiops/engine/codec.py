@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, TypeVar
 
-from reptiops.engine.canonical import Plain
+from reptiops.engine.canonical import Plain, plain
 from reptiops.engine.resource import Resource
 from reptiops.errors import ReptiopsError
 
@@ -29,6 +29,28 @@ def hints_of(cls: type) -> dict[str, Any]:
 def restore(cls: type[R], value: Plain) -> R:
     """A resource from its canonical form; fields that the form leaves out (secrets, the tool's own) get defaults."""
     return typing.cast("R", _dataclass(cls, value))
+
+
+def canonical(cls: type[Resource], value: Plain) -> Plain:
+    """What was written down of a resource, in full or not, in the form that compares; what does not fit stays as it is."""
+    return typing.cast("Plain", _canonical(cls, value))
+
+
+def _canonical(hint: Any, value: Any) -> Any:
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        some = [one for one in args if one is not type(None)]
+        return _canonical(some[0], value) if len(some) == 1 and value is not None else value
+    if hasattr(hint, "from_plain"):
+        return plain(hint.from_plain(value))
+    if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
+        hints = _hints(typing.cast("Any", hint))
+        return {name: _canonical(hints[name], one) if name in hints else one for name, one in value.items()}
+    if isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, Mapping):
+        return {name: _canonical(args[1], one) for name, one in value.items()}
+    if origin in (frozenset, tuple) and isinstance(value, list) and args[1:] in ((), (Ellipsis,)):
+        return [_canonical(args[0], one) for one in value]
+    return value
 
 
 def field_of(cls: type[Resource], name: str, value: Plain) -> Any:

@@ -7,12 +7,14 @@ what AWS moved on by itself.
 from __future__ import annotations
 
 import dataclasses
+import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from reptiops.engine.action import Action
 from reptiops.engine.canonical import Plain, plain
+from reptiops.engine.codec import canonical
 from reptiops.engine.diff import diff
 from reptiops.engine.finding import Finding as Finding
 from reptiops.engine.graph import Graph, Step
@@ -43,7 +45,7 @@ def applied_changes(applied: Plain, has: Resource, pending: bool = False) -> Ite
     With `pending`, `has` is the wanted resource instead.
     """
     if isinstance(applied, dict):
-        yield from _fields(applied, has, "", pending)
+        yield from _fields(typing.cast("dict[str, Plain]", canonical(type(has), applied)), has, "", pending)
 
 
 def _fields(applied: Mapping[str, Plain], has: Any, prefix: str, pending: bool) -> Iterator[Change]:

@@ -7,7 +7,7 @@ from dataclasses import fields as fields_of
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from reptiops.engine.canonical import plain
+from reptiops.engine.canonical import in_full, plain
 from reptiops.engine.codec import field_of
 from reptiops.engine.diff import as_far_as_it_goes, diff
 from reptiops.engine.ids import names, renamed
@@ -50,7 +50,7 @@ def of_others(before: R, has: R, fields: Fields, ids: Mapping[str, str]) -> R:
         return before
 
     def back(name: str, now: Any) -> Any:
-        shown = field_of(type(before), name, renamed(plain(now), ids)) if names(plain(now), ids) else now
+        shown = field_of(type(before), name, renamed(in_full(now), ids)) if names(plain(now), ids) else now
         return taken_back(getattr(before, name), fields[name], shown)
 
     return replace(before, **{n: back(n, now) if n in fields else now for n, now in vars(has).items()})

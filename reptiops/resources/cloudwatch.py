@@ -207,8 +207,14 @@ class Json:
 
     @classmethod
     def from_plain(cls, value: Any) -> Json:
-        """From parsed JSON."""
+        """From its kept form, or from parsed JSON, as earlier versions kept it."""
+        if isinstance(value, dict) and value.keys() == {"document"}:
+            return cls(value["document"])
         return cls(json.dumps(value))
+
+    def to_kept(self) -> Plain:
+        """The text as it is in AWS, in its own order."""
+        return {"document": self.text}
 
     def to_plain(self) -> Plain:
         """Parsed."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar, Self
 
 from botocore.exceptions import ClientError
@@ -14,6 +15,7 @@ from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, fixed
 from reptiops.engine.scope import Scope
 from reptiops.policy import Policy
 from reptiops.resources import held
+from reptiops.resources.parts import every
 from reptiops.rights import ROLES, TAGGED, Right, arn_of, create, delete, read, update, write
 
 
@@ -113,34 +115,42 @@ class Role(Resource):
             MaxSessionDuration=self.max_session_seconds,
             Tags=identity.tag_list(),
         )
-        self._set_policies(aws, {})
+        for put in self._policies(aws, {}):
+            put()
         for arn in sorted(self.managed):
             aws.iam.attach_role_policy(RoleName=self.name, PolicyArn=arn)
         return Made(self.name, {"arn": answer["Role"]["Arn"]})
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
-        """Everything but the name changes in place."""
+        """Everything but the name changes in place. What is refused of one part keeps none of the others from being set."""
+        parts: list[Callable[[], object]] = []
         if "trust" in changed:
-            aws.iam.update_assume_role_policy(RoleName=self.name, PolicyDocument=self.trust.json())
+            parts.append(
+                lambda: aws.iam.update_assume_role_policy(RoleName=self.name, PolicyDocument=self.trust.json())
+            )
         if changed & {"description", "max_session_seconds"}:
             # Both are sent: leaving one out may reset it.
-            aws.iam.update_role(
-                RoleName=self.name, Description=self.description, MaxSessionDuration=self.max_session_seconds
-            )
+            both = {"Description": self.description, "MaxSessionDuration": self.max_session_seconds}
+            parts.append(lambda: aws.iam.update_role(RoleName=self.name, **both))
         if "policies" in changed:
-            self._set_policies(aws, live.has.policies)
+            parts += self._policies(aws, live.has.policies)
         if "managed" in changed:
-            for arn in sorted(self.managed - live.has.managed):
-                aws.iam.attach_role_policy(RoleName=self.name, PolicyArn=arn)
-            for arn in sorted(live.has.managed - self.managed):
-                settled(aws.iam.detach_role_policy, "NoSuchEntity", RoleName=self.name, PolicyArn=arn)
+            parts += self._attachments(aws, live.has.managed)
+        every(parts)
 
-    def _set_policies(self, aws: Aws, has: Mapping[str, Policy]) -> None:
+    def _attachments(self, aws: Aws, has: Collection[str]) -> Iterator[Callable[[], object]]:
+        for arn in sorted(self.managed - set(has)):
+            yield partial(aws.iam.attach_role_policy, RoleName=self.name, PolicyArn=arn)
+        for arn in sorted(set(has) - self.managed):
+            yield partial(settled, aws.iam.detach_role_policy, "NoSuchEntity", RoleName=self.name, PolicyArn=arn)
+
+    def _policies(self, aws: Aws, has: Mapping[str, Policy]) -> Iterator[Callable[[], object]]:
         for name, policy in self.policies.items():
             if has.get(name) != policy:
-                aws.iam.put_role_policy(RoleName=self.name, PolicyName=name, PolicyDocument=policy.json())
+                document = {"PolicyName": name, "PolicyDocument": policy.json()}
+                yield partial(aws.iam.put_role_policy, RoleName=self.name, **document)
         for name in has.keys() - self.policies.keys():
-            settled(aws.iam.delete_role_policy, "NoSuchEntity", RoleName=self.name, PolicyName=name)
+            yield partial(settled, aws.iam.delete_role_policy, "NoSuchEntity", RoleName=self.name, PolicyName=name)
 
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """Whatever hangs on it goes first, also what a person attached. Lists lag: what they show may be gone, the role not."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -16,40 +16,31 @@ from reptiops.engine.usage import Around, Use
 from reptiops.resources.acm import Certificate, listed
 from reptiops.resources.cloudfront import Distribution
 from reptiops.resources.elbv2 import LoadBalancer
+from reptiops.resources.route53_sets import (
+    KEPT_TYPES,
+    RecordSet,
+    alias_of,
+    at_hosts,
+    change,
+    change_hosts,
+    instead,
+    sets_of,
+)
+from reptiops.resources.route53_sets import Alias as Alias
+from reptiops.resources.route53_sets import canonical as canonical
+from reptiops.resources.route53_sets import record_sets as record_sets
 from reptiops.rights import Right, create, delete, read, update, write
 
-KEPT_TYPES = frozenset({"NS", "SOA", "TXT", "MX", "CAA"})
-"""Records that may stand beside ours and are other people's business."""
 BUSY = frozenset({"PriorRequestNotComplete", "ConcurrentModification"})
-
-
-def canonical(name: str) -> str:
-    """A DNS name as it is compared: lower case, no dot at the end, `*` unescaped, no `dualstack.` of the console."""
-    return name.lower().rstrip(".").replace("\\052", "*").removeprefix("dualstack.")
-
-
-def record_sets(aws: Aws, zone: str) -> list[dict[str, Any]]:
-    """All record sets of a zone; none where the zone is gone."""
-    return aws.route53.pages("list_resource_record_sets", "ResourceRecordSets", HostedZoneId=zone)
+ALL_ZONES = ("arn:{partition}:route53:::hostedzone/*",)
+ZONES = ("arn:{partition}:route53:::hostedzone/{zone}",)
+SIMPLE = frozenset({"Name", "Type", "TTL", "ResourceRecords"})
+"""All that a record set has which is nothing but values."""
 
 
 def _observed(scope: Scope, zone: str) -> list[dict[str, Any]]:
     """All record sets of a zone, read once in a look."""
     return scope.once(f"records of {zone}", lambda: record_sets(scope.aws, zone))
-
-
-def change(aws: Aws, zone: str, changes: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-    """Send one batch; Route 53 takes all of it or nothing. More than it takes at once go in several."""
-    every = [{"Action": action, "ResourceRecordSet": dict(record)} for action, record in changes]
-    for start in range(0, len(every), BATCH):
-        batch = every[start : start + BATCH]
-        aws.route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": batch})
-
-
-BATCH = 500
-"""Route 53 takes 1,000 values at once, and counts those of an UPSERT twice."""
-ALL_ZONES = ("arn:{partition}:route53:::hostedzone/*",)
-ZONES = ("arn:{partition}:route53:::hostedzone/{zone}",)
 
 
 @dataclass(frozen=True)
@@ -132,6 +123,8 @@ class ValidationRecord(Resource):
     ttl_seconds: int = 300
     certificate: str = local(default="")
     """The ARN of our own certificate, which does not count among those that still need the record."""
+    records: tuple[RecordSet, ...] = ()
+    """The record sets as they are, where a person has made more of it than one value, such as weighted ones."""
 
     free: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"NoSuchHostedZone"})
@@ -141,6 +134,7 @@ class ValidationRecord(Resource):
     rights: ClassVar[tuple[Right, ...]] = (
         read("route53:ListResourceRecordSets", on=ZONES),
         *write("route53:ChangeResourceRecordSets", on=ZONES),
+        update("route53:ListResourceRecordSets", on=ZONES),
         delete("route53:ListResourceRecordSets", "route53:ChangeResourceRecordSets", on=ZONES),
         # Whether another certificate still needs the record, in whichever region.
         delete("acm:ListCertificates", "ec2:DescribeRegions"),
@@ -169,19 +163,21 @@ class ValidationRecord(Resource):
         if not ours:
             return
         for zone in sorted(_zones(scope.wanted(cls), scope)):
-            for one in _observed(scope, zone):
-                name = canonical(one["Name"])
-                if one["Type"] == "CNAME" and name in ours:
-                    value = canonical(one["ResourceRecords"][0]["Value"])
-                    yield Live(f"{zone}/{name}", cls(zone, name, value, one.get("TTL", 300), ours[name]))
+            for name, records in at_hosts(_observed(scope, zone)).items():
+                if name in ours and {one["Type"] for one in records} == {"CNAME"}:
+                    yield Live(f"{zone}/{name}", cls._has(zone, name, records, ours[name]))
 
-    def _record(self) -> dict[str, Any]:
-        return {
-            "Name": f"{self.name}.",
-            "Type": "CNAME",
-            "TTL": self.ttl_seconds,
-            "ResourceRecords": [{"Value": f"{self.value}."}],
-        }
+    @classmethod
+    def _has(cls, zone: str, name: str, records: Sequence[RecordSet], certificate: str) -> Self:
+        values = [canonical(v["Value"]) for one in records for v in one.get("ResourceRecords", [])]
+        simple = len(records) == len(values) == 1 and records[0].keys() <= SIMPLE
+        ttl = records[0].get("TTL", 300)
+        return cls(zone, name, ", ".join(values), ttl, certificate, () if simple else tuple(records))
+
+    def _records(self) -> Sequence[RecordSet]:
+        value = [{"Value": f"{self.value}."}]
+        ours = {"Name": f"{self.name}.", "Type": "CNAME", "TTL": self.ttl_seconds, "ResourceRecords": value}
+        return self.records or [ours]
 
     def standing(self, scope: Scope) -> Live[Self] | None:
         """Somebody's record of the same content: a rollback must not take it away."""
@@ -194,12 +190,13 @@ class ValidationRecord(Resource):
 
     def create(self, aws: Aws, identity: Identity) -> Made:
         """UPSERT: two environments may write the same content at the same time."""
-        change(aws, self.zone, [("UPSERT", self._record())])
+        change(aws, self.zone, instead([], self._records()))
         return Made(f"{self.zone}/{self.name}")
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Value and time to live."""
-        change(aws, self.zone, [("UPSERT", self._record())])
+        there = at_hosts(record_sets(aws, self.zone)).get(self.name, [])
+        change(aws, self.zone, instead(there, self._records()))
 
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """Only when no other certificate of the account, pending ones included, names it: one record serves all regions,
@@ -268,14 +265,6 @@ def _records_of(aws: Aws, arn: str) -> set[str]:
 
 
 @dataclass(frozen=True)
-class Alias:
-    """Where a host points: an AWS name and the zone that AWS keeps it in."""
-
-    dns_name: str
-    zone: str
-
-
-@dataclass(frozen=True)
 class AliasRecords(Resource):
     """The alias records of all hosts that one thing answers (`target`: the load balancer, the distribution)."""
 
@@ -304,9 +293,13 @@ class AliasRecords(Resource):
         """
         ours = live.out.get("ours", "").split(",")
         return any(
-            name.split(" ")[0] in self.hosts and alias != self.hosts.get(name) and name not in ours
+            name.split(" ")[0] in self.hosts and not self._points(name, alias) and name not in ours
             for name, alias in live.has.hosts.items()
         )
+
+    def _points(self, name: str, alias: Alias) -> bool:
+        """Whether a host points where it should."""
+        return name in self.hosts and alias.points == self.hosts[name].points
 
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
@@ -319,19 +312,20 @@ class AliasRecords(Resource):
             return
         for zone in sorted(_zones(wanted, scope)):
             claimed = {host for want in wanted for host in want.hosts}
-            aliases = {}
-            for record in _observed(scope, zone):
-                host, ours = canonical(record["Name"]), record["Type"] in ("A", "CNAME")
-                if ours or (host in claimed and record["Type"] not in KEPT_TYPES):
-                    aliases[host if ours else f"{host} {record['Type']}"] = _alias(record)
             targets = {name for of in TARGETS.values() for name in of(scope)}
+            known = targets | {alias.dns_name for want in wanted for alias in want.hosts.values()}
+            aliases = {
+                name: alias_of(records, known)
+                for name, records in at_hosts(_observed(scope, zone)).items()
+                if " " not in name or (name.split(" ")[0] in claimed and name.split(" ")[1] not in KEPT_TYPES)
+            }
             inside = ",".join(sorted(host for host, alias in aliases.items() if alias.dns_name in targets))
             for index, want in enumerate(wanted):
                 names, later = TARGETS[want.target](scope), {h for one in wanted[index + 1 :] for h in one.hosts}
                 hosts = {
                     host: alias
                     for host, alias in aliases.items()
-                    if (host.split(" ")[0] in want.hosts and (host not in later or alias == want.hosts[host]))
+                    if (host.split(" ")[0] in want.hosts and (host not in later or want._points(host, alias)))
                     or (alias.dns_name in names and host not in claimed)
                 }
                 if hosts:
@@ -339,36 +333,35 @@ class AliasRecords(Resource):
 
     def create(self, aws: Aws, identity: Identity) -> Made:
         """One batch. What somebody else has put at a host is refused before (see `foreign`)."""
-        change(aws, self.zone, [("UPSERT", _record(host, alias)) for host, alias in sorted(self.hosts.items())])
+        change_hosts(aws, self.zone, [instead([], sets_of(name, alias)) for name, alias in sorted(self.hosts.items())])
         return Made(f"{self.zone}/{self.target}")
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
-        """One batch. A CNAME in the way is replaced in the same batch, for it cannot stand beside another type."""
-        gone = live.has.hosts.keys() - self.hosts.keys()
-        changes: list[tuple[str, Mapping[str, Any]]] = []
-        for one in record_sets(aws, self.zone):
-            host = canonical(one["Name"])
-            name = host if one["Type"] in ("A", "CNAME") else f"{host} {one['Type']}"
-            if (name in gone and _alias(one) == live.has.hosts[name]) or (
-                one["Type"] == "CNAME" and host in self.hosts
-            ):
-                changes.append(("DELETE", one))
-        changes += [
-            ("UPSERT", _record(host, alias))
-            for host, alias in sorted(self.hosts.items())
-            if live.has.hosts.get(host) != alias
+        """One batch. What is in the way is replaced in the same batch, a CNAME or what is weighted."""
+        there, has = at_hosts(record_sets(aws, self.zone)), live.has.hosts
+        names = {alias.dns_name for alias in has.values()}
+        gone = [
+            instead(records, [])
+            for name, records in there.items()
+            if name in has.keys() - self.hosts.keys() and alias_of(records, names) == has[name]
         ]
-        change(aws, self.zone, changes)
+        new = [
+            instead(there.get(name, []), sets_of(name, alias))
+            for name, alias in sorted(self.hosts.items())
+            if has.get(name) != alias
+        ]
+        change_hosts(aws, self.zone, [*gone, *new])
 
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """Exactly as they are: a DELETE with any other value is refused. A host that points elsewhere by now stays."""
-        targets = set(live.has.hosts.values())
+        targets = list(live.has.hosts.values())
+        names = {alias.dns_name for alias in targets}
         doomed = [
-            r
-            for r in record_sets(aws, live.has.zone)
-            if canonical(r["Name"]) in live.has.hosts and r["Type"] not in KEPT_TYPES and _alias(r) in targets
+            instead(records, [])
+            for name, records in at_hosts(record_sets(aws, live.has.zone)).items()
+            if name in live.has.hosts and alias_of(records, names) in targets
         ]
-        change(aws, live.has.zone, [("DELETE", r) for r in doomed])
+        change_hosts(aws, live.has.zone, doomed)
 
 
 def _balancers(scope: Scope) -> set[str]:
@@ -381,19 +374,3 @@ def _distributions(scope: Scope) -> set[str]:
 
 TARGETS: Mapping[str, Callable[[Scope], set[str]]] = {"load_balancer": _balancers, "cdn": _distributions}
 """What a target's own names are: a record that points at one of them is ours, whichever host it is for."""
-
-
-def _alias(record: Mapping[str, Any]) -> Alias:
-    target = record.get("AliasTarget")
-    if target:
-        return Alias(canonical(target["DNSName"]), target["HostedZoneId"])
-    values = ", ".join(sorted(v["Value"] for v in record.get("ResourceRecords", [])))
-    return Alias(f"{record['Type']} {values}", "")
-
-
-def _record(host: str, alias: Alias) -> dict[str, Any]:
-    return {
-        "Name": f"{host}.",
-        "Type": "A",
-        "AliasTarget": {"DNSName": f"{alias.dns_name}.", "HostedZoneId": alias.zone, "EvaluateTargetHealth": False},
-    }

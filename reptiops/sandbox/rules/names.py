@@ -138,7 +138,12 @@ def _records() -> None:
         seen = set()
         for one in changes:
             record = one["ResourceRecordSet"]
-            key = (one["Action"] == "DELETE", record["Name"].lower().rstrip("."), record["Type"])
+            key = (
+                one["Action"] == "DELETE",
+                record["Name"].lower().rstrip("."),
+                record["Type"],
+                record.get("SetIdentifier"),
+            )
             if key in seen:
                 message = f"Tried to change resource record set [name='{record['Name']}'] twice in one batch"
                 raise Refused("InvalidChangeBatch", message)
