@@ -172,7 +172,7 @@ class Work:
         """
         renewed, known = type(target).renewed, self.state.entries.get(address)
         if declared is not None and self.agreed and known and not (renewed and address not in self.agreed.partly):
-            return self.agreed.applied(address, known.applied, plain(target)), renewed
+            return self.agreed.applied(address, known.applied, in_full(target)), renewed
         return target if declared is None or renewed else carry(declared, live.has), False
 
     def withdraw(self, address: str, kind: type[Resource], before: str) -> None:

@@ -44,7 +44,7 @@ def _canonical(hint: Any, value: Any) -> Any:
     if hasattr(hint, "from_plain"):
         return plain(hint.from_plain(value))
     if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
-        hints = _hints(typing.cast("Any", hint))
+        hints = hints_of(typing.cast("Any", hint))
         return {name: _canonical(hints[name], one) if name in hints else one for name, one in value.items()}
     if isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, Mapping):
         return {name: _canonical(args[1], one) for name, one in value.items()}
