@@ -12,7 +12,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from reptiops import app
+from reptiops.app import states
 from reptiops.cli import cli
+from reptiops.testing import mocked_aws
 from tests.faults import Faults, Killed
 
 ROLE, VPC = "security/service_linked_role/ecs", "network/vpc"
@@ -101,3 +103,17 @@ def test_the_list_to_undo_is_by_phase_and_totals_stand_above_the_question(said: 
     done = said("rollback", "dev", "--yes", "--json")
     assert done.exit_code == 0
     assert ROLE not in json.loads(done.stdout)["removed"]
+
+
+def test_an_environment_of_which_nothing_is_there_is_none_to_choose(tmp_path: Path) -> None:
+    """After its teardown a state is kept, and empty. What a killed run has begun counts."""
+    with mocked_aws() as session:
+        for name in ("dev", "prod"):
+            app.provision(name, session=session, state_dir=tmp_path, only=("compute/repository",))
+        assert states.with_something(tmp_path) == ("dev", "prod")
+        app.teardown("prod", session=session, state_dir=tmp_path, allow_protected=True)
+    assert (tmp_path / "prod" / "state.json").exists()
+    assert states.with_something(tmp_path) == ("dev",)
+    assert states.with_something(tmp_path / "none") == ()
+    (tmp_path / "dev" / "state.json").write_text("{")
+    assert states.with_something(tmp_path) == ("dev",), "a damaged one is told by who opens it"

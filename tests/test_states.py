@@ -15,7 +15,7 @@ from reptiops.config import environment_file
 from reptiops.engine import lock as locks
 from reptiops.engine.resource import ADDRESS_TAG
 from reptiops.errors import ReptiopsError
-from reptiops.testing import REGION, mocked_aws
+from reptiops.testing import REGION
 from tests.enumeration import enumerate_points
 from tests.inventory import inventory
 from tests.scenarios import emptied
@@ -176,17 +176,3 @@ def test_unlock_takes_the_lock_from_one_holder_only(where: dict[str, Any]) -> No
         lock.check()
     assert states.holder("dev", **where) is None
     lock.release()
-
-
-def test_an_environment_of_which_nothing_is_there_is_none_to_choose(tmp_path: Path) -> None:
-    """After its teardown a state is kept, and empty. What a killed run has begun counts."""
-    with mocked_aws() as session:
-        for name in ("dev", "prod"):
-            app.provision(name, session=session, state_dir=tmp_path, only=("compute/repository",))
-        assert states.with_something(tmp_path) == ("dev", "prod")
-        app.teardown("prod", session=session, state_dir=tmp_path, allow_protected=True)
-    assert (tmp_path / "prod" / "state.json").exists()
-    assert states.with_something(tmp_path) == ("dev",)
-    assert states.with_something(tmp_path / "none") == ()
-    (tmp_path / "dev" / "state.json").write_text("{")
-    assert states.with_something(tmp_path) == ("dev",), "a damaged one is told by who opens it"
