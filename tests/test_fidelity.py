@@ -139,8 +139,145 @@ BY_HAND: dict[str, tuple[dict[str, Any], ...]] = {
     ),
 }
 
+ALARM, BUCKET = "reptidex-dev-alb-5xx-rate", "reptidex-dev-uploads"
+
+
+def _alarm(hand: Hand) -> Any:
+    (one,) = hand("cloudwatch").describe_alarms(AlarmNames=[ALARM])["MetricAlarms"]
+    return {name: value for name, value in one.items() if not name.startswith("State") and "Updated" not in name}
+
+
+def _by_percentile(hand: Hand) -> None:
+    hand("cloudwatch").put_metric_alarm(
+        AlarmName=ALARM, Namespace="AWS/ApplicationELB", MetricName="TargetResponseTime", ExtendedStatistic="p99",
+        Period=60, EvaluationPeriods=3, DatapointsToAlarm=2, Threshold=1.5, ComparisonOperator="GreaterThanThreshold",
+        Unit="Seconds", InsufficientDataActions=["arn:aws:sns:us-east-1:123456789012:theirs"],
+        EvaluateLowSampleCountPercentile="ignore",
+    )  # fmt: skip
+
+
+def _of_labelled_metrics(hand: Hand) -> None:
+    metric = {"Namespace": "AWS/ApplicationELB", "MetricName": "RequestCount"}
+    stat = {"Metric": metric, "Stat": "Sum", "Period": 60, "Unit": "Count"}
+    metrics = [{"Id": "theirs", "MetricStat": stat, "Label": "Theirs", "ReturnData": True}]
+    hand("cloudwatch").put_metric_alarm(
+        AlarmName=ALARM, Metrics=metrics, EvaluationPeriods=3, DatapointsToAlarm=2, Threshold=1.5,
+        ComparisonOperator="GreaterThanThreshold",
+    )  # fmt: skip
+
+
+def _dashboard(hand: Hand) -> Any:
+    return hand("cloudwatch").get_dashboard(DashboardName="reptidex-dev")["DashboardBody"]
+
+
+def _drawn(hand: Hand) -> None:
+    body = json.loads(_dashboard(hand))
+    theirs = json.dumps(
+        {"start": "-PT3H", "widgets": [{"type": "text", "properties": {"markdown": "# ours"}}, *body["widgets"]]},
+        indent=1,
+    )
+    hand("cloudwatch").put_dashboard(DashboardName="reptidex-dev", DashboardBody=theirs)
+
+
+def _lifecycle(hand: Hand) -> Any:
+    return hand("s3").get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]
+
+
+def _kept_longer(hand: Hand) -> None:
+    tag = {"Tag": {"Key": "keep", "Value": "no"}}
+    rules = [
+        {"ID": "off", "Status": "Disabled", "Filter": {"Prefix": "x/"}, "Expiration": {"Days": 7}},
+        {"ID": "some", "Status": "Enabled", "Filter": tag, "Expiration": {"Days": 9}},
+        {"ID": "versions", "Status": "Enabled", "Filter": {"Prefix": ""},
+         "NoncurrentVersionExpiration": {"NoncurrentDays": 9, "NewerNoncurrentVersions": 3}},
+    ]  # fmt: skip
+    hand("s3").put_bucket_lifecycle_configuration(Bucket=BUCKET, LifecycleConfiguration={"Rules": rules})
+
+
+def _rule(hand: Hand) -> Any:
+    elb = hand("elbv2")
+    (balancer,) = elb.describe_load_balancers(Names=["reptidex-dev-alb"])["LoadBalancers"]
+    listeners = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    (listener,) = (one["ListenerArn"] for one in listeners if one["Port"] == 443)
+    rules = elb.describe_rules(ListenerArn=listener)["Rules"]
+    return next(one for one in rules if HOST in str(one["Conditions"]))
+
+
+def _two_groups(hand: Hand) -> None:
+    elb, rule = hand("elbv2"), _rule(hand)
+    groups = [one["TargetGroupArn"] for one in elb.describe_target_groups()["TargetGroups"]]
+    forward = {
+        "TargetGroups": [
+            {"TargetGroupArn": arn, "Weight": weight} for arn, weight in zip(sorted(groups), (10, 90), strict=False)
+        ],
+        "TargetGroupStickinessConfig": {"Enabled": True, "DurationSeconds": 600},
+    }
+    conditions = [
+        {"Field": "host-header", "HostHeaderConfig": {"Values": [HOST]}},
+        {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/v2/*"]}},
+    ]
+    elb.modify_rule(
+        RuleArn=rule["RuleArn"], Conditions=conditions, Actions=[{"Type": "forward", "ForwardConfig": forward}]
+    )
+
+
+def _plain_listener(hand: Hand) -> Any:
+    elb = hand("elbv2")
+    (balancer,) = elb.describe_load_balancers(Names=["reptidex-dev-alb"])["LoadBalancers"]
+    listeners = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    return next(one for one in listeners if one["Port"] == 80)
+
+
+def _redirected(hand: Hand) -> None:
+    to = {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_302", "Host": "www.example.com", "Path": "/closed"}
+    action = {"Type": "redirect", "RedirectConfig": to}
+    hand("elbv2").modify_listener(ListenerArn=_plain_listener(hand)["ListenerArn"], DefaultActions=[action])
+
+
+def _expiry(hand: Hand) -> Any:
+    return hand("ecr").get_lifecycle_policy(repositoryName="reptidex/dev/repti-core")["lifecyclePolicyText"]
+
+
+def _expired_otherwise(hand: Hand) -> None:
+    selection = {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 50}
+    rules = [{"rulePriority": 7, "description": "theirs", "selection": selection, "action": {"type": "expire"}}]
+    hand("ecr").put_lifecycle_policy(
+        repositoryName="reptidex/dev/repti-core", lifecyclePolicyText=json.dumps({"rules": rules}, indent=2)
+    )
+
+
+def _budget(hand: Hand) -> Any:
+    whose = {"AccountId": "123456789012", "BudgetName": "reptidex-dev-monthly"}
+    budget = hand("budgets").describe_budget(**whose)["Budget"]
+    notifications = hand("budgets").describe_notifications_for_budget(**whose)["Notifications"]
+    return [{k: v for k, v in budget.items() if k != "LastUpdatedTime"}, sorted(notifications, key=str)]
+
+
+def _told_otherwise(hand: Hand) -> None:
+    whose: dict[str, Any] = {"AccountId": "123456789012", "BudgetName": "reptidex-dev-monthly"}
+    one = {
+        "NotificationType": "FORECASTED",
+        "ComparisonOperator": "LESS_THAN",
+        "Threshold": 80.0,
+        "ThresholdType": "ABSOLUTE_VALUE",
+    }
+    who = [{"SubscriptionType": "EMAIL", "Address": "theirs@example.com"}]
+    hand("budgets").create_notification(**whose, Notification=one, Subscribers=who)
+
 
 CASES = {
+    "alarm over a percentile": Case(
+        f"monitoring/alarm/{ALARM.removeprefix('reptidex-dev-')}", _by_percentile, _alarm, "other.ExtendedStatistic"
+    ),
+    "alarm over labelled metrics": Case(
+        f"monitoring/alarm/{ALARM.removeprefix('reptidex-dev-')}", _of_labelled_metrics, _alarm, "other.Metrics"
+    ),
+    "dashboard": Case("monitoring/dashboard", _drawn, _dashboard),
+    "lifecycle": Case("storage/bucket/uploads", _kept_longer, _lifecycle),
+    "rule of a listener": Case("compute/host_rule/repti-core", _two_groups, _rule, "other"),
+    "what a listener does": Case("compute/http_listener", _redirected, _plain_listener, "other"),
+    "what expires in a repository": Case("compute/repository/repti-core", _expired_otherwise, _expiry),
+    "notification of a budget": Case("monitoring/budget", _told_otherwise, _budget, "FORECASTED"),
     **{
         f"record: {name}": Case("compute/alias_record", _instead(*some), _records, HOST)
         for name, some in BY_HAND.items()
@@ -173,3 +310,13 @@ def _killed_when_done(address: str) -> Callable[[Event], None]:
             raise Killed(address)
 
     return tell
+
+
+def test_a_log_group_that_is_made_anew_has_no_tags(account: Any) -> None:
+    logs, name = account.client("logs"), "/ecs/dev/theirs"
+    arn = f"arn:aws:logs:us-east-1:123456789012:log-group:{name}"
+    logs.create_log_group(logGroupName=name, tags={"Project": "reptidex"})
+    logs.tag_resource(resourceArn=arn, tags={"Environment": "dev"})
+    logs.delete_log_group(logGroupName=name)
+    logs.create_log_group(logGroupName=name)
+    assert logs.list_tags_for_resource(resourceArn=arn)["tags"] == {}

@@ -274,7 +274,7 @@ def _encryption(answer: Mapping[str, Any] | None) -> str:
 
 def _rule(rule: Mapping[str, Any]) -> LifecycleRule:
     if rule["Status"] != "Enabled":
-        return LifecycleRule()
+        return LifecycleRule(other=_other(rule))
     expiration = rule.get("Expiration", {})
     return LifecycleRule(
         transitions=tuple(sorted((t["Days"], t["StorageClass"]) for t in rule.get("Transitions", []) if "Days" in t)),
@@ -287,7 +287,11 @@ def _rule(rule: Mapping[str, Any]) -> LifecycleRule:
 
 
 def _other(rule: Mapping[str, Any]) -> str:
-    """What we never set, so that it shows: dates in place of days, a filter that leaves something out."""
+    """The whole rule where it has what we never set, so that it shows and comes back: dates in place of days, a filter that
+    leaves something out.
+    """
+    expiration, noncurrent = rule.get("Expiration", {}), rule.get("NoncurrentVersionExpiration", {})
+    more = len(noncurrent) > 1
     dated = [t for t in rule.get("Transitions", []) if "Days" not in t]
     ends = rule.get("Expiration", {}).get("Date")
     some = {k: v for k, v in rule.get("Filter", {}).items() if (k, v) != ("Prefix", "")}
@@ -299,7 +303,8 @@ def _other(rule: Mapping[str, Any]) -> str:
         "NoncurrentVersionTransitions": rule.get("NoncurrentVersionTransitions"),
     }
     rest = {name: value for name, value in found.items() if value}
-    return json.dumps(rest, sort_keys=True, default=str) if rest else ""
+    odd = rest or rule["Status"] != "Enabled" or len(expiration) > 1 or more
+    return json.dumps(rule, sort_keys=True, default=str) if odd else ""
 
 
 def _as_sent(aws: Aws, name: str, keys: Collection[str]) -> dict[str, Any]:
@@ -309,6 +314,9 @@ def _as_sent(aws: Aws, name: str, keys: Collection[str]) -> dict[str, Any]:
 
 
 def _sent(key: str, rule: LifecycleRule) -> dict[str, Any]:
+    shown: dict[str, Any] = json.loads(rule.other) if rule.other else {}
+    if "Status" in shown:  # earlier versions kept only what we never set
+        return shown
     sent: dict[str, Any] = {"ID": key, "Status": "Enabled", "Filter": {"Prefix": ""}}
     if rule.transitions:
         sent["Transitions"] = [{"Days": days, "StorageClass": name} for days, name in rule.transitions]
