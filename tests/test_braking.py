@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from reptiops import app
 from reptiops.cli import cli
 from reptiops.testing import mocked_aws, provision
-from tests.drifts import Hand
+from tests.drifts import OPEN, Hand
 from tests.small import small_config
 
 ALARM = "reptidex-dev-rds-cpu"
@@ -77,7 +77,7 @@ def test_what_nobody_declared_counts_each(there: dict[str, Any], hand: Hand, tmp
 def test_drift_says_that_a_reconcile_would_brake(there: dict[str, Any], hand: Hand, tmp_path: Path) -> None:
     _alarm(hand)
     for name in GROUPS:
-        hand("logs").put_retention_policy(logGroupName=name, retentionInDays=1)
+        hand("logs").put_retention_policy(logGroupName=name, retentionInDays=365)
     code, said = _typed(there, _book(tmp_path), "drift", "dev")
     assert code == 3
     assert "stops at its brake: 3 changes would be made, and the brake is at 1" in said
@@ -105,9 +105,9 @@ def test_plan_says_that_a_provision_would_brake(there: dict[str, Any], tmp_path:
         app.provision("dev", only=("storage/bucket",), playbook_dir=tmp_path, **here)
 
 
-def _rule(hand: Hand) -> None:
+def _rule(hand: Hand, group: str = "rds") -> None:
     anybody = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
-    hand("ec2").authorize_security_group_ingress(GroupId=hand.group("rds"), IpPermissions=[anybody])
+    hand("ec2").authorize_security_group_ingress(GroupId=hand.group(group), IpPermissions=[anybody])
 
 
 def _explained(there: dict[str, Any], books: Path) -> tuple[str, list[tuple[str, str, str]], dict[str, Any]]:
@@ -122,7 +122,7 @@ def _explained(there: dict[str, Any], books: Path) -> tuple[str, list[tuple[str,
 def test_a_run_writes_down_what_it_leaves_and_why(there: dict[str, Any], hand: Hand, tmp_path: Path) -> None:
     """One log group is agreed to, of the other nobody says yes, what has a role's tags is only reported."""
     for name in GROUPS:
-        hand("logs").put_retention_policy(logGroupName=name, retentionInDays=1)
+        hand("logs").put_retention_policy(logGroupName=name, retentionInDays=365)
     role = "reptidex-dev-task-backend"
     hand("iam").update_role(RoleName=role, Description="x")
     books = _book(tmp_path, rule="ask, phases: {security: report}", most=9)
@@ -147,7 +147,7 @@ def test_what_a_brake_held_is_written_down_by_the_run_that_closed_a_port(
 ) -> None:
     _rule(hand)
     for name in GROUPS:
-        hand("logs").put_retention_policy(logGroupName=name, retentionInDays=1)
+        hand("logs").put_retention_policy(logGroupName=name, retentionInDays=365)
     done = app.reconcile("dev", playbook_dir=_book(tmp_path, most=2), **there)
     assert done.braked
     held = "braked: 3 changes would be made, and the brake is at 2"
@@ -158,12 +158,28 @@ def test_what_a_brake_held_is_written_down_by_the_run_that_closed_a_port(
     assert _explained(there, tmp_path)[1] == []
 
 
+def test_what_is_a_risk_and_stays_behind_a_brake_is_named(there: dict[str, Any], hand: Hand, tmp_path: Path) -> None:
+    """A port is closed; a role that may do anything and a public database are mended only as far as the brake allows."""
+    _rule(hand, "redis")
+    role = "reptidex-dev-task-backend"
+    hand("iam").put_role_policy(RoleName=role, PolicyName="more", PolicyDocument=json.dumps(OPEN))
+    public = {"DBInstanceIdentifier": "reptidex-dev", "ApplyImmediately": True}
+    hand("rds").modify_db_instance(**public, PubliclyAccessible=True)
+    stay = "2 security findings stay: database/database public, security/task_backend_role policies.more"
+    assert stay in _typed(there, _book(tmp_path), "drift", "dev")[1]
+    code, said = _typed(there, _book(tmp_path), "reconcile", "dev")
+    assert (code, stay in said, said.count("mended")) == (3, True, 2), said
+    assert stay in _typed(there, _book(tmp_path), "reconcile", "dev")[1], "also where nothing was closed"
+    code, said = _typed(there, _book(tmp_path, most=9), "reconcile", "dev")
+    assert (code, "findings stay" in said) == (0, False), said
+
+
 def test_what_keeps_coming_back_is_written_down_as_that(there: dict[str, Any], hand: Hand, tmp_path: Path) -> None:
     books = _book(tmp_path, most=9)
     for _ in range(3):
-        hand("logs").put_retention_policy(logGroupName=GROUPS[0], retentionInDays=5)
+        hand("logs").put_retention_policy(logGroupName=GROUPS[0], retentionInDays=180)
         app.reconcile("dev", yes=True, playbook_dir=books, **there)
-    hand("logs").put_retention_policy(logGroupName=GROUPS[0], retentionInDays=5)
+    hand("logs").put_retention_policy(logGroupName=GROUPS[0], retentionInDays=180)
     _rule(hand)
     app.reconcile("dev", playbook_dir=books, **there)
     [(address, _, why)] = _explained(there, books)[1]
@@ -174,7 +190,7 @@ def test_what_keeps_coming_back_is_written_down_as_that(there: dict[str, Any], h
 
 
 def test_no_value_is_written_down_with_what_is_left(there: dict[str, Any], hand: Hand, tmp_path: Path) -> None:
-    hand("logs").put_retention_policy(logGroupName=GROUPS[1], retentionInDays=7)
+    hand("logs").put_retention_policy(logGroupName=GROUPS[1], retentionInDays=400)
     _rule(hand)
     app.reconcile("dev", playbook_dir=_book(tmp_path, rule="repair", most=1), **there)
     journal = sorted((there["state_dir"] / "dev" / "journal").iterdir())[-1]

@@ -91,7 +91,7 @@ def test_what_others_own_is_no_drift(where: dict[str, Any]) -> None:
 
 def test_the_brake_the_question_and_the_report(where: dict[str, Any]) -> None:
     hand = Hand(where["session"])
-    hand("logs").put_retention_policy(logGroupName="/ecs/dev/repti-core", retentionInDays=1)
+    hand("logs").put_retention_policy(logGroupName="/ecs/dev/repti-core", retentionInDays=365)
     hand("ec2").modify_subnet_attribute(SubnetId=hand.subnet("private-us-east-1a"), MapPublicIpOnLaunch={"Value": True})
     braked = app.reconcile("dev", max_changes=0, **where)
     assert (braked.mended, braked.exit_code) == ((), 3)
@@ -128,7 +128,7 @@ def test_a_change_of_the_configuration_is_pending_and_no_drift(where: dict[str, 
 
 def test_owners_by_configuration_have_leases(where: dict[str, Any], tmp_path: Path) -> None:
     hand = Hand(where["session"])
-    hand("logs").put_retention_policy(logGroupName="/ecs/dev/web-public", retentionInDays=1)
+    hand("logs").put_retention_policy(logGroupName="/ecs/dev/web-public", retentionInDays=365)
     text = Path("config/dev.yaml").read_text()
     for until, expected in (("2099-01-01", 0), ("2020-01-01", 1)):
         lease = f"owners: {{compute/log_group/web-public: {{retention_days: {{owner: operator, until: {until}}}}}}}"
@@ -184,7 +184,7 @@ def test_a_hand_made_change_can_be_accepted(where: dict[str, Any], tmp_path: Pat
     hand, mine = Hand(where["session"]), {**where, "config_dir": tmp_path}
     original = Path("config/dev.yaml").read_text()
     (tmp_path / "dev.yaml").write_text(original)
-    hand("logs").put_retention_policy(logGroupName="/ecs/dev/web-admin", retentionInDays=7)
+    hand("logs").put_retention_policy(logGroupName="/ecs/dev/web-admin", retentionInDays=400)
     _topic_opened(hand)
     for address in ("compute/log_group/web-admin", "monitoring/alarm_topic"):
         app.accept("dev", address, **mine)
@@ -196,7 +196,7 @@ def test_a_hand_made_change_can_be_accepted(where: dict[str, Any], tmp_path: Pat
     assert app.provision("dev", **mine).left == ()
     assert app.drift("dev", **mine).findings == ()
     groups = hand("logs").describe_log_groups(logGroupNamePrefix="/ecs/dev/web-admin")["logGroups"]
-    assert groups[0]["retentionInDays"] == 7
+    assert groups[0]["retentionInDays"] == 400
     with pytest.raises(app.Refused, match="no changed field"):
         app.accept("dev", "network/vpc", **mine)
     provision(where["session"], where["state_dir"], "dev")
@@ -221,7 +221,7 @@ def test_only_what_is_new_is_told(where: dict[str, Any], tmp_path: Path) -> None
     def run() -> None:
         app.notify("dev", "drift", app.drift("dev", **where).findings, **where)
 
-    hand("logs").put_retention_policy(logGroupName="/ecs/dev/web-admin", retentionInDays=1)
+    hand("logs").put_retention_policy(logGroupName="/ecs/dev/web-admin", retentionInDays=365)
     run()
     (message,) = told()
     assert "cost: compute/log_group/web-admin retention_days" in message
@@ -308,7 +308,7 @@ def test_an_alarm_that_rings_is_no_drift_but_seen_where_it_is_about(where: dict[
 
 def test_who_did_it_is_told_where_the_trail_can_tell(where: dict[str, Any]) -> None:
     hand = Hand(where["session"])
-    hand("logs").put_retention_policy(logGroupName="/ecs/dev/web-embed", retentionInDays=1)
+    hand("logs").put_retention_policy(logGroupName="/ecs/dev/web-embed", retentionInDays=365)
     found = [f for f in app.drift("dev", **where).findings if f.id == "/ecs/dev/web-embed"]
     (deed,) = app.who("dev", found, **where).values()
     assert not isinstance(deed, str)
@@ -368,7 +368,7 @@ def test_the_same_name_elsewhere_is_somebody_elses(where: dict[str, Any]) -> Non
 def test_a_repair_that_fails_is_rolled_back(where: dict[str, Any]) -> None:
     hand = Hand(where["session"])
     hand("elbv2").modify_target_group(TargetGroupArn=hand.target_group("web-admin"), HealthCheckPath="/x")
-    hand("logs").put_retention_policy(logGroupName="/ecs/dev/repti-media", retentionInDays=1)
+    hand("logs").put_retention_policy(logGroupName="/ecs/dev/repti-media", retentionInDays=365)
     found = app.drift("dev", **where).findings
     Faults(where["session"], ("elbv2:ModifyTargetGroup", 1))
     with pytest.raises(app.ProvisionFailed, match="injected"):

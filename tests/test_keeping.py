@@ -124,7 +124,7 @@ def test_another_family_is_drift_and_only_that_is_redeployed(where: dict[str, An
     ecs.update_service(cluster="dev-reptidex-cluster", service="web-public", taskDefinition=theirs)
     (found,) = app.drift("dev", **where).findings
     assert (found.address, found.field, found.risk) == ("compute/service/web-public", "task_definition", "security")
-    hand("logs").put_retention_policy(logGroupName="/ecs/dev/repti-media", retentionInDays=1)
+    hand("logs").put_retention_policy(logGroupName="/ecs/dev/repti-media", retentionInDays=365)
     done = app.reconcile("dev", yes=True, phases=["network"], **where)
     assert done.followed == ()
     assert app.reconcile("dev", yes=True, **where).left == ()
@@ -166,7 +166,7 @@ def _opened(hand: Hand, group: str) -> None:
     """A port of the database is opened, and something else is changed."""
     anybody = {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     hand("ec2").authorize_security_group_ingress(GroupId=hand.group("rds"), IpPermissions=[anybody])
-    hand("logs").put_retention_policy(logGroupName=f"/ecs/dev/{group}", retentionInDays=1)
+    hand("logs").put_retention_policy(logGroupName=f"/ecs/dev/{group}", retentionInDays=365)
 
 
 def test_an_open_port_is_closed_before_anything_slow_begins(where: dict[str, Any], hand: Hand) -> None:

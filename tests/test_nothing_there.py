@@ -71,7 +71,7 @@ def test_the_list_to_undo_is_by_phase_and_totals_stand_above_the_question(said: 
     """What the account keeps is not in the list of what goes; what holds data is told."""
     assert said("provision", "dev", "--yes", "--only", "compute/log_group/repti-core").exit_code == 0
     groups = where["session"].client("logs")
-    groups.put_retention_policy(logGroupName="/ecs/dev/repti-core", retentionInDays=1)
+    groups.put_retention_policy(logGroupName="/ecs/dev/repti-core", retentionInDays=365)
     Faults(where["session"], ("ec2:ModifyVpcAttribute", 2), "kill after")
     only = [ROLE, VPC, "storage/bucket", "storage/logs_bucket", "compute/log_group", "network/elastic_ip"]
     strict = [word for one in only for word in ("--only", one)]

@@ -41,8 +41,8 @@ def where(there: dict[str, Any], hand: Hand) -> Iterator[dict[str, Any]]:
     """The database's port is open to everybody, and logs of two services are kept for another time."""
     anybody = {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     hand("ec2").authorize_security_group_ingress(GroupId=hand.group("rds"), IpPermissions=[anybody])
-    for days, group in enumerate(GROUPS, 3):
-        hand("logs").put_retention_policy(logGroupName=group, retentionInDays=1 if days == 3 else 3)
+    for days, group in zip((365, 180), GROUPS, strict=True):
+        hand("logs").put_retention_policy(logGroupName=group, retentionInDays=days)
     yield there
     _forget_repairs(there["state_dir"])
     app.reconcile("dev", yes=True, **there)
@@ -85,7 +85,7 @@ def test_a_port_is_closed_before_the_first_question(where: dict[str, Any], hand:
     assert seen == [("shown", True), (media, False), (ops, False)]
     assert [f.address for f in done.mended] == ["security/security_group/rds", ops]
     assert [f.address for f, _ in done.left] == [media]
-    assert _days(hand) == [1, 30]
+    assert _days(hand) == [365, 30]
     assert [run.operation for run in app.history("dev", **where)[: -before or None]] == ["reconcile", "reconcile"]
 
 
@@ -96,7 +96,7 @@ def test_who_goes_away_at_a_question_has_the_port_closed(where: dict[str, Any], 
     with pytest.raises(app.Interrupted, match="gone\nRemoved before that as a risk, and not brought back: ") as error:
         app.reconcile("dev", ask=ask, **where)
     assert "security/security_group_rule/sgr-" in str(error.value)
-    assert (_open(hand), _days(hand)) == (False, [1, 3])
+    assert (_open(hand), _days(hand)) == (False, [365, 180])
     assert app.current("dev", **where)[1].empty, "no run is without an end"
 
 
@@ -130,7 +130,7 @@ def test_answers_beyond_the_brake_leave_the_port_closed(where: dict[str, Any], h
     assert done.braked == "3 changes would be made, and the brake is at 2"
     assert [f.address for f in done.mended] == ["security/security_group/rds"]
     assert [why for _, why in done.left] == ["braked", "braked"]
-    assert (_open(hand), _days(hand), done.exit_code) == (False, [1, 3], 3)
+    assert (_open(hand), _days(hand), done.exit_code) == (False, [365, 180], 3)
 
 
 def test_too_much_else_keeps_no_port_open(where: dict[str, Any], hand: Hand) -> None:
@@ -175,8 +175,8 @@ def test_all_is_shown_before_it_asks(where: dict[str, Any], hand: Hand, monkeypa
     assert [q.split("\n")[0] for q in questions] == ["1 of 2", "2 of 2"]
     assert ("2 mended, 1 left" in questions[1], code) == (True, 3)
     assert "`reptiops reconcile dev --state-dir" in questions[1], "how to mend the rest"
-    assert "retention_days: 3 → 30" in questions[1], "the way it was mended"
-    assert _days(hand) == [1, 30]
+    assert "retention_days: 180 → 30" in questions[1], "the way it was mended"
+    assert _days(hand) == [365, 30]
 
 
 def test_the_keyboard_is_left_at_a_question(where: dict[str, Any], hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,7 +184,7 @@ def test_the_keyboard_is_left_at_a_question(where: dict[str, Any], hand: Hand, m
     assert "Mend it? [y/N]: \nStopped at a question: no answer was used. Nothing else was changed. " in text
     assert "`reptiops reconcile dev` asks again." in text
     assert "Removed before that as a risk, and not brought back: security/security_group_rule/sgr-" in text
-    assert (code, _open(hand), _days(hand)) == (130, False, [1, 3])
+    assert (code, _open(hand), _days(hand)) == (130, False, [365, 180])
 
 
 def test_a_reconcile_by_another_playbook_suggests_that_one(

@@ -77,7 +77,7 @@ def _write(hand: Hand) -> None:
 
 
 def _retain(hand: Hand) -> None:
-    hand("logs").put_retention_policy(logGroupName=LOGS, retentionInDays=7)
+    hand("logs").put_retention_policy(logGroupName=LOGS, retentionInDays=400)
 
 
 def _reconcile(where: dict[str, Any], meanwhile: Callable[[Hand], None], **more: Any) -> app.Reconciled:

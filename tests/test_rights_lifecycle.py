@@ -181,7 +181,7 @@ def _by_hand(session: Any, environment: str = "dev") -> None:
     ec2.authorize_security_group_ingress(
         GroupId=group["GroupId"], IpProtocol="tcp", FromPort=5432, ToPort=5432, CidrIp="0.0.0.0/0"
     )
-    session.client("logs").put_retention_policy(logGroupName=f"/ecs/{environment}/repti-core", retentionInDays=1)
+    session.client("logs").put_retention_policy(logGroupName=f"/ecs/{environment}/repti-core", retentionInDays=365)
     session.client("ssm").delete_parameter(Name=f"/reptidex/{environment}/database/host")
 
 

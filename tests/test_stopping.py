@@ -168,16 +168,16 @@ def _kept_days(site: Site) -> list[int]:
     return [g.get("retentionInDays", 0) for g in logs.describe_log_groups(logGroupNamePrefix="/ecs/dev/")["logGroups"]]
 
 
-def _shortened(site: Site) -> None:
-    """Log groups of ours that somebody has made forget after a day."""
+def _lengthened(site: Site) -> None:
+    """Log groups of ours that somebody has made keep for a year."""
     _run(site, "provision", "dev", "--yes", *(word for one in GROUPS for word in ("--only", one)))
     logs = site.server.session().client("logs")
     for name in SERVICES:
-        logs.put_retention_policy(logGroupName=f"/ecs/dev/{name}", retentionInDays=1)
+        logs.put_retention_policy(logGroupName=f"/ecs/dev/{name}", retentionInDays=365)
 
 
 def test_accepting_ends_in_order(site: Site) -> None:
-    _shortened(site)
+    _lengthened(site)
     accept = ("accept", "dev", GROUPS[0], *_here(site))
     file = site.directory / "config" / "dev.yaml"
     text = file.read_text()
@@ -189,21 +189,21 @@ def test_accepting_ends_in_order(site: Site) -> None:
     assert f"{GROUPS[0]}:" in file.read_text()
     drift = site.run("drift", "dev", *_here(site), check=False)
     assert (drift.returncode, GROUPS[0] in drift.stdout, GROUPS[1] in drift.stdout) == (3, False, True)
-    assert _kept_days(site) == [1, 1]
+    assert _kept_days(site) == [365, 365]
 
 
 def test_a_reconcile_is_kept_or_rolled_back_as_it_is_told(site: Site) -> None:
-    _shortened(site)
+    _lengthened(site)
     signalled = {(FIRST + 4, "before"): signal.SIGINT}
     code, text = site.signalled(signalled, "reconcile", "dev", "--yes", *_here(site))
     assert (code, "Rolled back: AWS was read again" in text) == (130, True), text
-    assert _kept_days(site) == [1, 1]
+    assert _kept_days(site) == [365, 365]
     code, text = site.signalled(signalled, "reconcile", "dev", "--yes", "--on-failure", "keep", *_here(site))
     assert (code, "Everything done so far was kept" in text) == (130, True), text
-    assert _kept_days(site) != [1, 1]
+    assert _kept_days(site) != [365, 365]
     assert "Did not end: reconcile" in _run(site, "status", "dev")
     _run(site, "rollback", "dev", "--yes")
-    assert _kept_days(site) == [1, 1]
+    assert _kept_days(site) == [365, 365]
 
 
 def _jobs(site: Site) -> int:

@@ -120,6 +120,8 @@ class Braking:
     """The number of changes that the brake would have to allow; 0 where something else stops it."""
     closes: bool = False
     """Whether it closes what is open to strangers all the same."""
+    stays: tuple[Finding, ...] = ()
+    """What else is a matter of security, and stays as it is."""
 
 
 def foretold(before: Drift, site: Site, book: Playbook) -> Braking:
@@ -135,7 +137,8 @@ def foretold(before: Drift, site: Site, book: Playbook) -> Braking:
     if not why:
         return Braking()
     closes = bool(found.first) and not brake(found.first, before, book, None)
-    return Braking(why, 0 if brake(unasked, before, book, number) else number, closes)
+    stays = tuple(f for f in chosen if f.risk == "security" and not (closes and f in found.first))
+    return Braking(why, 0 if brake(unasked, before, book, number) else number, closes, stays)
 
 
 def beyond(made: Plan, book: Playbook) -> str:

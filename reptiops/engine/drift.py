@@ -113,7 +113,7 @@ def _of(a: Action, state: State, owner: Owned) -> Iterator[Finding]:
         if owner(a.address, "missing") not in (None, "reptiops"):
             return
         # What is of use empty is made anew without a question: nothing is lost by that which was not lost before.
-        risk: Risk = "data" if a.kind.holds_data and not a.kind.good_empty else a.kind.risk
+        risk: Risk = "data" if a.kind.holds_data and not a.kind.good_empty else a.kind.without or a.kind.risk
         yield Finding(a.address, entry.id, "", "missing", risk, kind=a.kind.kind())
         return
     changes = () if a.live.status.partial else applied_changes(entry.applied, a.live.has)
@@ -127,7 +127,7 @@ def _of(a: Action, state: State, owner: Owned) -> Iterator[Finding]:
                 a.live.id,
                 change.path,
                 "changed",
-                a.kind.risk_of(change.field),
+                a.kind.at_stake(change),
                 change.want,
                 change.has,
                 kind=a.kind.kind(),
@@ -138,15 +138,15 @@ def _pending(a: Action, state: State, owner: Owned) -> Iterator[Finding]:
     """What the configuration wants and nobody has applied yet."""
     entry = state.entries.get(a.address)
     if a.verb == "create" and entry is None and not a.kind.existing:
-        yield Finding(a.address, "", "", "missing", a.kind.risk, kind=a.kind.kind())
+        yield Finding(a.address, "", "", "missing", a.kind.without or a.kind.risk, kind=a.kind.kind())
     if a.want is None or a.live is None or a.kind.existing or a.live.status.partial:
         return
     changes = applied_changes(entry.applied, a.want, pending=True) if entry else diff(a.want, a.live.has)
     for change in changes:
         wanted = change.has if entry else change.want
         if wanted is not None and not is_unknown(wanted) and owner(a.address, change.path) in (None, "reptiops"):
-            risk = a.kind.risk_of(change.field)
             was = change.want if entry else change.has
+            risk = a.kind.at_stake(Change(change.path, wanted, was))
             yield Finding(a.address, a.live.id, change.path, "changed", risk, was, wanted, kind=a.kind.kind())
 
 

@@ -163,6 +163,8 @@ class Resource:
     risk: ClassVar[Risk] = "availability"
     """What is at stake when it differs from what was applied; `risks` says so for single fields."""
     risks: ClassVar[Mapping[str, Risk]] = {}
+    without: ClassVar[Risk | None] = None
+    """What is at stake when it is missing, where that is another than `risk`."""
     holds_data: ClassVar[bool] = False
     good_empty: ClassVar[bool] = False
     """Whether one that holds data is of use without them: it goes with what filled it, if that run undoes itself."""
@@ -265,6 +267,11 @@ class Resource:
     def risk_of(cls, field: str) -> Risk:
         """What is at stake when a field differs."""
         return cls.risks.get(field) or ("cosmetic" if field in COSMETIC else cls.risk)
+
+    @classmethod
+    def at_stake(cls, change: Change) -> Risk:
+        """The same of one difference, from what was wanted to what is there: its direction may count."""
+        return cls.risk_of(change.field)
 
     @classmethod
     def undoing(cls, change: Change) -> Undoing:

@@ -190,6 +190,15 @@ def _show_braking(console: Console, found: Braking, env: str) -> None:
     more = f"; `reptiops reconcile {env} --max-changes {found.needs}` goes on" if found.needs else ""
     text = f"`reptiops reconcile {env}` {first}stops at its brake: {found.why}{more}"
     say(console, f"[yellow]{escape(text)}[/]", hang=2)
+    _show_risky(console, found.stays)
+
+
+def _show_risky(console: Console, stays: Iterable[Finding]) -> None:
+    """What a brake leaves although it is a matter of security: nobody may take it for closed."""
+    names = [f"{one.address} {one.field or one.what}" for one in sorted(stays) if one.risk == "security"]
+    if names:
+        verb = "stays" if len(names) == 1 else "stay"
+        say(console, f"[red]{counted(len(names), 'security finding')} {verb}:[/] {escape(', '.join(names))}", hang=4)
 
 
 def show_beside(console: Console, plan: Plan, more: bool = False) -> None:
@@ -345,6 +354,7 @@ def show_reconciled(
             f"[red]braked:[/] {escape(done.braked)}: nothing {'else ' if done.mended else ''}was changed",
             hang=4,
         )
+        _show_risky(console, reasons)
         moved = f"`{again} --max-changes NUMBER` and the playbook's `brake` move the brake"
         say(console, f"[dim]`reptiops drift {env}` shows them; {moved}[/]", 4, hang=4)
     console.print(f"{len(done.mended)} mended, {len(done.left)} left in {duration(done.seconds)}")

@@ -58,6 +58,7 @@ class ScalableTarget(Resource):
 
     free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "cost"
+    without: ClassVar[Risk | None] = "availability"
     absent: ClassVar[frozenset[str]] = frozenset({"ObjectNotFoundException"})
     not_yet: ClassVar[frozenset[str]] = BUSY | {"ResourceNotFoundException"}
     propagating: ClassVar[tuple[tuple[str, str], ...]] = (
@@ -132,6 +133,7 @@ class OfTarget(Resource):
 
     free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "cost"
+    without: ClassVar[Risk | None] = "availability"
     absent: ClassVar[frozenset[str]] = frozenset({"ObjectNotFoundException"})
     not_yet: ClassVar[frozenset[str]] = BUSY | {"ObjectNotFoundException"}
     taggable: ClassVar[bool] = False

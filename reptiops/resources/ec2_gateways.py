@@ -112,6 +112,7 @@ class ElasticIp(TaggedResource):
     name: str = ""
 
     risk: ClassVar[Risk] = "cost"
+    without: ClassVar[Risk | None] = "availability"
     absent: ClassVar[frozenset[str]] = frozenset({"InvalidAllocationID.NotFound", "InvalidAddress.NotFound"})
     not_yet: ClassVar[frozenset[str]] = frozenset({"InvalidIPAddress.InUse"})
     # AWS's words while the mapping of a NAT gateway lingers that it calls deleted already: no right is missing.

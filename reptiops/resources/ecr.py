@@ -13,6 +13,7 @@ from reptiops.aws import Aws, code
 from reptiops.engine.resource import REVERSIBLE, Change, Identity, Live, Made, Resource, Risk, Undoing, fixed
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
+from reptiops.resources.expiry import sooner
 from reptiops.resources.tagging import BULK, singly, tags_of
 from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, undo, update, write
 
@@ -60,6 +61,12 @@ class Repository(Resource):
     def billable(self, around: Around) -> Iterable[Use]:
         """The bytes of its images; pulls inside the region are free."""
         yield Use("ecr.gb", by="image_gb")
+
+    @classmethod
+    def at_stake(cls, change: Change) -> Risk:
+        """Fewer days delete images, more cost."""
+        fewer = change.field == "untagged_days" and sooner(change.want, change.has)
+        return "data" if fewer else super().at_stake(change)
 
     @classmethod
     def undoing(cls, change: Change) -> Undoing:

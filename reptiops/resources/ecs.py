@@ -36,6 +36,7 @@ class Cluster(Resource):
     insights: str = "enabled"
 
     risk: ClassVar[Risk] = "cost"
+    without: ClassVar[Risk | None] = "availability"
     absent: ClassVar[frozenset[str]] = frozenset({"ClusterNotFoundException"})
     not_yet: ClassVar[frozenset[str]] = frozenset(
         {

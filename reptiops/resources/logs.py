@@ -17,6 +17,7 @@ from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 from reptiops.resources.ec2_flow_logs import FlowLog
 from reptiops.resources.ecs import Cluster
+from reptiops.resources.expiry import sooner
 from reptiops.resources.rds import Instance
 from reptiops.resources.tagging import BULK, singly, tags_of
 from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, undo, update, write
@@ -90,12 +91,15 @@ class LogsResource(Resource):
         yield Use("logs.stored", (self.retention_days or 365) / 30 * COMPRESSED, by="log_gb")
 
     @classmethod
+    def at_stake(cls, change: Change) -> Risk:
+        """A shorter retention deletes logs, a longer one costs."""
+        shorter = change.field == "retention_days" and sooner(change.want, change.has)
+        return "data" if shorter else super().at_stake(change)
+
+    @classmethod
     def undoing(cls, change: Change) -> Undoing:
         """A shorter retention deletes what is older."""
-        shorter = (
-            isinstance(change.want, int) and change.want and (not change.has or change.want < int(str(change.has)))
-        )
-        if shorter:
+        if sooner(change.has, change.want):
             return Undoing("reversible with data loss", f"what is older than {change.want} days is deleted")
         return REVERSIBLE
 
@@ -157,8 +161,9 @@ class LogsResource(Resource):
 
 @dataclass(frozen=True)
 class LogGroup(LogsResource):
-    """A log group of our own."""
+    """A log group of our own. Without it no new task of its service starts."""
 
+    without: ClassVar[Risk | None] = "availability"
     rights: ClassVar[tuple[Right, ...]] = (*LogsResource.rights, undo("logs:DescribeLogStreams", on=GROUPS))
 
     def in_service(self, aws: Aws, live: Live[Any]) -> str:

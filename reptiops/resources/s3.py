@@ -17,6 +17,7 @@ from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 from reptiops.policy import Policy
 from reptiops.resources import held
+from reptiops.resources.expiry import sooner
 from reptiops.resources.tagging import BULK, singly, tags_of
 from reptiops.rights import Right, create, delete, read, undo, write
 
@@ -113,6 +114,12 @@ class Bucket(Resource):
         places = [(0, "STANDARD"), *(move for move in moves if move[0] < kept)]
         for (begin, name), end in zip(places, [*(day for day, _ in places[1:]), kept], strict=True):
             yield name, (end - begin) / kept
+
+    @classmethod
+    def at_stake(cls, change: Change) -> Risk:
+        """A rule that deletes objects earlier, or we do not know when, takes data."""
+        deletes = change.field == "lifecycle" and _deletes_sooner(change)
+        return "data" if deletes else super().at_stake(change)
 
     @classmethod
     def undoing(cls, change: Change) -> Undoing:
@@ -283,6 +290,19 @@ def _rule(rule: Mapping[str, Any]) -> LifecycleRule:
         abort_upload_days=rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation", 0),
         expired_markers=bool(expiration.get("ExpiredObjectDeleteMarker")),
         other=_other(rule),
+    )
+
+
+def _deletes_sooner(change: Change) -> bool:
+    """Of a difference in a rule, or of a whole one."""
+    if isinstance(change.has, dict):
+        was = change.want if isinstance(change.want, dict) else {}
+        parts = [(name, was.get(name), value) for name, value in change.has.items()]
+    else:
+        parts = [(change.path.rsplit(".", 1)[-1], change.want, change.has)]
+    return any(
+        sooner(was, now) if name in ("expire_days", "noncurrent_days") else name == "other" and bool(now) and was != now
+        for name, was, now in parts
     )
 
 
