@@ -265,7 +265,52 @@ def _told_otherwise(hand: Hand) -> None:
     hand("budgets").create_notification(**whose, Notification=one, Subscribers=who)
 
 
+def _bucket(hand: Hand) -> Any:
+    s3 = hand("s3")
+    block = s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"]
+    return [block, s3.get_bucket_encryption(Bucket=BUCKET)["ServerSideEncryptionConfiguration"]]
+
+
+def _half_open(hand: Hand) -> None:
+    block = {
+        "BlockPublicAcls": True,
+        "IgnorePublicAcls": True,
+        "BlockPublicPolicy": False,
+        "RestrictPublicBuckets": False,
+    }
+    hand("s3").put_public_access_block(Bucket=BUCKET, PublicAccessBlockConfiguration=block)
+    key = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "arn:aws:kms:us-east-1:123456789012:key/theirs"}
+    rule = {"ApplyServerSideEncryptionByDefault": key, "BucketKeyEnabled": True}
+    hand("s3").put_bucket_encryption(Bucket=BUCKET, ServerSideEncryptionConfiguration={"Rules": [rule]})
+
+
+def _sg_rule(hand: Hand) -> Any:
+    filters = [{"Name": "group-id", "Values": [hand.group("alb")]}]
+    rules = hand("ec2").describe_security_group_rules(Filters=filters)["SecurityGroupRules"]
+    return next(one for one in rules if not one["IsEgress"] and one["FromPort"] in (443, 8443))
+
+
+def _moved_port(hand: Hand) -> None:
+    rule = {"IpProtocol": "tcp", "FromPort": 8443, "ToPort": 8443, "CidrIpv4": "10.9.0.0/16", "Description": "theirs"}
+    change = [{"SecurityGroupRuleId": _sg_rule(hand)["SecurityGroupRuleId"], "SecurityGroupRule": rule}]
+    hand("ec2").modify_security_group_rules(GroupId=hand.group("alb"), SecurityGroupRules=change)
+
+
+def _parameter(hand: Hand) -> Any:
+    one = hand("ssm").get_parameter(Name="/reptidex/dev/database/host")["Parameter"]
+    return {name: one[name] for name in ("Type", "Value")}
+
+
+def _listed(hand: Hand) -> None:
+    hand("ssm").put_parameter(Name="/reptidex/dev/database/host", Type="StringList", Value="a,b", Overwrite=True)
+
+
 CASES = {
+    "bucket that is half open": Case("storage/bucket/uploads", _half_open, _bucket, "partly_blocked"),
+    "rule of a security group": Case(
+        "security/security_group_rule/alb/inbound/tcp-443-0.0.0.0_0", _moved_port, _sg_rule
+    ),
+    "parameter": Case("database/parameter/database/host", _listed, _parameter, "type"),
     "alarm over a percentile": Case(
         f"monitoring/alarm/{ALARM.removeprefix('reptidex-dev-')}", _by_percentile, _alarm, "other.ExtendedStatistic"
     ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
 from reptiops.aws import Aws, settled
-from reptiops.engine.resource import Identity, Live, Made, Risk, fixed
+from reptiops.engine.resource import Identity, Live, Made, Risk, fixed, initial
 from reptiops.engine.scope import Scope
 from reptiops.resources import ec2_held
 from reptiops.resources.ec2 import ELSEWHERE, in_our_vpc
@@ -113,6 +113,7 @@ class SecurityGroupRule(Ec2Resource):
     from_port: int = 0
     to_port: int = 0
     peer: str = "0.0.0.0/0"
+    description: str = initial("whoever writes it", default="")
 
     free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "security"
@@ -159,6 +160,7 @@ class SecurityGroupRule(Ec2Resource):
                 from_port=one.get("FromPort", -1),
                 to_port=one.get("ToPort", -1),
                 peer=peer or one.get("CidrIpv6") or one.get("PrefixListId") or "?",
+                description=one.get("Description", ""),
             )
             yield Live(one["SecurityGroupRuleId"], has, scope.address(tags_of(one)))
 
@@ -179,8 +181,11 @@ class SecurityGroupRule(Ec2Resource):
             "IpProtocol": self.protocol,
             "FromPort": self.from_port,
             "ToPort": self.to_port,
-            listed: [{member: self.peer}],
+            listed: [{member: self.peer, **self._described()}],
         }
+
+    def _described(self) -> dict[str, str]:
+        return {"Description": self.description} if self.description else {}
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """ModifySecurityGroupRules replaces all fields of a rule."""
@@ -190,6 +195,7 @@ class SecurityGroupRule(Ec2Resource):
             "FromPort": self.from_port,
             "ToPort": self.to_port,
             member: self.peer,
+            **self._described(),
         }
         aws.ec2.modify_security_group_rules(
             GroupId=self.group,

@@ -55,6 +55,11 @@ class Bucket(Resource):
     ownership: str = "BucketOwnerEnforced"
     policy: Policy = field(default_factory=Policy.make)
     lifecycle: Mapping[str, LifecycleRule] = field(default_factory=dict)
+    partly_blocked: frozenset[str] = frozenset()
+    """Which kinds of public access are blocked, where not all are: we never do that."""
+    encryption_key: str = ""
+    """A KMS key by which it encrypts; none of ours does."""
+    bucket_key: bool = False
 
     drawn: ClassVar[Drawn] = "store"
     risk: ClassVar[Risk] = "security"
@@ -160,11 +165,15 @@ class Bucket(Resource):
 
     @classmethod
     def _read(cls, aws: Aws, name: str) -> Self:
+        blocked = frozenset[str]()
         versioning = aws.s3.get_bucket_versioning(Bucket=name).get("Status") == "Enabled"
         encryption = _or_none(
             lambda: aws.s3.get_bucket_encryption(Bucket=name), "ServerSideEncryptionConfigurationNotFoundError"
         )
         block = _or_none(lambda: aws.s3.get_public_access_block(Bucket=name), "NoSuchPublicAccessBlockConfiguration")
+        if block is not None and not all(block["PublicAccessBlockConfiguration"].values()):
+            blocked = frozenset(name for name, on in block["PublicAccessBlockConfiguration"].items() if on)
+        rule = _encrypted(encryption)
         ownership = _or_none(
             lambda: aws.s3.get_bucket_ownership_controls(Bucket=name), "OwnershipControlsNotFoundError"
         )
@@ -175,11 +184,14 @@ class Bucket(Resource):
         return cls(
             name=name,
             versioning=versioning,
-            encryption=_encryption(encryption),
+            encryption=str(rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm", "")),
             public_access_blocked=block is not None and all(block["PublicAccessBlockConfiguration"].values()),
             ownership=ownership["OwnershipControls"]["Rules"][0]["ObjectOwnership"] if ownership else "ObjectWriter",
             policy=Policy.of(policy["Policy"]) if policy else Policy.make(),
             lifecycle={r["ID"]: _rule(r) for r in lifecycle["Rules"]} if lifecycle else {},
+            partly_blocked=blocked,
+            encryption_key=str(rule.get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID", "")),
+            bucket_key=bool(rule.get("BucketKeyEnabled")),
         )
 
     @classmethod
@@ -213,15 +225,17 @@ class Bucket(Resource):
     def _set(self, aws: Aws, changed: frozenset[str], kept: Mapping[str, Any] = MappingProxyType({})) -> None:
         # In this order and never at once: parallel changes of one bucket answer OperationAborted (aws-facts 7.1).
         s3, name = aws.s3, self.name
-        if "public_access_blocked" in changed:
+        if changed & {"public_access_blocked", "partly_blocked"}:
             names = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
-            block = dict.fromkeys(names, self.public_access_blocked)
+            block = {one: self.public_access_blocked or one in self.partly_blocked for one in names}
             s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=block)
         if "ownership" in changed:
             rules = {"Rules": [{"ObjectOwnership": self.ownership}]}
             s3.put_bucket_ownership_controls(Bucket=name, OwnershipControls=rules)
-        if "encryption" in changed:
-            rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": self.encryption}}
+        if changed & {"encryption", "encryption_key", "bucket_key"}:
+            by: dict[str, Any] = {"SSEAlgorithm": self.encryption}
+            by |= {"KMSMasterKeyID": self.encryption_key} if self.encryption_key else {}
+            rule = {"ApplyServerSideEncryptionByDefault": by, "BucketKeyEnabled": self.bucket_key}
             s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": [rule]})
         if "versioning" in changed:
             status = {"Status": "Enabled" if self.versioning else "Suspended"}
@@ -272,11 +286,10 @@ def _tags(aws: Aws, name: str, *absent: str) -> dict[str, str]:
     return {t["Key"]: t["Value"] for t in answer["TagSet"]} if answer else {}
 
 
-def _encryption(answer: Mapping[str, Any] | None) -> str:
-    if answer is None:
-        return ""
-    rules = answer["ServerSideEncryptionConfiguration"]["Rules"]
-    return str(rules[0].get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm", "")) if rules else ""
+def _encrypted(answer: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The one rule; AWS takes no second."""
+    rules = answer["ServerSideEncryptionConfiguration"]["Rules"] if answer else []
+    return rules[0] if rules else {}
 
 
 def _rule(rule: Mapping[str, Any]) -> LifecycleRule:
