@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pty
 import select
@@ -79,6 +80,32 @@ def test_on_a_terminal_it_asks_and_what_is_kept_can_be_undone(site: Site) -> Non
     assert "request-id" not in told
     site.run("rollback", "dev", "--yes")
     assert site.world() == before
+
+
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_at_the_question_keeps_and_says_so(site: Site, kind: signal.Signals) -> None:
+    mine, theirs = pty.openpty()
+    shown: list[bytes] = []
+
+    def end() -> None:
+        while b"keep it as it is" not in b"".join(shown):
+            if not select.select([mine], [], [], 60)[0]:
+                return
+            shown.append(os.read(mine, 65536))
+        os.kill(json.loads(next(site.directory.rglob("lock.json")).read_text())["pid"], kind)
+        while select.select([mine], [], [], 1)[0]:
+            shown.append(os.read(mine, 65536))
+
+    reader = threading.Thread(target=end)
+    reader.start()
+    code, _ = site.signalled(SIGNALLED, *PROVISION, terminal=os.ttyname(theirs))
+    reader.join()
+    text = b"".join(shown).decode()
+    assert code == 130, text
+    assert "Everything done so far was kept" in text
+    assert "reptiops rollback dev" in text
+    assert not list(site.directory.rglob("lock.json")), "the lock is given back"
+    assert "interrupted, kept" in site.run("history", "dev").stdout
 
 
 class Terminal(io.StringIO):

@@ -49,9 +49,27 @@ def stoppable(progress: Progress | None = None) -> Iterator[Stop]:
             _say("stopping: nothing new is started, what is in flight may end;\nagain to stop at once")
         stop.set()
 
+    with _handled(handle):
+        yield stop
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """While a question is open nothing is in flight: a signal is the answer that all stays as it is, told in order."""
+
+    def handle(number: int, _: Any) -> None:
+        raise KeyboardInterrupt
+
+    with _handled(handle):
+        yield
+
+
+@contextmanager
+def _handled(handle: Callable[[int, Any], None]) -> Iterator[None]:
+    """Both signals go there."""
     previous = {s: signal.signal(s, handle) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield stop
+        yield
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
@@ -76,8 +94,10 @@ def choosing(console: Console, given: dict[str, Any], pause: Callable[[], None])
             highlight=False,
         )
         try:
-            return "rollback" if agreed("Roll back (no: keep it as it is)?", default=True) else "keep"
+            with _answering():
+                return "rollback" if agreed("Roll back (no: keep it as it is)?", default=True) else "keep"
         except click.Abort:
+            click.echo()  # a signal ends no line
             return "keep"
 
     return choose

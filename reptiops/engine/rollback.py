@@ -267,9 +267,11 @@ class _Undo(Watching):
         theirs += taken.values()
         if theirs and type(before).renewed:  # neither more nor less than there was
             self.staying |= {named_before(was, type(before)), named(current)}
+        told = [text for text in self.theirs if text.startswith(f"{address} (")]
+        self.theirs = [text for text in self.theirs if text not in told]  # what is true in the end is what counts
         for one in theirs:
-            if (text := f"{address} ({current.id}): {one}") not in self.theirs:
-                self.theirs.append(text)
+            self.theirs.append(text := f"{address} ({current.id}): {one}")
+            if text not in told:
                 self.work.tell(Event("kept", address, "restore", one))
         return fields
 
