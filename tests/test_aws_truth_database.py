@@ -15,9 +15,7 @@ from reptiops.engine.resource import Live
 from reptiops.engine.scope import Scope
 from reptiops.errors import ReptiopsError
 from reptiops.operations import facts
-from reptiops.resources import (
-    rds,
-)
+from reptiops.resources import elasticache, rds
 from reptiops.sandbox.rules.rds import OFFERED
 from tests.samples import World
 from tests.strict import refused
@@ -162,3 +160,16 @@ def test_03_what_somebody_else_has_waiting_is_not_fired_along(world: World) -> N
     assert not planned(asked_for).hindrance
     asked_for.update(world.aws, look(), frozenset({"instance_class"}))
     assert version() == "15.14", "AWS applies all that waits"
+
+
+def test_04_a_new_one_is_being_created_from_the_first_word_on(slow: Any) -> None:
+    for kind in ("elasticache", "rds"):
+        slow.session.client("iam").create_service_linked_role(AWSServiceName=f"{kind}.amazonaws.com")
+    slow.pass_time(60)
+    slow.session.client("elasticache").create_cache_subnet_group(
+        CacheSubnetGroupName="sample", CacheSubnetGroupDescription="x", SubnetIds=list(slow.subnets)
+    )
+    cache = elasticache.ReplicationGroup("sample", "x", node_type="cache.t4g.micro", subnet_group="sample")
+    for want in (_database(slow), cache):
+        made = want.create(slow.aws, slow.identity("a/b"))
+        assert (made.status.phase, made.status.word) == ("pending", "creating")

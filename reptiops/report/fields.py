@@ -154,6 +154,13 @@ def statement(value: Mapping[str, Any]) -> str:
     return " ".join(parts)
 
 
+def record(value: Mapping[str, Any]) -> str:
+    """Where a host points; one that is no alias by type and values, `AAAA 2001:db8::1`, whatever else AWS keeps of it."""
+    if not value.get("zone"):
+        return str(value["dns_name"])
+    return ", ".join(f"{key}={words(one)}" for key, one in value.items() if one not in (None, "", []))
+
+
 def _listed(values: Any) -> str:
     names = [known(v) for v in (values if isinstance(values, list) else [values])]
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
@@ -166,6 +173,8 @@ def words(value: Plain) -> str:
         return "not set"
     if is_statement(value) and isinstance(value, dict):
         return statement(value)
+    if isinstance(value, dict) and "dns_name" in value:
+        return record(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str):

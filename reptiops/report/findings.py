@@ -20,6 +20,7 @@ from reptiops.plandocument import AtWork, Unended
 from reptiops.report.durations import duration
 from reptiops.report.fields import Difference, differences, is_long, words
 from reptiops.report.plans import brief, inside, say
+from reptiops.report.requests import rule
 
 SCHEMA = 1
 SHOWN = 3
@@ -144,7 +145,7 @@ def _exposed(fields: Mapping[str, Any]) -> str:
 
 
 def _short(value: Any) -> str:
-    text = inside(words(value))
+    text = (rule(value) if isinstance(value, str) else "") or inside(words(value))
     return text if len(text) <= 100 else f"{text[:97]}…"
 
 

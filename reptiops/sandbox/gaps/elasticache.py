@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import timedelta
 from typing import Any
 
@@ -133,7 +134,9 @@ def _replication_groups() -> None:
         if given.get("cache_subnet_group_name") not in (None, *self.cache_subnet_groups):
             raise CacheSubnetGroupNotFound(given["cache_subnet_group_name"])
         given["replicas_per_node_group"] = given.get("replicas_per_node_group") or nodes - 1
-        return original(self, **given)
+        answered = copy.copy(original(self, **given))
+        answered.status = "creating"  # AWS answers so, however soon it is there
+        return answered
 
     @replace(ElastiCacheBackend, "delete_replication_group")
     def delete(original: Any, self: Any, replication_group_id: str, retain_primary_cluster: bool | None) -> Any:

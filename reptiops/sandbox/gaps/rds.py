@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from reptiops.sandbox.gaps import add, replace
@@ -10,6 +11,7 @@ from reptiops.sandbox.rules.rds import CLASS, DEFAULTS, OFFERED
 
 def fill() -> None:
     """Everything about RDS."""
+    _creating()
     _versions()
     _parameters()
     _subnet_groups()
@@ -26,6 +28,17 @@ def _enhanced_monitoring() -> None:
         return f"arn:{self.partition}:logs:{place}"
 
     add(DBInstance, "enhanced_monitoring_resource_arn")(property(log_stream))  # type: ignore[type-var]
+
+
+def _creating() -> None:
+    from moto.core.responses import ActionResult
+    from moto.rds.responses import RDSResponse
+
+    @replace(RDSResponse, "create_db_instance")
+    def create_db_instance(original: Any, self: Any) -> ActionResult:
+        answered = copy.copy(original(self).result["DBInstance"])
+        answered.status = "creating"  # AWS answers so, however soon it is there
+        return ActionResult({"DBInstance": answered})
 
 
 def _versions() -> None:
