@@ -212,3 +212,27 @@ def test_of_two_fields_one_is_mended_and_the_other_left(there: dict[str, Any], t
     assert app.reconcile("dev", yes=True, **mine).left == ()
     assert app.drift("dev", **there).findings == ()
     assert not app.plan("dev", **there).changes
+
+
+def test_what_an_update_cannot_send_is_not_lost_by_mending_its_neighbour(
+    there: dict[str, Any], hand: Hand, tmp_path: Path
+) -> None:
+    """A revision, a rule of a listener and a rule of a bucket are written whole, without what reptiops never sets."""
+    (tmp_path / "reconcile.yaml").write_text(ALL_ASKED)
+    mine = {**there, "playbook_dir": tmp_path}
+    hand.task("web-public", container={"user": "1000", "stopTimeout": 77})
+    s3, name = hand("s3"), {"Bucket": "reptidex-dev-uploads"}
+    rules = s3.get_bucket_lifecycle_configuration(**name)["Rules"]
+    rules[0] |= {"Filter": {"Prefix": "tmp/"}, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 99}}
+    s3.put_bucket_lifecycle_configuration(**name, LifecycleConfiguration={"Rules": rules})
+    found = app.drift("dev", **there).findings
+    theirs = {f for f in found if f.field.endswith(".other")}
+    assert len(theirs) == 2, found
+    done = app.reconcile("dev", ask=lambda f: f not in theirs, **mine)
+    assert done.mended == ()
+    assert {f: "never sets" in why for f, why in done.left if f not in theirs} == {
+        f: True for f in found if f not in theirs
+    }
+    assert app.drift("dev", **there).findings == found
+    assert app.reconcile("dev", yes=True, **mine).left == ()
+    assert app.drift("dev", **there).findings == ()

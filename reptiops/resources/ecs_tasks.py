@@ -15,6 +15,7 @@ from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, fixed
 from reptiops.engine.scope import Recorded, Scope
 from reptiops.resources.ecs import lower_tags
 from reptiops.resources.ecs_services import Service
+from reptiops.resources.unsent import unsent
 from reptiops.rights import ROLES, TAGGED, Right, arn_of, delete, passed_to, read, write
 
 ADDED = frozenset(
@@ -218,6 +219,10 @@ class TaskDefinition(Resource):
         """Registering twice makes two revisions, so it is never repeated without looking."""
         arn = self._register(aws, identity.tag_list("key", "value"))
         return Made(arn, {"arn": arn})
+
+    def hindered(self, live: Live[Any], changed: frozenset[str]) -> str:
+        """A revision is registered without what we never set."""
+        return unsent([self.other, *(one.other for one in self.containers.values())])
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> str:
         """Another revision, with our tags: the one before may be the pipeline's."""

@@ -24,6 +24,7 @@ from reptiops.resources.elbv2 import (
     tags_by_arn,
     wanted_only,
 )
+from reptiops.resources.unsent import unsent
 from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, update, write
 
 LISTENERS = (arn_of("elasticloadbalancing", f"listener/{BALANCER}/*"),)
@@ -312,6 +313,10 @@ class HostRule(BalancingResource):
         """The ARNs of the listener's rules by priority."""
         rules = aws.elbv2.pages("describe_rules", "Rules", ListenerArn=self.listener)
         return {int(one["Priority"]): one["RuleArn"] for one in rules if not one["IsDefault"]}
+
+    def hindered(self, live: Live[Any], changed: frozenset[str]) -> str:
+        """Conditions and actions are sent whole, without those that we never set."""
+        return unsent(changed & {"hosts", "target_group"} and [self.other])
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Conditions and actions together; the priority by its own call."""

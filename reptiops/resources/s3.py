@@ -19,6 +19,7 @@ from reptiops.policy import Policy
 from reptiops.resources import held
 from reptiops.resources.expiry import sooner
 from reptiops.resources.tagging import BULK, singly, tags_of
+from reptiops.resources.unsent import unsent
 from reptiops.rights import Right, create, delete, read, undo, write
 
 BATCH = 1000
@@ -216,6 +217,11 @@ class Bucket(Resource):
             aws, frozenset((["versioning"] if self.versioning else []) + (["lifecycle"] if self.lifecycle else []))
         )
         return Made(self.name, _out(self.name))
+
+    def hindered(self, live: Live[Any], changed: frozenset[str]) -> str:
+        """A rule that is changed is sent without what we do not know of rules."""
+        lost = [rule.other for key, rule in self.lifecycle.items() if live.has.lifecycle.get(key) != rule]
+        return unsent("lifecycle" in changed and lost)
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """Everything but the name."""
