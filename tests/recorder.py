@@ -83,7 +83,7 @@ def _author(frame: FrameType | None) -> tuple[str, str]:
     module, outermost = "", ""
     while frame is not None:
         package, *place = frame.f_globals.get("__name__", "").split(".")
-        if package == "reptiops" and place and place[0] != "testing":
+        if package == "reptiops" and place and place[0] not in ("testing", "sandbox"):
             name = frame.f_code.co_name
             if place[0] == "resources" and name in PURPOSES:
                 me = frame.f_locals.get("self") or frame.f_locals.get("cls")

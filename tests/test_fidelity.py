@@ -139,31 +139,17 @@ BY_HAND: dict[str, tuple[dict[str, Any], ...]] = {
     ),
 }
 
-ALARM, BUCKET = "reptidex-dev-alb-5xx-rate", "reptidex-dev-uploads"
+
+def _sg_rule(hand: Hand) -> Any:
+    filters = [{"Name": "group-id", "Values": [hand.group("alb")]}]
+    rules = hand("ec2").describe_security_group_rules(Filters=filters)["SecurityGroupRules"]
+    return next(one for one in rules if not one["IsEgress"] and one["FromPort"] in (443, 8443))
 
 
-def _alarm(hand: Hand) -> Any:
-    (one,) = hand("cloudwatch").describe_alarms(AlarmNames=[ALARM])["MetricAlarms"]
-    return {name: value for name, value in one.items() if not name.startswith("State") and "Updated" not in name}
-
-
-def _by_percentile(hand: Hand) -> None:
-    hand("cloudwatch").put_metric_alarm(
-        AlarmName=ALARM, Namespace="AWS/ApplicationELB", MetricName="TargetResponseTime", ExtendedStatistic="p99",
-        Period=60, EvaluationPeriods=3, DatapointsToAlarm=2, Threshold=1.5, ComparisonOperator="GreaterThanThreshold",
-        Unit="Seconds", InsufficientDataActions=["arn:aws:sns:us-east-1:123456789012:theirs"],
-        EvaluateLowSampleCountPercentile="ignore",
-    )  # fmt: skip
-
-
-def _of_labelled_metrics(hand: Hand) -> None:
-    metric = {"Namespace": "AWS/ApplicationELB", "MetricName": "RequestCount"}
-    stat = {"Metric": metric, "Stat": "Sum", "Period": 60, "Unit": "Count"}
-    metrics = [{"Id": "theirs", "MetricStat": stat, "Label": "Theirs", "ReturnData": True}]
-    hand("cloudwatch").put_metric_alarm(
-        AlarmName=ALARM, Metrics=metrics, EvaluationPeriods=3, DatapointsToAlarm=2, Threshold=1.5,
-        ComparisonOperator="GreaterThanThreshold",
-    )  # fmt: skip
+def _moved_port(hand: Hand) -> None:
+    rule = {"IpProtocol": "tcp", "FromPort": 8443, "ToPort": 8443, "CidrIpv4": "10.9.0.0/16", "Description": "theirs"}
+    change = [{"SecurityGroupRuleId": _sg_rule(hand)["SecurityGroupRuleId"], "SecurityGroupRule": rule}]
+    hand("ec2").modify_security_group_rules(GroupId=hand.group("alb"), SecurityGroupRules=change)
 
 
 def _dashboard(hand: Hand) -> Any:
@@ -179,150 +165,11 @@ def _drawn(hand: Hand) -> None:
     hand("cloudwatch").put_dashboard(DashboardName="reptidex-dev", DashboardBody=theirs)
 
 
-def _lifecycle(hand: Hand) -> Any:
-    return hand("s3").get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]
-
-
-def _kept_longer(hand: Hand) -> None:
-    tag = {"Tag": {"Key": "keep", "Value": "no"}}
-    rules = [
-        {"ID": "off", "Status": "Disabled", "Filter": {"Prefix": "x/"}, "Expiration": {"Days": 7}},
-        {"ID": "some", "Status": "Enabled", "Filter": tag, "Expiration": {"Days": 9}},
-        {"ID": "versions", "Status": "Enabled", "Filter": {"Prefix": ""},
-         "NoncurrentVersionExpiration": {"NoncurrentDays": 9, "NewerNoncurrentVersions": 3}},
-    ]  # fmt: skip
-    hand("s3").put_bucket_lifecycle_configuration(Bucket=BUCKET, LifecycleConfiguration={"Rules": rules})
-
-
-def _rule(hand: Hand) -> Any:
-    elb = hand("elbv2")
-    (balancer,) = elb.describe_load_balancers(Names=["reptidex-dev-alb"])["LoadBalancers"]
-    listeners = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
-    (listener,) = (one["ListenerArn"] for one in listeners if one["Port"] == 443)
-    rules = elb.describe_rules(ListenerArn=listener)["Rules"]
-    return next(one for one in rules if HOST in str(one["Conditions"]))
-
-
-def _two_groups(hand: Hand) -> None:
-    elb, rule = hand("elbv2"), _rule(hand)
-    groups = [one["TargetGroupArn"] for one in elb.describe_target_groups()["TargetGroups"]]
-    forward = {
-        "TargetGroups": [
-            {"TargetGroupArn": arn, "Weight": weight} for arn, weight in zip(sorted(groups), (10, 90), strict=False)
-        ],
-        "TargetGroupStickinessConfig": {"Enabled": True, "DurationSeconds": 600},
-    }
-    conditions = [
-        {"Field": "host-header", "HostHeaderConfig": {"Values": [HOST]}},
-        {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/v2/*"]}},
-    ]
-    elb.modify_rule(
-        RuleArn=rule["RuleArn"], Conditions=conditions, Actions=[{"Type": "forward", "ForwardConfig": forward}]
-    )
-
-
-def _plain_listener(hand: Hand) -> Any:
-    elb = hand("elbv2")
-    (balancer,) = elb.describe_load_balancers(Names=["reptidex-dev-alb"])["LoadBalancers"]
-    listeners = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
-    return next(one for one in listeners if one["Port"] == 80)
-
-
-def _redirected(hand: Hand) -> None:
-    to = {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_302", "Host": "www.example.com", "Path": "/closed"}
-    action = {"Type": "redirect", "RedirectConfig": to}
-    hand("elbv2").modify_listener(ListenerArn=_plain_listener(hand)["ListenerArn"], DefaultActions=[action])
-
-
-def _expiry(hand: Hand) -> Any:
-    return hand("ecr").get_lifecycle_policy(repositoryName="reptidex/dev/repti-core")["lifecyclePolicyText"]
-
-
-def _expired_otherwise(hand: Hand) -> None:
-    selection = {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 50}
-    rules = [{"rulePriority": 7, "description": "theirs", "selection": selection, "action": {"type": "expire"}}]
-    hand("ecr").put_lifecycle_policy(
-        repositoryName="reptidex/dev/repti-core", lifecyclePolicyText=json.dumps({"rules": rules}, indent=2)
-    )
-
-
-def _budget(hand: Hand) -> Any:
-    whose = {"AccountId": "123456789012", "BudgetName": "reptidex-dev-monthly"}
-    budget = hand("budgets").describe_budget(**whose)["Budget"]
-    notifications = hand("budgets").describe_notifications_for_budget(**whose)["Notifications"]
-    return [{k: v for k, v in budget.items() if k != "LastUpdatedTime"}, sorted(notifications, key=str)]
-
-
-def _told_otherwise(hand: Hand) -> None:
-    whose: dict[str, Any] = {"AccountId": "123456789012", "BudgetName": "reptidex-dev-monthly"}
-    one = {
-        "NotificationType": "FORECASTED",
-        "ComparisonOperator": "LESS_THAN",
-        "Threshold": 80.0,
-        "ThresholdType": "ABSOLUTE_VALUE",
-    }
-    who = [{"SubscriptionType": "EMAIL", "Address": "theirs@example.com"}]
-    hand("budgets").create_notification(**whose, Notification=one, Subscribers=who)
-
-
-def _bucket(hand: Hand) -> Any:
-    s3 = hand("s3")
-    block = s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"]
-    return [block, s3.get_bucket_encryption(Bucket=BUCKET)["ServerSideEncryptionConfiguration"]]
-
-
-def _half_open(hand: Hand) -> None:
-    block = {
-        "BlockPublicAcls": True,
-        "IgnorePublicAcls": True,
-        "BlockPublicPolicy": False,
-        "RestrictPublicBuckets": False,
-    }
-    hand("s3").put_public_access_block(Bucket=BUCKET, PublicAccessBlockConfiguration=block)
-    key = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "arn:aws:kms:us-east-1:123456789012:key/theirs"}
-    rule = {"ApplyServerSideEncryptionByDefault": key, "BucketKeyEnabled": True}
-    hand("s3").put_bucket_encryption(Bucket=BUCKET, ServerSideEncryptionConfiguration={"Rules": [rule]})
-
-
-def _sg_rule(hand: Hand) -> Any:
-    filters = [{"Name": "group-id", "Values": [hand.group("alb")]}]
-    rules = hand("ec2").describe_security_group_rules(Filters=filters)["SecurityGroupRules"]
-    return next(one for one in rules if not one["IsEgress"] and one["FromPort"] in (443, 8443))
-
-
-def _moved_port(hand: Hand) -> None:
-    rule = {"IpProtocol": "tcp", "FromPort": 8443, "ToPort": 8443, "CidrIpv4": "10.9.0.0/16", "Description": "theirs"}
-    change = [{"SecurityGroupRuleId": _sg_rule(hand)["SecurityGroupRuleId"], "SecurityGroupRule": rule}]
-    hand("ec2").modify_security_group_rules(GroupId=hand.group("alb"), SecurityGroupRules=change)
-
-
-def _parameter(hand: Hand) -> Any:
-    one = hand("ssm").get_parameter(Name="/reptidex/dev/database/host")["Parameter"]
-    return {name: one[name] for name in ("Type", "Value")}
-
-
-def _listed(hand: Hand) -> None:
-    hand("ssm").put_parameter(Name="/reptidex/dev/database/host", Type="StringList", Value="a,b", Overwrite=True)
-
-
 CASES = {
-    "bucket that is half open": Case("storage/bucket/uploads", _half_open, _bucket, "partly_blocked"),
     "rule of a security group": Case(
         "security/security_group_rule/alb/inbound/tcp-443-0.0.0.0_0", _moved_port, _sg_rule
     ),
-    "parameter": Case("database/parameter/database/host", _listed, _parameter, "type"),
-    "alarm over a percentile": Case(
-        f"monitoring/alarm/{ALARM.removeprefix('reptidex-dev-')}", _by_percentile, _alarm, "other.ExtendedStatistic"
-    ),
-    "alarm over labelled metrics": Case(
-        f"monitoring/alarm/{ALARM.removeprefix('reptidex-dev-')}", _of_labelled_metrics, _alarm, "other.Metrics"
-    ),
     "dashboard": Case("monitoring/dashboard", _drawn, _dashboard),
-    "lifecycle": Case("storage/bucket/uploads", _kept_longer, _lifecycle),
-    "rule of a listener": Case("compute/host_rule/repti-core", _two_groups, _rule, "other"),
-    "what a listener does": Case("compute/http_listener", _redirected, _plain_listener, "other"),
-    "what expires in a repository": Case("compute/repository/repti-core", _expired_otherwise, _expiry),
-    "notification of a budget": Case("monitoring/budget", _told_otherwise, _budget, "FORECASTED"),
     **{
         f"record: {name}": Case("compute/alias_record", _instead(*some), _records, HOST)
         for name, some in BY_HAND.items()

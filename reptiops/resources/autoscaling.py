@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from botocore.exceptions import ClientError
@@ -12,7 +12,6 @@ from reptiops.aws import Aws, code, message
 from reptiops.engine.place import Place
 from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, fixed, lent, local
 from reptiops.engine.scope import Scope
-from reptiops.resources.beyond import beyond
 from reptiops.resources.ecs import Cluster
 from reptiops.rights import TAGGED, Condition, Right, arn_of, create, delete, read, write
 
@@ -28,10 +27,6 @@ ALARMS = (arn_of("cloudwatch", "alarm:TargetTracking-{resource}-*"),)
 identity-based policy examples).
 """
 ON_ECS: Condition = {"StringEquals": {"application-autoscaling:service-namespace": "ecs"}}
-
-
-HOW = ("StepScalingPolicyConfiguration", "TargetTrackingScalingPolicyConfiguration")
-SPAN = ("EndTime", "ScalableTargetAction", "StartTime")
 
 
 def _ours(scope: Scope, resource: str) -> bool:
@@ -164,8 +159,6 @@ class ScalingPolicy(OfTarget):
     target: float = 65.0
     scale_in_seconds: int = 300
     scale_out_seconds: int = 60
-    other: Mapping[str, Any] = field(default_factory=dict)
-    """How it scales, where that is more than we set, such as by steps or by a metric of somebody's own."""
 
     rights: ClassVar[tuple[Right, ...]] = (
         read("application-autoscaling:DescribeScalingPolicies"),
@@ -185,33 +178,28 @@ class ScalingPolicy(OfTarget):
             if not _ours(scope, one["ResourceId"]):
                 continue
             tracking = one.get("TargetTrackingScalingPolicyConfiguration", {})
-            metric = tracking.get("PredefinedMetricSpecification", {}).get("PredefinedMetricType", one["PolicyType"])
             has = cls(
                 resource=one["ResourceId"],
                 name=one["PolicyName"],
-                metric=metric,
+                metric=tracking.get("PredefinedMetricSpecification", {}).get("PredefinedMetricType", one["PolicyType"]),
                 target=float(tracking.get("TargetValue", 0)),
                 scale_in_seconds=tracking.get("ScaleInCooldown", 300),
                 scale_out_seconds=tracking.get("ScaleOutCooldown", 300),
             )
-            odd = beyond(one, has._sent(), HOW)
-            has = replace(has, other={**odd, "PolicyType": one["PolicyType"]} if odd else {})
             yield Live(f"{one['ResourceId']}/{one['PolicyName']}", has, created=one.get("CreationTime"))
-
-    def _sent(self) -> dict[str, Any]:
-        if self.other:
-            return dict(self.other)
-        tracking = {
-            "PredefinedMetricSpecification": {"PredefinedMetricType": self.metric},
-            "TargetValue": self.target,
-            "ScaleInCooldown": self.scale_in_seconds,
-            "ScaleOutCooldown": self.scale_out_seconds,
-        }
-        return {"PolicyType": "TargetTrackingScaling", "TargetTrackingScalingPolicyConfiguration": tracking}
 
     def _put(self, aws: Aws) -> None:
         aws.application_autoscaling.put_scaling_policy(
-            **COUNT, ResourceId=self.resource, PolicyName=self.name, **self._sent()
+            **COUNT,
+            ResourceId=self.resource,
+            PolicyName=self.name,
+            PolicyType="TargetTrackingScaling",
+            TargetTrackingScalingPolicyConfiguration={
+                "PredefinedMetricSpecification": {"PredefinedMetricType": self.metric},
+                "TargetValue": self.target,
+                "ScaleInCooldown": self.scale_in_seconds,
+                "ScaleOutCooldown": self.scale_out_seconds,
+            },
         )
 
     def delete(self, aws: Aws, live: Live[Any]) -> None:
@@ -229,8 +217,6 @@ class ScheduledAction(OfTarget):
     timezone: str = "UTC"
     minimum: int = 0
     maximum: int = 0
-    other: Mapping[str, Any] = field(default_factory=dict)
-    """When it begins and ends, and a range of which only one end is set: we never do that."""
 
     rights: ClassVar[tuple[Right, ...]] = (
         read("application-autoscaling:DescribeScheduledActions"),
@@ -254,12 +240,7 @@ class ScheduledAction(OfTarget):
                     minimum=action.get("MinCapacity", -1),
                     maximum=action.get("MaxCapacity", -1),
                 )
-                has = replace(has, other=beyond(one, has._sent(), SPAN))
                 yield Live(f"{one['ResourceId']}/{one['ScheduledActionName']}", has, created=one.get("CreationTime"))
-
-    def _sent(self) -> dict[str, Any]:
-        ends = {"MinCapacity": self.minimum, "MaxCapacity": self.maximum}
-        return {"ScalableTargetAction": ends, **self.other}
 
     def _put(self, aws: Aws) -> None:
         aws.application_autoscaling.put_scheduled_action(
@@ -268,7 +249,7 @@ class ScheduledAction(OfTarget):
             ScheduledActionName=self.name,
             Schedule=self.schedule,
             Timezone=self.timezone,
-            **self._sent(),
+            ScalableTargetAction={"MinCapacity": self.minimum, "MaxCapacity": self.maximum},
         )
 
     def delete(self, aws: Aws, live: Live[Any]) -> None:

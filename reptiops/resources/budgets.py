@@ -38,9 +38,8 @@ class Budget(Resource):
         read("budgets:ViewBudget", "budgets:ListTagsForResource", on=BUDGETS),
         # A budget is a look at the account's costs, and these have rights of their own since 2025.
         read("billing:GetBillingViewData", on=(arn_of("billing", "billingview/primary", regional=False),)),
-        update("billing:GetBillingViewData", on=(arn_of("billing", "billingview/primary", regional=False),)),
         create("budgets:ModifyBudget", "budgets:TagResource", on=BUDGETS),
-        update("budgets:ViewBudget", "budgets:ModifyBudget", on=BUDGETS),
+        update("budgets:ModifyBudget", on=BUDGETS),
         delete("budgets:ModifyBudget", on=BUDGETS),
     )
 
@@ -60,7 +59,7 @@ class Budget(Resource):
                     raise
                 continue
             notifications = {
-                _named(n): frozenset(
+                f"{n['Threshold']:g}": frozenset(
                     f"{s['SubscriptionType']}|{s['Address']}"
                     for s in aws.budgets.pages(
                         "describe_subscribers_for_notification", "Subscribers", **whose, Notification=_bare(n)
@@ -105,9 +104,7 @@ class Budget(Resource):
         """The budget as a whole; notifications and subscribers by calls of their own."""
         account = aws.account()
         if changed & {"amount", "cost_tag"}:
-            whose = {"AccountId": account, "BudgetName": self.name}
-            shown = aws.budgets.describe_budget(**whose)["Budget"]
-            aws.budgets.update_budget(AccountId=account, NewBudget=_over(shown, self._budget()))
+            aws.budgets.update_budget(AccountId=account, NewBudget=self._budget())
         if "notifications" not in changed:
             return
         whose = {"AccountId": account, "BudgetName": self.name}
@@ -133,26 +130,13 @@ class Budget(Resource):
         aws.budgets.delete_budget(AccountId=aws.account(), BudgetName=live.id)
 
 
-TOLD = {"NotificationType": "ACTUAL", "ComparisonOperator": "GREATER_THAN", "ThresholdType": "PERCENTAGE"}
-"""How our notifications are meant; one by hand that is meant otherwise says so in its name."""
-SHOWN = frozenset({"CalculatedSpend", "HealthStatus", "LastUpdatedTime"})
-"""What AWS says of a budget and does not take."""
-
-
-def _over(shown: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
-    """A budget with what is ours set in it: UpdateBudget drops what is left out, such as which costs count."""
-    filters = {**shown.get("CostFilters", {}), **ours["CostFilters"]}
-    return {**{k: v for k, v in shown.items() if k not in SHOWN}, **ours, "CostFilters": filters}
-
-
-def _named(notification: Mapping[str, Any]) -> str:
-    odd = [str(notification.get(k, v)) for k, v in TOLD.items()]
-    return " ".join([f"{notification['Threshold']:g}", *(odd if odd != [*TOLD.values()] else [])])
-
-
-def _notification(name: str) -> dict[str, Any]:
-    threshold, *odd = name.split(" ")
-    return {**(dict(zip(TOLD, odd, strict=True)) if odd else TOLD), "Threshold": float(threshold)}
+def _notification(threshold: str) -> dict[str, Any]:
+    return {
+        "NotificationType": "ACTUAL",
+        "ComparisonOperator": "GREATER_THAN",
+        "Threshold": float(threshold),
+        "ThresholdType": "PERCENTAGE",
+    }
 
 
 def _bare(notification: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,25 +15,10 @@ from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, Statu
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import Around, Use
 from reptiops.errors import ReptiopsError
-from reptiops.resources.beyond import beyond
 from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, write
 
 ALARMS = (arn_of("cloudwatch", "alarm:{name}"),)
 DASHBOARDS = (arn_of("cloudwatch", "dashboard/{name}", regional=False),)
-
-
-UNSET = (
-    "EvaluateLowSampleCountPercentile",
-    "ExtendedStatistic",
-    "InsufficientDataActions",
-    "ThresholdMetricId",
-    "Unit",
-)
-"""Members of an alarm that ours do without."""
-SINGLE = ("Dimensions", "MetricName", "Namespace", "Period", "Statistic")
-"""Members of an alarm over one metric."""
-LABELS = frozenset({"AccountId", "Label", "Period"})
-"""Members of a part of a calculation that ours do without."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +56,6 @@ class Alarm(Resource):
     ok_actions: frozenset[str] = frozenset()
     actions_enabled: bool | None = True
     """None: a parked service has them switched off for now."""
-    other: Mapping[str, Any] = field(default_factory=dict)
-    """Members of an alarm that we never set, which PutMetricAlarm would drop."""
 
     absent: ClassVar[frozenset[str]] = frozenset({"ResourceNotFound", "ResourceNotFoundException"})
     taggable: ClassVar[bool] = False
@@ -98,7 +81,7 @@ class Alarm(Resource):
     @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """All under our prefix in pages. Tags cost a call each, so they are not read of what is wanted and in the state."""
-        wanted, recorded = {want.name: want for want in scope.wanted(cls)}, scope.recorded(cls)
+        wanted, recorded = {want.name for want in scope.wanted(cls)}, scope.recorded(cls)
         pages = aws.cloudwatch.pages("describe_alarms", "MetricAlarms", AlarmNamePrefix=f"{scope.names.prefix}-")
         for one in pages:
             arn, address = one["AlarmArn"], None
@@ -110,19 +93,16 @@ class Alarm(Resource):
             value = one.get(
                 "StateValue", ""
             )  # of the others the reason says only that nothing is known, or nothing wrong
-            rings, want = value == "ALARM", wanted.get(one["AlarmName"])
+            rings = value == "ALARM"
             status = Status("ready", value, one.get("StateReason", "") if rings else "", alert=rings)
-            yield Live(one["AlarmName"], cls._has(one, bool(want and want.metrics)), address, status, {"arn": arn})
+            yield Live(one["AlarmName"], cls._has(one), address, status, {"arn": arn})
 
     def foreign(self, live: Live[Any]) -> bool:
         """It bears tags, although AWS tells them only one by one."""
         return True
 
     @classmethod
-    def _has(cls, one: Mapping[str, Any], calculated: bool) -> Self:
-        """`calculated`: it is to be over several metrics, and has no fields that say what it is over as one of one metric."""
-        labelled = any(q.keys() & LABELS or "Unit" in q.get("MetricStat", {}) for q in one.get("Metrics", []))
-        members = (*UNSET, *(["Metrics"] if labelled else ()), *(SINGLE if calculated else ()))
+    def _has(cls, one: Mapping[str, Any]) -> Self:
         return cls(
             name=one["AlarmName"],
             description=one.get("AlarmDescription", ""),
@@ -140,7 +120,6 @@ class Alarm(Resource):
             actions=frozenset(one.get("AlarmActions", [])),
             ok_actions=frozenset(one.get("OKActions", [])),
             actions_enabled=one.get("ActionsEnabled", True),
-            other=beyond(one, {}, members),
         )
 
     @classmethod
@@ -166,7 +145,7 @@ class Alarm(Resource):
             "Period": self.period,
         }
         what = {"Metrics": [_sent(i, q) for i, q in self.metrics.items()]} if self.metrics else single
-        whole = {
+        return {
             "AlarmName": self.name,
             "AlarmDescription": self.description,
             "ComparisonOperator": self.comparison,
@@ -178,12 +157,7 @@ class Alarm(Resource):
             "OKActions": sorted(self.ok_actions),
             "ActionsEnabled": self.actions_enabled is not False,
             **what,
-            **self.other,
         }
-        if "ThresholdMetricId" in whole:  # of a band there is no threshold
-            del whole["Threshold"]
-        default = {"AlarmDescription": "", "TreatMissingData": "missing"}  # who set nothing sees nothing there
-        return {name: value for name, value in whole.items() if value is not None and default.get(name) != value}
 
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """At once; a missing one is fine."""

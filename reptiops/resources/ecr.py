@@ -30,8 +30,6 @@ class Repository(Resource):
     encryption: str = fixed(default="AES256")
     untagged_days: int = 14
     """0: nothing expires."""
-    expiry: str = ""
-    """The lifecycle policy, where it is anything but ours."""
 
     risk: ClassVar[Risk] = "security"
     risks: ClassVar[Mapping[str, Risk]] = {"untagged_days": "cost"}
@@ -92,8 +90,8 @@ class Repository(Resource):
             for one in repositories
             if one["repositoryName"] in wanted or scope.address(tags.get(one["repositoryArn"], {})) is not None
         ]
-        expiries = aws.each(lambda one: _expiry(aws, one["repositoryName"]), repositories)
-        for one, (untagged, expiry) in zip(repositories, expiries, strict=True):
+        days = aws.each(lambda one: _untagged_days(aws, one["repositoryName"]), repositories)
+        for one, untagged in zip(repositories, days, strict=True):
             name, arn = one["repositoryName"], one["repositoryArn"]
             address = scope.address(tags.get(arn, {}))
             has = cls(
@@ -102,7 +100,6 @@ class Repository(Resource):
                 tag_mutability=one["imageTagMutability"],
                 encryption=one.get("encryptionConfiguration", {}).get("encryptionType", "AES256"),
                 untagged_days=untagged,
-                expiry=expiry,
             )
             yield Live(name, has, address, out={"arn": arn, "uri": one["repositoryUri"]}, created=one.get("createdAt"))
 
@@ -120,7 +117,7 @@ class Repository(Resource):
             encryptionConfiguration={"encryptionType": self.encryption},
             tags=identity.tag_list(),
         )
-        if self.untagged_days or self.expiry:
+        if self.untagged_days:
             self._expire(aws)
         made = answer["repository"]
         return Made(self.name, {"arn": made["repositoryArn"], "uri": made["repositoryUri"]})
@@ -132,13 +129,10 @@ class Repository(Resource):
             aws.ecr.put_image_scanning_configuration(repositoryName=self.name, imageScanningConfiguration=scan)
         if "tag_mutability" in changed:
             aws.ecr.put_image_tag_mutability(repositoryName=self.name, imageTagMutability=self.tag_mutability)
-        if changed & {"untagged_days", "expiry"}:
+        if "untagged_days" in changed:
             self._expire(aws)
 
     def _expire(self, aws: Aws) -> None:
-        if self.expiry:
-            aws.ecr.put_lifecycle_policy(repositoryName=self.name, lifecyclePolicyText=self.expiry)
-            return
         if not self.untagged_days:
             try:
                 aws.ecr.delete_lifecycle_policy(repositoryName=self.name)
@@ -172,17 +166,17 @@ def _tags(aws: Aws, arn: str) -> dict[str, str]:
     return {t["Key"]: t["Value"] for t in aws.ecr.list_tags_for_resource(resourceArn=arn)["tags"]}
 
 
-def _expiry(aws: Aws, name: str) -> tuple[int, str]:
-    """The days after which untagged images expire, 0 for never; -1 and the policy where it says something else."""
+def _untagged_days(aws: Aws, name: str) -> int:
+    """The days after which untagged images expire, 0 for never, -1 for a policy that says something else."""
     try:
         text = aws.ecr.get_lifecycle_policy(repositoryName=name)["lifecyclePolicyText"]
     except ClientError as error:
         if code(error) != "LifecyclePolicyNotFoundException":
             raise
-        return 0, ""
+        return 0
     rules = json.loads(text).get("rules", [])
     if len(rules) != 1 or rules[0].get("action", {}).get("type") != "expire":
-        return -1, text
+        return -1
     selection = rules[0]["selection"]
     plain = selection.get("tagStatus") == "untagged" and selection.get("countType") == "sinceImagePushed"
-    return (int(selection["countNumber"]), "") if plain else (-1, text)
+    return int(selection["countNumber"]) if plain else -1

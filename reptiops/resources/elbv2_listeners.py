@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 from botocore.exceptions import ClientError
@@ -13,7 +12,6 @@ from botocore.exceptions import ClientError
 from reptiops.aws import Aws, code
 from reptiops.engine.resource import Identity, Live, Made, Risk, fixed
 from reptiops.engine.scope import Scope
-from reptiops.resources.beyond import beyond
 from reptiops.resources.elbv2 import (
     BALANCER,
     BALANCERS,
@@ -60,8 +58,6 @@ class Listener(BalancingResource):
     certificate: str | None = None
     tls_policy: str | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
-    other: Mapping[str, Any] = field(default_factory=dict)
-    """What it does, where that is more than we set, such as to redirect to another path."""
 
     free: ClassVar[bool] = True
     risk: ClassVar[Risk] = "security"
@@ -111,7 +107,6 @@ class Listener(BalancingResource):
                     tls_policy=one.get("SslPolicy"),
                     attributes=wanted_only(answer, names),
                 )
-                has = replace(has, other=_beyond_actions(one, has._settings()))
                 yield Live(arn, has, scope.address(tags.get(arn, {})), out={"arn": arn})
 
     def _settings(self) -> dict[str, Any]:
@@ -123,7 +118,6 @@ class Listener(BalancingResource):
             "Protocol": self.protocol,
             "DefaultActions": [_sent(self.action)],
             **{name: value for name, value in tls.items() if value},
-            **self.other,
         }
 
     def create(self, aws: Aws, identity: Identity) -> Made:
@@ -164,20 +158,6 @@ def _action(actions: Iterable[Mapping[str, Any]]) -> Redirect | FixedResponse:
     return FixedResponse("?", ", ".join(one["Type"] for one in listed))
 
 
-SAME = {"Host": "#{host}", "Path": "/#{path}", "Query": "#{query}"}
-"""What a redirect leaves as it is, as AWS says it."""
-
-
-def _beyond_actions(one: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:
-    """The actions as they are, where they do more than those that are sent."""
-    shown = [{k: v for k, v in action.items() if k != "Order"} for action in one["DefaultActions"]]
-    for action in shown:
-        redirect = action.get("RedirectConfig", {})
-        action.update({"RedirectConfig": {k: v for k, v in redirect.items() if SAME.get(k) != v}} if redirect else {})
-    odd = beyond({"DefaultActions": shown}, sent, ["DefaultActions"])
-    return beyond(one, {}, odd)
-
-
 def _sent(action: Redirect | FixedResponse) -> dict[str, Any]:
     if isinstance(action, Redirect):
         config = {"Protocol": action.protocol, "Port": action.port, "StatusCode": action.status}
@@ -191,12 +171,6 @@ _ORDERING = threading.Lock()
 be moved away by the other, which still knows it where it was."""
 
 
-def _taken(condition: Mapping[str, Any]) -> dict[str, Any]:
-    """A condition as AWS takes it: it shows the values twice, and takes them once."""
-    configured = any(name.endswith("Config") for name in condition)
-    return {name: value for name, value in condition.items() if name != "Values" or not configured}
-
-
 @dataclass(frozen=True)
 class HostRule(BalancingResource):
     """Requests for these hosts go to that target group. Rules have no name: their condition is what finds them."""
@@ -206,7 +180,7 @@ class HostRule(BalancingResource):
     hosts: frozenset[str] = frozenset()
     target_group: str = ""
     other: str = ""
-    """Conditions and actions that we never set, so that they show; in full, as JSON."""
+    """Conditions and actions that we never set, so that they show."""
 
     free: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"RuleNotFound", "ListenerNotFound"})
@@ -243,15 +217,13 @@ class HostRule(BalancingResource):
     @classmethod
     def _has(cls, listener: str, one: Mapping[str, Any]) -> Self:
         hosts = [c for c in one["Conditions"] if c["Field"] == "host-header"]
-        odd = any(c["Field"] != "host-header" for c in one["Conditions"])
+        other = [c["Field"] for c in one["Conditions"] if c["Field"] != "host-header"]
         targets = []
         for action in one["Actions"]:
-            odd = odd or action["Type"] != "forward"
             if action["Type"] != "forward":
+                other.append(action["Type"])
                 continue
             groups = action.get("ForwardConfig", {}).get("TargetGroups") or [action]
-            sticky = action.get("ForwardConfig", {}).get("TargetGroupStickinessConfig", {}).get("Enabled", False)
-            odd = odd or len(groups) > 1 or sticky
             targets += [g["TargetGroupArn"] for g in groups if g.get("Weight", 1)]
         return cls(
             listener=listener,
@@ -262,13 +234,10 @@ class HostRule(BalancingResource):
                 for value in condition.get("HostHeaderConfig", {}).get("Values") or condition.get("Values", [])
             ),
             target_group=", ".join(sorted(targets)),
-            other=json.dumps(beyond(one, {}, ("Conditions", "Actions")), sort_keys=True) if odd else "",
+            other=", ".join(other),
         )
 
     def _settings(self) -> dict[str, Any]:
-        if self.other.startswith("{"):
-            shown = json.loads(self.other)
-            return {**shown, "Conditions": [_taken(one) for one in shown["Conditions"]]}
         return {
             "Conditions": [{"Field": "host-header", "HostHeaderConfig": {"Values": sorted(self.hosts)}}],
             "Actions": [{"Type": "forward", "TargetGroupArn": self.target_group}],

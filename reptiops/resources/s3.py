@@ -56,11 +56,6 @@ class Bucket(Resource):
     ownership: str = "BucketOwnerEnforced"
     policy: Policy = field(default_factory=Policy.make)
     lifecycle: Mapping[str, LifecycleRule] = field(default_factory=dict)
-    partly_blocked: frozenset[str] = frozenset()
-    """Which kinds of public access are blocked, where not all are: we never do that."""
-    encryption_key: str = ""
-    """A KMS key by which it encrypts; none of ours does."""
-    bucket_key: bool = False
 
     drawn: ClassVar[Drawn] = "store"
     risk: ClassVar[Risk] = "security"
@@ -166,15 +161,11 @@ class Bucket(Resource):
 
     @classmethod
     def _read(cls, aws: Aws, name: str) -> Self:
-        blocked = frozenset[str]()
         versioning = aws.s3.get_bucket_versioning(Bucket=name).get("Status") == "Enabled"
         encryption = _or_none(
             lambda: aws.s3.get_bucket_encryption(Bucket=name), "ServerSideEncryptionConfigurationNotFoundError"
         )
         block = _or_none(lambda: aws.s3.get_public_access_block(Bucket=name), "NoSuchPublicAccessBlockConfiguration")
-        if block is not None and not all(block["PublicAccessBlockConfiguration"].values()):
-            blocked = frozenset(name for name, on in block["PublicAccessBlockConfiguration"].items() if on)
-        rule = _encrypted(encryption)
         ownership = _or_none(
             lambda: aws.s3.get_bucket_ownership_controls(Bucket=name), "OwnershipControlsNotFoundError"
         )
@@ -185,14 +176,11 @@ class Bucket(Resource):
         return cls(
             name=name,
             versioning=versioning,
-            encryption=str(rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm", "")),
+            encryption=_encryption(encryption),
             public_access_blocked=block is not None and all(block["PublicAccessBlockConfiguration"].values()),
             ownership=ownership["OwnershipControls"]["Rules"][0]["ObjectOwnership"] if ownership else "ObjectWriter",
             policy=Policy.of(policy["Policy"]) if policy else Policy.make(),
             lifecycle={r["ID"]: _rule(r) for r in lifecycle["Rules"]} if lifecycle else {},
-            partly_blocked=blocked,
-            encryption_key=str(rule.get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID", "")),
-            bucket_key=bool(rule.get("BucketKeyEnabled")),
         )
 
     @classmethod
@@ -231,17 +219,15 @@ class Bucket(Resource):
     def _set(self, aws: Aws, changed: frozenset[str], kept: Mapping[str, Any] = MappingProxyType({})) -> None:
         # In this order and never at once: parallel changes of one bucket answer OperationAborted (aws-facts 7.1).
         s3, name = aws.s3, self.name
-        if changed & {"public_access_blocked", "partly_blocked"}:
+        if "public_access_blocked" in changed:
             names = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
-            block = {one: self.public_access_blocked or one in self.partly_blocked for one in names}
+            block = dict.fromkeys(names, self.public_access_blocked)
             s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=block)
         if "ownership" in changed:
             rules = {"Rules": [{"ObjectOwnership": self.ownership}]}
             s3.put_bucket_ownership_controls(Bucket=name, OwnershipControls=rules)
-        if changed & {"encryption", "encryption_key", "bucket_key"}:
-            by: dict[str, Any] = {"SSEAlgorithm": self.encryption}
-            by |= {"KMSMasterKeyID": self.encryption_key} if self.encryption_key else {}
-            rule = {"ApplyServerSideEncryptionByDefault": by, "BucketKeyEnabled": self.bucket_key}
+        if "encryption" in changed:
+            rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": self.encryption}}
             s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": [rule]})
         if "versioning" in changed:
             status = {"Status": "Enabled" if self.versioning else "Suspended"}
@@ -292,15 +278,16 @@ def _tags(aws: Aws, name: str, *absent: str) -> dict[str, str]:
     return {t["Key"]: t["Value"] for t in answer["TagSet"]} if answer else {}
 
 
-def _encrypted(answer: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """The one rule; AWS takes no second."""
-    rules = answer["ServerSideEncryptionConfiguration"]["Rules"] if answer else []
-    return rules[0] if rules else {}
+def _encryption(answer: Mapping[str, Any] | None) -> str:
+    if answer is None:
+        return ""
+    rules = answer["ServerSideEncryptionConfiguration"]["Rules"]
+    return str(rules[0].get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm", "")) if rules else ""
 
 
 def _rule(rule: Mapping[str, Any]) -> LifecycleRule:
     if rule["Status"] != "Enabled":
-        return LifecycleRule(other=_other(rule))
+        return LifecycleRule()
     expiration = rule.get("Expiration", {})
     return LifecycleRule(
         transitions=tuple(sorted((t["Days"], t["StorageClass"]) for t in rule.get("Transitions", []) if "Days" in t)),
@@ -326,11 +313,7 @@ def _deletes_sooner(change: Change) -> bool:
 
 
 def _other(rule: Mapping[str, Any]) -> str:
-    """The whole rule where it has what we never set, so that it shows and comes back: dates in place of days, a filter that
-    leaves something out.
-    """
-    expiration, noncurrent = rule.get("Expiration", {}), rule.get("NoncurrentVersionExpiration", {})
-    more = len(noncurrent) > 1
+    """What we never set, so that it shows: dates in place of days, a filter that leaves something out."""
     dated = [t for t in rule.get("Transitions", []) if "Days" not in t]
     ends = rule.get("Expiration", {}).get("Date")
     some = {k: v for k, v in rule.get("Filter", {}).items() if (k, v) != ("Prefix", "")}
@@ -342,8 +325,7 @@ def _other(rule: Mapping[str, Any]) -> str:
         "NoncurrentVersionTransitions": rule.get("NoncurrentVersionTransitions"),
     }
     rest = {name: value for name, value in found.items() if value}
-    odd = rest or rule["Status"] != "Enabled" or len(expiration) > 1 or more
-    return json.dumps(rule, sort_keys=True, default=str) if odd else ""
+    return json.dumps(rest, sort_keys=True, default=str) if rest else ""
 
 
 def _as_sent(aws: Aws, name: str, keys: Collection[str]) -> dict[str, Any]:
@@ -353,9 +335,6 @@ def _as_sent(aws: Aws, name: str, keys: Collection[str]) -> dict[str, Any]:
 
 
 def _sent(key: str, rule: LifecycleRule) -> dict[str, Any]:
-    shown: dict[str, Any] = json.loads(rule.other) if rule.other else {}
-    if "Status" in shown:  # earlier versions kept only what we never set
-        return shown
     sent: dict[str, Any] = {"ID": key, "Status": "Enabled", "Filter": {"Prefix": ""}}
     if rule.transitions:
         sent["Transitions"] = [{"Days": days, "StorageClass": name} for days, name in rule.transitions]

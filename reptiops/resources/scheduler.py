@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
@@ -12,7 +12,6 @@ from reptiops.engine.place import Place
 from reptiops.engine.resource import Identity, Live, Made, Resource, Risk, Status, fixed, follows
 from reptiops.engine.scope import Scope
 from reptiops.engine.usage import HOURS, Around, Use
-from reptiops.resources.beyond import beyond
 from reptiops.resources.ecs import same_family
 from reptiops.resources.fargate import task_uses
 from reptiops.rights import ROLES, TAGGED, Right, arn_of, create, delete, passed_to, read, update, write
@@ -74,18 +73,6 @@ class ScheduleGroup(Resource):
             aws.scheduler.delete_schedule_group(Name=live.id)
 
 
-WHOLE = (
-    "ActionAfterCompletion",
-    "Description",
-    "EndDate",
-    "FlexibleTimeWindow",
-    "KmsKeyArn",
-    "StartDate",
-    "Target",
-)
-"""Members of a schedule beside those that we know one by one."""
-
-
 @dataclass(frozen=True)
 class Schedule(Resource):
     """A schedule that runs one Fargate task. AWS keeps no tags on it: it is known by its group and name."""
@@ -104,8 +91,6 @@ class Schedule(Resource):
     """How often a start that AWS refused is tried again."""
     age_seconds: int = 900
     """How long it is tried: at least 60."""
-    other: Mapping[str, Any] = field(default_factory=dict)
-    """Members of a schedule that are not as we send them, such as an input or an end: UpdateSchedule would drop them."""
 
     risks: ClassVar[dict[str, Risk]] = {
         "role": "security",
@@ -166,7 +151,6 @@ class Schedule(Resource):
             attempts=retry.get("MaximumRetryAttempts", 185),
             age_seconds=retry.get("MaximumEventAgeInSeconds", 86400),
         )
-        has = replace(has, other=beyond(one, has._sent(), WHOLE))
         return Live(f"{group}/{name}", has, None, out={"arn": one["Arn"]}, created=one.get("CreationDate"))
 
     def _sent(self) -> dict[str, Any]:
@@ -178,7 +162,7 @@ class Schedule(Resource):
             "NetworkConfiguration": {"awsvpcConfiguration": {**network, "AssignPublicIp": "DISABLED"}},
         }
         retry = {"MaximumRetryAttempts": self.attempts, "MaximumEventAgeInSeconds": self.age_seconds}
-        whole = {
+        return {
             "GroupName": self.group,
             "Name": self.name,
             "ScheduleExpression": self.expression,
@@ -187,7 +171,6 @@ class Schedule(Resource):
             "FlexibleTimeWindow": {"Mode": "OFF"},
             "Target": {"Arn": self.cluster, "RoleArn": self.role, "EcsParameters": task, "RetryPolicy": retry},
         }
-        return {**whole, **self.other}
 
     def create(self, aws: Aws, identity: Identity) -> Made:
         """A role that has not spread yet is refused in words of the service's own (aws-facts 3.2)."""

@@ -8,16 +8,12 @@ from typing import Any, ClassVar, Self
 
 from reptiops.aws import Aws
 from reptiops.engine.place import Place
-from reptiops.engine.resource import REVERSIBLE, Change, Identity, Live, Made, Resource, Undoing, fixed
+from reptiops.engine.resource import Identity, Live, Made, Resource, fixed
 from reptiops.engine.scope import Scope
 from reptiops.resources.tagging import BULK, singly, tags_of
 from reptiops.rights import TAGGED, Right, arn_of, create, delete, read, update
 
 PARAMETERS = (arn_of("ssm", "parameter{name}"),)
-
-
-ENCRYPTED = "SecureString"
-UNREAD = "(encrypted)"
 
 
 @dataclass(frozen=True)
@@ -26,7 +22,6 @@ class Parameter(Resource):
 
     name: str = fixed()
     value: str = ""
-    type: str = "String"
 
     forgotten: ClassVar[str] = "its earlier values are lost"
     free: ClassVar[bool] = True
@@ -50,13 +45,6 @@ class Parameter(Resource):
         return {"id": self.name, "arn": place.arn("ssm", f"parameter/{self.name.lstrip('/')}")}
 
     @classmethod
-    def undoing(cls, change: Change) -> Undoing:
-        """What somebody has encrypted is not read, so it cannot be written back."""
-        if change.has in (ENCRYPTED, UNREAD):
-            return Undoing("one-way", "the tool reads no encrypted value")
-        return REVERSIBLE
-
-    @classmethod
     def observe(cls, aws: Aws, scope: Scope) -> Iterable[Live[Self]]:
         """Everything under our path in pages."""
         path = f"/{scope.names.project}/{scope.names.environment}"
@@ -69,8 +57,7 @@ class Parameter(Resource):
         for arn, one in found.items():
             address = scope.address(tags.get(arn, {}))
             if one["Name"] in wanted or address is not None:
-                value = UNREAD if one["Type"] == ENCRYPTED else one["Value"]
-                yield Live(one["Name"], cls(one["Name"], value, one["Type"]), address, out={"arn": one["ARN"]})
+                yield Live(one["Name"], cls(one["Name"], one["Value"]), address, out={"arn": one["ARN"]})
 
     @classmethod
     def tag(cls, aws: Aws, live: Live[Any], identity: Identity) -> None:
@@ -79,12 +66,12 @@ class Parameter(Resource):
 
     def create(self, aws: Aws, identity: Identity) -> Made:
         """Tags and Overwrite exclude each other, so a create never overwrites."""
-        aws.ssm.put_parameter(Name=self.name, Value=self.value, Type=self.type, Tags=identity.tag_list())
+        aws.ssm.put_parameter(Name=self.name, Value=self.value, Type="String", Tags=identity.tag_list())
         return Made(self.name, {"arn": aws.arn("ssm", f"parameter/{self.name.lstrip('/')}")})
 
     def update(self, aws: Aws, live: Live[Any], changed: frozenset[str]) -> None:
         """A new version; tags stay."""
-        aws.ssm.put_parameter(Name=self.name, Value=self.value, Type=self.type, Overwrite=True)
+        aws.ssm.put_parameter(Name=self.name, Value=self.value, Type="String", Overwrite=True)
 
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """At once."""
