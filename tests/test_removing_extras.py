@@ -80,7 +80,7 @@ def _retain(hand: Hand) -> None:
     hand("logs").put_retention_policy(logGroupName=LOGS, retentionInDays=400)
 
 
-def _reconcile(where: dict[str, Any], meanwhile: Callable[[Hand], None], **more: Any) -> app.Reconciled:
+def _reconcile(where: dict[str, Any], meanwhile: Callable[[Hand], None], asks: int = 3, **more: Any) -> app.Reconciled:
     """Somebody says yes to everything, and something happens before the last answer."""
     asked: list[Finding] = []
 
@@ -91,7 +91,7 @@ def _reconcile(where: dict[str, Any], meanwhile: Callable[[Hand], None], **more:
         return True
 
     done = app.reconcile("dev", ask=ask, playbook="asking", **where, **more)
-    assert len(asked) == 3
+    assert len(asked) == asks
     return done
 
 
@@ -217,3 +217,57 @@ def test_what_somebody_puts_in_the_place_of_a_database_is_left(where: dict[str, 
     assert (len(left), len(done.mended)) == ((1, 0) if stays else (0, 1)), left
     assert all(said.startswith("somebody changed what it holds (resource_id db-RESTORED") for said in left), left
     assert bool(hand("rds").describe_db_instances()["DBInstances"]) is stays
+
+
+def _distribution(hand: Hand) -> str:
+    """One with our tags that nobody declared."""
+    origin = {
+        "Id": "o",
+        "DomainName": "o.example.com",
+        "CustomOriginConfig": {"HTTPPort": 80, "HTTPSPort": 443, "OriginProtocolPolicy": "https-only"},
+    }
+    default = {"TargetOriginId": "o", "ViewerProtocolPolicy": "https-only", "MinTTL": 0}
+    default["ForwardedValues"] = {"QueryString": False, "Cookies": {"Forward": "none"}}
+    config = {
+        "CallerReference": "old",
+        "Comment": "reptidex-dev",
+        "Enabled": True,
+        "Origins": {"Quantity": 1, "Items": [origin]},
+    }
+    tags = {**TAGS, "reptiops:address": "storage/distribution/old"}
+    made = hand("cloudfront").create_distribution_with_tags(
+        DistributionConfigWithTags={
+            "DistributionConfig": {**config, "DefaultCacheBehavior": default},
+            "Tags": {"Items": [{"Key": k, "Value": v} for k, v in tags.items()]},
+        }
+    )
+    return str(made["Distribution"]["Id"])
+
+
+def _switched(hand: Hand) -> dict[str, bool]:
+    """Each distribution, and whether it is on."""
+    listed = hand("cloudfront").list_distributions()["DistributionList"].get("Items", [])
+    return {one["Id"]: one["Enabled"] for one in listed}
+
+
+def test_what_is_switched_off_before_it_goes_was_looked_at_before_and_goes(where: dict[str, Any]) -> None:
+    """That it is off by then is our own doing."""
+    one = _distribution(Hand(where["session"]))
+    done = _reconcile(where, _nothing, asks=4)
+    assert _switched(Hand(where["session"])) == {}, done.left
+    assert one in {f.id for f in done.mended}
+
+
+def test_what_somebody_changed_is_not_even_switched_off(where: dict[str, Any]) -> None:
+    one = _distribution(Hand(where["session"]))
+
+    def change(hand: Hand) -> None:
+        found = hand("cloudfront").get_distribution_config(Id=one)
+        found["DistributionConfig"]["PriceClass"] = "PriceClass_200"
+        hand("cloudfront").update_distribution(
+            Id=one, IfMatch=found["ETag"], DistributionConfig=found["DistributionConfig"]
+        )
+
+    done = _reconcile(where, change, asks=4)
+    assert _switched(Hand(where["session"])) == {one: True}
+    assert [why for f, why in done.left if f.id == one] == ["somebody changed price_class meanwhile: it was left alone"]

@@ -47,6 +47,10 @@ class Doomed:
     """When its step's turn came: what is read later is fresh enough to decide by."""
     told: str = ""
     """What it was last said to wait for."""
+    judged: bool = False
+    """Whether it was looked at before the first half of its deletion: from then on it changes by our own doing."""
+    moved: Exception | None = None
+    """What that look has raised."""
 
     @property
     def kind(self) -> type[Resource]:
@@ -121,9 +125,15 @@ class Remove:
     def _retire(self, crew: Crew) -> None:
         """The first half of slow deletions, before anything else."""
         for d in [d for some in self._asleep.values() for d in some if d.instance.retires()]:
-            crew.submit(d, d.kind, self._work.retire, d.address, d.instance, d.live)
+            d.decided = self._work.clock.now()
+            crew.submit(d, d.kind, self._retire_one, d)
         while crew.busy:
             self.errors += [e for _, future in crew.take(None) if (e := future.exception()) is not None]
+
+    def _retire_one(self, d: Doomed) -> None:
+        d.moved, d.judged = self._looked(d), True
+        if d.moved is None:
+            self._work.retire(d.address, d.instance, d.live)
 
     def _start(self, crew: Crew) -> None:
         if not self._moved:
@@ -151,6 +161,8 @@ class Remove:
         return [found or self._delete_one(d) for d, found in zip(some, wrong, strict=True)]
 
     def _looked(self, d: Doomed) -> Exception | None:
+        if d.judged:
+            return d.moved
         try:
             self._look(d)
         except Exception as error:
