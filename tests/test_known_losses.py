@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -72,15 +73,28 @@ def test_what_is_known_to_stay_is_named_and_the_rollback_has_ended(what: str, wh
 LARGER = ("repti-core: {kind: backend, ", "repti-core: {kind: backend, cpu: 1024, memory: 2048, ")
 
 
-def _failing(session: Any) -> None:
-    """The image cannot be pulled: ECS gives every deployment up."""
+FAILED = {"rolloutState": "FAILED", "rolloutStateReason": "CannotPullContainerError"}
+DEPLOYING = {"rolloutState": "IN_PROGRESS", "rolloutStateReason": "in progress"}
+
+
+def _shown(session: Any, deployment: dict[str, str], **more: Any) -> Callable[[], None]:
+    """ECS says so of every service and its deployment; answers what ends that."""
+
+    ended = Event()
 
     def shown(parsed: Any, **_: Any) -> None:
-        for one in parsed.get("services", [parsed.get("service", {})]):
-            for deployment in one.get("deployments", []):
-                deployment |= {"rolloutState": "FAILED", "rolloutStateReason": "CannotPullContainerError"}
+        for one in [] if ended.is_set() else parsed.get("services", [parsed.get("service", {})]):
+            one |= more
+            for each in one.get("deployments", []):
+                each |= deployment
 
     session._session.register("after-call.ecs.DescribeServices", shown)
+    return ended.set
+
+
+def _failing(session: Any) -> None:
+    """The image cannot be pulled: ECS gives every deployment up."""
+    _shown(session, FAILED)
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["before", "since"])
@@ -100,6 +114,40 @@ def test_what_was_failing_before_the_run_is_as_it_was_when_it_fails_again(before
         app.RollbackIncomplete, match=r"compute/service/repti-core .* was set back, but it is deployment failed"
     ):
         app.roll_back("dev", **where)
+
+
+
+@pytest.mark.parametrize("running", [1, 0])
+def test_what_was_in_the_middle_of_a_change_before_the_run_may_not_fail_since(
+    running: int, where: dict[str, Any]
+) -> None:
+    """A healthy deployment, or a service whose task was just starting: nothing was wrong with either."""
+    session = where["session"]
+    over = _shown(session, DEPLOYING) if running else _shown(session, {}, runningCount=0)
+    where = killed(where, "ecs:UpdateService", LARGER)
+    over()
+    _failing(session)
+    with pytest.raises(app.RollbackIncomplete, match=r"repti-core .* was set back, but it is deployment failed"):
+        app.roll_back("dev", **where)
+
+
+def test_what_had_no_task_before_the_run_is_waited_for_when_it_is_set_back(where: dict[str, Any]) -> None:
+    session = where["session"]
+    over = _shown(session, {}, runningCount=0)
+    where = killed(where, "ecs:UpdateService", LARGER)
+    waited = Event()
+
+    class Starting(Skipping):
+        """Its task runs once somebody has waited for it."""
+
+        def sleep(self, seconds: float, stop: Event) -> None:
+            super().sleep(seconds, stop)
+            waited.set()
+            over()
+
+    undone = ended({**where, "clock": Starting()})
+    assert waited.is_set()
+    assert undone.failing == ()
 
 
 ZOO = (

@@ -311,7 +311,7 @@ class Work:
         names: dict[str, Plain] = {"id": None, **more}
         if live:
             names |= {"id": live.id, "arn": live.out.get("arn", ""), "tagged": live.address}
-        if live and live.status.phase in ("failed", "pending"):
+        if live and live.status.phase == "failed":  # pending is a change that happened to be running
             names["unready"] = live.status.word
         self.journal.write(
             "begin", address=address, verb=verb, kind=kind.kind(), pre=pre, target=wanted, was=was, **names

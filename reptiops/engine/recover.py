@@ -48,7 +48,8 @@ class Was:
     adopted: bool = False
     """Whether it was nobody's before: taken over, with our tags put on it."""
     unready: str = ""
-    """AWS's word for it where it was not as it should be, such as a service whose deployment had failed."""
+    """AWS's word for it where it had failed, such as a service whose deployment had. Earlier versions wrote down a change that
+    was running, too."""
 
     @property
     def back(self) -> tuple[Change, ...]:

@@ -31,7 +31,7 @@ class Watching(Undoing):
     ) -> None:
         """Wait until AWS shows it as it was and has finished with it; how long that took is remembered.
 
-        `unready`: what was wrong with it before the run. Then it is as before when that is wrong with it again.
+        `unready`: how it had failed before the run. Then it is as before when it has failed in the very same way.
         """
         work, kind, started = self.work, type(target), self.work.clock.now()
         while not work.stop.is_set():
@@ -42,8 +42,8 @@ class Watching(Undoing):
             differing = differences(target, one.has, fields, self.ids) if one else "it is not listed"
             failed = one is not None and one.status.phase == "failed"
             busy = one.status.word if one and one.status.phase == "pending" else ""
-            if one and unready and not differing and (failed or (busy and not one.status.changing)):
-                self._fails_again(address, one, unready)
+            if one and failed and not differing and one.status.word == unready:
+                self._fails_again(address, one)
                 return
             if one and failed:
                 self.errors.append(f"{address} ({name}) was set back, but it is {one.status.word} {one.status.reason}")
@@ -58,8 +58,8 @@ class Watching(Undoing):
             self._waits(address, busy or differing, waited)
             work.clock.sleep(min(5.0, max(0.2, kind.typical / 20)), work.stop)
 
-    def _fails_again(self, address: str, one: Live[Any], unready: str) -> None:
-        text = f"{address} ({one.id}): {one.status.word}; before the run it was {unready}"
+    def _fails_again(self, address: str, one: Live[Any]) -> None:
+        text = f"{address} ({one.id}): {one.status.word}, as before the run"
         if text not in self.failing:
             self.failing.append(text)
             self.work.tell(Event("note", text=f"{address} is as it was before, which was not well: {one.status.word}"))
