@@ -12,6 +12,8 @@ from moto import mock_aws
 
 from reptiops.aws import Aws, code
 from reptiops.config import load_environment
+from reptiops.engine.canonical import in_full
+from reptiops.engine.codec import restore
 from reptiops.engine.graph import Result
 from reptiops.engine.passing import passes
 from reptiops.engine.resource import Live
@@ -87,6 +89,27 @@ def _attempts(slow: Slow, want: ReplicationGroup, seconds: float, most: int = 60
         else:
             return raised
     raise AssertionError("its token is never changed")
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["tagged", "untagged"])
+def test_a_group_with_a_token_is_never_known_whole(slow: Slow, kept: bool) -> None:
+    """Its tag may have gone, or somebody may have set the token by hand: made anew from this it would be open to all."""
+    live = slow.look()
+    if not kept:
+        client = slow.world.session.client("elasticache")
+        client.remove_tags_from_resource(ResourceName=live.out["arn"], TagKeys=[TOKEN_TAG])
+        slow.later(60)
+        live = slow.look()
+    assert not live.has.known_whole()
+    assert not restore(ReplicationGroup, in_full(live.has)).known_whole(), "as the journal has it"
+
+
+def test_a_group_without_a_token_is_known_whole(slow: Slow) -> None:
+    want = replace(slow.want, name="open", in_transit=False, token_from=None, token_version=None)
+    want.create(slow.world.aws, slow.world.identity("database/open"))
+    (has,) = (one.has for one in Scope(slow.world.aws, slow.world.names, [want]).live(ReplicationGroup))
+    assert has.known_whole()
+    assert restore(ReplicationGroup, in_full(has)).known_whole()
 
 
 @pytest.mark.parametrize("seconds", [5.0, 130.0])

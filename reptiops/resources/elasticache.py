@@ -50,6 +50,15 @@ ROTATING_TAG = "reptiops:token-rotating"
 then `set:<version>:<time>`. It is an intention; done is what has moved AWS's own time.
 """
 
+UNKNOWN = "unknown"
+"""The version of a token that the group has and no tag of ours tells of: set by hand, or by a run that was killed."""
+
+
+def _token_version(one: Mapping[str, Any], tags: Mapping[str, str]) -> str | None:
+    """From which version of the secret its token is; None where it has none."""
+    changing = (one.get("PendingModifiedValues") or {}).get("AuthTokenStatus")
+    return tags.get(TOKEN_TAG) or (UNKNOWN if one.get("AuthTokenEnabled") or changing else None)
+
 
 def _tag(aws: Aws, arn: str, name: str, value: str) -> None:
     aws.elasticache.add_tags_to_resource(ResourceName=arn, Tags=[{"Key": name, "Value": value}])
@@ -224,7 +233,7 @@ class ReplicationGroup(CacheResource):
             snapshot_window=one.get("SnapshotWindow"),
             maintenance_window=member.get("PreferredMaintenanceWindow"),
             auto_minor_upgrade=one.get("AutoMinorVersionUpgrade", True),
-            token_version=tags.get(TOKEN_TAG),
+            token_version=_token_version(one, tags),
         )
         word = one["Status"]
         phase: Any = {"available": "ready", "create-failed": "failed", "deleting": "going"}.get(word, "pending")
@@ -276,7 +285,7 @@ class ReplicationGroup(CacheResource):
         return long_running(live)
 
     def known_whole(self) -> bool:
-        """AWS tells no token."""
+        """AWS tells no token, only that there is one: made anew without it, the group would be open to all."""
         return self.token_version is None
 
     def _token(self, aws: Aws) -> str:
