@@ -116,7 +116,6 @@ def test_what_was_failing_before_the_run_is_as_it_was_when_it_fails_again(before
         app.roll_back("dev", **where)
 
 
-
 @pytest.mark.parametrize("running", [1, 0])
 def test_what_was_in_the_middle_of_a_change_before_the_run_may_not_fail_since(
     running: int, where: dict[str, Any]
@@ -148,6 +147,23 @@ def test_what_had_no_task_before_the_run_is_waited_for_when_it_is_set_back(where
     undone = ended({**where, "clock": Starting()})
     assert waited.is_set()
     assert undone.failing == ()
+
+
+GROWN = (
+    ("instance_class: db.t4g.micro", "instance_class: db.t4g.small"),
+    ("  storage_gb: 20", "  storage_gb: 95"),
+    ("  max_storage_gb: 100", "  max_storage_gb: 200"),
+)
+
+
+def test_a_limit_of_growth_that_aws_no_longer_takes_keeps_nothing_else_from_going_back(where: dict[str, Any]) -> None:
+    """Storage never shrinks, and the limit of before is less than a tenth above what is there by now."""
+    where = killed(where, "rds:ModifyDBInstance", *GROWN)
+    undone = ended(where)
+    (has,) = where["session"].client("rds").describe_db_instances()["DBInstances"]
+    assert (has["DBInstanceClass"], has["AllocatedStorage"], has["MaxAllocatedStorage"]) == ("db.t4g.micro", 95, 200)
+    (told,) = [one.partition("): ")[2] for one in undone.kept if one.startswith("database/database (")]
+    assert told.startswith("max_storage_gb stays 200, it was 100: its storage is 95 GiB by now")
 
 
 ZOO = (

@@ -72,6 +72,7 @@ REPLICA = replace(CACHE, nodes=2, automatic_failover=True)
         (REPLICA, {"node_type": "cache.t4g.small"}, 300, 1200, "connections break"),
         (CACHE, {"version": "7.1"}, 300, 1200, "away"),
         (CACHE, {"nodes": 2, "node_type": "cache.t4g.small"}, 900, 1500, "away"),
+        (CACHE, {"parameter_group": "other"}, 30, 120, "most parameters count at once"),
         (CACHE, {"description": "x"}, 0, 5, ""),
     ],
 )

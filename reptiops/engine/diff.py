@@ -105,4 +105,9 @@ def as_far_as_it_goes(before: Resource, has: Resource) -> tuple[Resource, list[s
         if forward.undo == "one-way":
             stuck.append(f"{change.path} stays {change.has!r}, it was {change.want!r}: {forward.why}")
             stays[change.field] = getattr(has, change.field)
-    return dataclasses.replace(before, **stays), stuck
+    reached = dataclasses.replace(before, **stays)
+    refused = reached.not_again(has)
+    for change in diff(reached, has):
+        if change.field in refused:
+            stuck.append(f"{change.path} stays {change.has!r}, it was {change.want!r}: {refused[change.field]}")
+    return dataclasses.replace(reached, **{name: getattr(has, name) for name in refused}), stuck

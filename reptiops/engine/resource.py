@@ -330,6 +330,10 @@ class Resource:
         """What of a live one stays otherwise than wanted, as AWS never takes it back, and what to do; empty for nothing."""
         return ""
 
+    def not_again(self, has: Self) -> Mapping[str, str]:
+        """Of how it was before: the fields that AWS no longer takes beside what stays of `has`, each with the reason."""
+        return {}
+
     def given_up(self, before: Live[Any], live: Live[Any]) -> str:
         """Why AWS will not make it what an update asked for, which was sent when `before` was live; empty where it may."""
         return ""

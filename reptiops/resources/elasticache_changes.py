@@ -40,7 +40,8 @@ def effect(change: Change, failover: bool) -> Effect:
     if change.field in ("node_type", "version"):
         meanwhile = "its connections break for seconds as a replica takes over" if failover else AWAY
     if change.field == "parameter_group":
-        return Effect(BRIEF, "its parameters count from its next restart on, and nobody restarts it unasked")
+        told = "most parameters count at once, a few from its next restart on, and nobody restarts it unasked"
+        return Effect(BRIEF, told)
     return Effect(WORKED.get(change.field, Effect.seconds), meanwhile)
 
 

@@ -292,6 +292,10 @@ class Instance(RdsResource):
         """Storage never shrinks."""
         return rds_changes.staying(self, live.has)
 
+    def not_again(self, has: Self) -> Mapping[str, str]:
+        """A limit of growth, where the storage has grown too near to it."""
+        return rds_changes.not_again(self, has)
+
     def hindered(self, live: Live[Any], changed: frozenset[str]) -> str:
         """A downgrade, a limit below what is there, and what would fire along what others have asked for."""
         return rds_changes.hindered(self, live, changed)

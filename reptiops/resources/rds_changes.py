@@ -107,6 +107,12 @@ def hindered(want: Any, live: Live[Any], changed: frozenset[str]) -> str:
     return "" if at_once(want, live, changed) else _fired(want, live, changed)
 
 
+def not_again(before: Any, has: Any) -> Mapping[str, str]:
+    """The limit of growth, which must not keep everything else from going back."""
+    why = _too_small(before, has)
+    return {"max_storage_gb": why} if why else {}
+
+
 def downgraded(want: str, live: str) -> str:
     """That this would be a downgrade, and what to do instead; empty where it is none."""
     if numbers(want) >= numbers(live):
