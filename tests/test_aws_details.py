@@ -6,13 +6,26 @@ import threading
 from dataclasses import replace
 from typing import Any
 
+import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
 from reptiops.aws import Aws
 from reptiops.engine.scope import Scope
-from reptiops.resources import acm, cloudfront_headers, ec2, ecs_tasks, iam, rds, rds_groups, s3, secretsmanager
+from reptiops.policy import Policy
+from reptiops.resources import (
+    acm,
+    cloudfront_headers,
+    ec2,
+    ecs_tasks,
+    iam,
+    rds,
+    rds_groups,
+    route53_sets,
+    s3,
+    secretsmanager,
+)
 from tests.samples import World
 from tests.samples.database import _cache, _instance
 
@@ -142,3 +155,63 @@ def test_revisions_that_a_pipeline_registered_are_read_several_at_once(world: Wo
     found = ecs_tasks.TaskDefinition.observe(world.aws, Scope(world.aws, world.names, wants))
     assert [one.has.family for one in found] == ["one", "two"]
     assert not alone
+
+
+def test_records_that_a_first_batch_has_deleted_are_not_deleted_again(world: World, monkeypatch: Any) -> None:
+    """More than one batch, of which the second is refused for one host: only that one is left, and its refusal is told."""
+    monkeypatch.setattr(route53_sets, "BATCH", 2)
+    client = world.session.client("route53")
+    zone = client.create_hosted_zone(Name="example.com.", CallerReference="x")["HostedZone"]["Id"]
+    records: list[dict[str, Any]] = [
+        {"Name": f"{name}.example.com.", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]}
+        for name in "abcd"
+    ]
+    changes: Any = [{"Action": "UPSERT", "ResourceRecordSet": one} for one in records]
+    client.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
+    batches: list[list[str]] = []
+
+    def refuse(params: Any, **_: Any) -> None:
+        names = [one["ResourceRecordSet"]["Name"][0] for one in params["ChangeBatch"]["Changes"]]
+        batches.append(names)
+        gone = {name for taken in batches[:-1] for name in taken} if len(names) == 1 else set()
+        if "c" in names or (gone & {"a", "b"} and names[0] in "ab"):
+            answer: Any = {"Error": {"Code": "InvalidChangeBatch", "Message": f"{names} but it was not found"}}
+            raise ClientError(answer, "ChangeResourceRecordSets")
+
+    world.session.events.register("provide-client-params.route53.ChangeResourceRecordSets", refuse)
+    aws = Aws(world.session, "us-east-1")
+    with pytest.raises(ClientError, match=r"\['c'\] but it was not found"):
+        route53_sets.change_hosts(aws, zone, [[("DELETE", one)] for one in records])
+    assert batches == [["a", "b"], ["c", "d"], ["c"], ["d"]]
+    left = [one["Name"] for one in client.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]]
+    assert [name for name in left if name[1] == "."] == ["c.example.com."]
+
+
+@pytest.mark.parametrize("what", ["managed", "policies"])
+def test_at_the_quota_what_is_new_at_a_role_comes_once_what_is_old_has_gone(world: World, what: str) -> None:
+    """AWS refuses the attachment, then the old ones go: the role must not be left with neither."""
+    empty = Policy.of(
+        {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*"}}
+    )
+    arns = [
+        world.session.client("iam").create_policy(PolicyName=name, PolicyDocument=empty.json())["Policy"]["Arn"]
+        for name in ("new", "old")
+    ]
+    sides: list[Any] = [frozenset([arn]) for arn in arns] if what == "managed" else [{"new": empty}, {"old": empty}]
+    has, want = (iam.Role("reptidex-dev-sample", **{what: one}) for one in reversed(sides))
+    has.create(world.aws, world.identity("security/x"))
+
+    def full(**_: Any) -> None:
+        client = plain.client("iam")
+        attached = client.list_attached_role_policies(RoleName=has.name)["AttachedPolicies"]
+        if attached or client.list_role_policies(RoleName=has.name)["PolicyNames"]:
+            raise ClientError({"Error": {"Code": "LimitExceeded", "Message": "quota"}}, "AttachRolePolicy")
+
+    plain = boto3.Session("test", "test", region_name="us-east-1")
+    for operation in ("AttachRolePolicy", "PutRolePolicy"):
+        world.session.events.register(f"before-call.iam.{operation}", full)
+    world.aws = Aws(world.session, "us-east-1")
+    live = next(iter(Scope(world.aws, world.names, [want]).live(iam.Role)))
+    want.update(world.aws, live, frozenset({what}))
+    now = next(iter(Scope(world.aws, world.names, [want]).live(iam.Role))).has
+    assert getattr(now, what) == getattr(want, what)

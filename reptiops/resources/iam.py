@@ -136,7 +136,7 @@ class Role(Resource):
             parts += self._policies(aws, live.has.policies)
         if "managed" in changed:
             parts += self._attachments(aws, live.has.managed)
-        every(parts)
+        every(parts, full="LimitExceeded")
 
     def _attachments(self, aws: Aws, has: Collection[str]) -> Iterator[Callable[[], object]]:
         for arn in sorted(self.managed - set(has)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -116,11 +117,26 @@ def _told_apart(record: RecordSet) -> tuple[str, str]:
 
 
 def change_hosts(aws: Aws, zone: str, by_host: Iterable[Changes]) -> None:
-    """All hosts in one batch. Where Route 53 refuses that, each by itself: one of them keeps none of the others back."""
-    some = [one for one in by_host if one]
+    """As many hosts in a batch as Route 53 takes at once. Where it refuses one, each host of that one by itself: one of them
+    keeps none of the others back, and what it has accepted is not sent again.
+    """
+    every([partial(_batch, aws, zone, some) for some in _batches(by_host)])
+
+
+def _batches(by_host: Iterable[Changes]) -> list[list[Changes]]:
+    """A host is in one batch: what stands at it is in the way of what comes there."""
+    batches: list[list[Changes]] = []
+    for one in filter(None, by_host):
+        if not batches or sum(map(len, batches[-1])) + len(one) > BATCH:
+            batches.append([])
+        batches[-1].append(one)
+    return batches
+
+
+def _batch(aws: Aws, zone: str, hosts: list[Changes]) -> None:
     try:
-        change(aws, zone, [one for changes in some for one in changes])
+        change(aws, zone, chain.from_iterable(hosts))
     except ClientError as error:
-        if code(error) != "InvalidChangeBatch" or len(some) < 2:
+        if code(error) != "InvalidChangeBatch" or len(hosts) < 2:
             raise
-        every([partial(change, aws, zone, changes) for changes in some])
+        every([partial(change, aws, zone, one) for one in hosts])
