@@ -10,7 +10,7 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -48,27 +48,33 @@ def test_once_starts_nothing_new_and_rolls_back(site: Site) -> None:
     assert "interrupted, rolled back" in site.run("history", "dev").stdout
 
 
-def test_on_a_terminal_it_asks_and_what_is_kept_can_be_undone(site: Site) -> None:
-    before = site.world()
+def _asked(site: Site, answer: Callable[[int], object]) -> str:
+    """A provision on a terminal, interrupted, and what it shows; `answer` gets the keyboard once it asks."""
     mine, theirs = pty.openpty()
     shown: list[bytes] = []
 
-    def answer() -> None:
+    def read() -> None:
         while b"keep it as it is" not in b"".join(shown):
             if not select.select([mine], [], [], 60)[0]:
                 return
             shown.append(os.read(mine, 65536))
-        os.write(mine, b"n\n")
+        answer(mine)
         while select.select([mine], [], [], 1)[0]:
             shown.append(os.read(mine, 65536))
 
-    reader = threading.Thread(target=answer)
+    reader = threading.Thread(target=read)
     reader.start()
     code, _ = site.signalled(SIGNALLED, *PROVISION, terminal=os.ttyname(theirs))
     reader.join()
     text = b"".join(shown).decode()
     assert code == 130, text
     assert "Everything done so far was kept" in text
+    return text
+
+
+def test_on_a_terminal_it_asks_and_what_is_kept_can_be_undone(site: Site) -> None:
+    before = site.world()
+    _asked(site, lambda keyboard: os.write(keyboard, b"n\n"))
     assert site.world() != before
     status = site.run("status", "dev").stdout
     assert "Did not end: provision" in status
@@ -84,25 +90,10 @@ def test_on_a_terminal_it_asks_and_what_is_kept_can_be_undone(site: Site) -> Non
 
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_at_the_question_keeps_and_says_so(site: Site, kind: signal.Signals) -> None:
-    mine, theirs = pty.openpty()
-    shown: list[bytes] = []
-
-    def end() -> None:
-        while b"keep it as it is" not in b"".join(shown):
-            if not select.select([mine], [], [], 60)[0]:
-                return
-            shown.append(os.read(mine, 65536))
+    def end(_: int) -> None:
         os.kill(json.loads(next(site.directory.rglob("lock.json")).read_text())["pid"], kind)
-        while select.select([mine], [], [], 1)[0]:
-            shown.append(os.read(mine, 65536))
 
-    reader = threading.Thread(target=end)
-    reader.start()
-    code, _ = site.signalled(SIGNALLED, *PROVISION, terminal=os.ttyname(theirs))
-    reader.join()
-    text = b"".join(shown).decode()
-    assert code == 130, text
-    assert "Everything done so far was kept" in text
+    text = _asked(site, end)
     assert "reptiops rollback dev" in text
     assert not list(site.directory.rglob("lock.json")), "the lock is given back"
     assert "interrupted, kept" in site.run("history", "dev").stdout
