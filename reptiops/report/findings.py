@@ -20,7 +20,6 @@ from reptiops.plandocument import AtWork, Unended
 from reptiops.report.durations import duration
 from reptiops.report.fields import Difference, differences, is_long, words
 from reptiops.report.plans import brief, inside, say
-from reptiops.report.requests import rule
 
 SCHEMA = 1
 SHOWN = 3
@@ -145,7 +144,7 @@ def _exposed(fields: Mapping[str, Any]) -> str:
 
 
 def _short(value: Any) -> str:
-    text = (rule(value) if isinstance(value, str) else "") or inside(words(value))
+    text = inside(words(value))
     return text if len(text) <= 100 else f"{text[:97]}…"
 
 

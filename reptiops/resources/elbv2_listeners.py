@@ -180,7 +180,7 @@ class HostRule(BalancingResource):
     hosts: frozenset[str] = frozenset()
     target_group: str = ""
     other: str = ""
-    """Conditions and actions that we never set, so that they show."""
+    """Conditions and actions that we never set, in words, so that they show."""
 
     free: ClassVar[bool] = True
     absent: ClassVar[frozenset[str]] = frozenset({"RuleNotFound", "ListenerNotFound"})
@@ -217,11 +217,11 @@ class HostRule(BalancingResource):
     @classmethod
     def _has(cls, listener: str, one: Mapping[str, Any]) -> Self:
         hosts = [c for c in one["Conditions"] if c["Field"] == "host-header"]
-        other = [c["Field"] for c in one["Conditions"] if c["Field"] != "host-header"]
+        other = [_said_of_condition(c) for c in one["Conditions"] if c["Field"] != "host-header"]
         targets = []
         for action in one["Actions"]:
             if action["Type"] != "forward":
-                other.append(action["Type"])
+                other.append(_said_of_action(action))
                 continue
             groups = action.get("ForwardConfig", {}).get("TargetGroups") or [action]
             targets += [g["TargetGroupArn"] for g in groups if g.get("Weight", 1)]
@@ -308,3 +308,19 @@ class HostRule(BalancingResource):
     def delete(self, aws: Aws, live: Live[Any]) -> None:
         """At once."""
         aws.elbv2.delete_rule(RuleArn=live.id)
+
+
+def _said_of_condition(one: Mapping[str, Any]) -> str:
+    """`path-pattern /a* or /b`, `http-header X-Name value`, `query-string a=1`."""
+    said: Mapping[str, Any] = next((one[name] for name in one if name.endswith("Config")), one)
+    values = said.get("Values", [])
+    pairs = (v if isinstance(v, str) else "=".join(filter(None, (v.get("Key"), v["Value"]))) for v in values)
+    return " ".join(filter(None, (one["Field"], said.get("HttpHeaderName"), " or ".join(sorted(pairs)))))
+
+
+def _said_of_action(one: Mapping[str, Any]) -> str:
+    """`redirect to evil.com/a`, `fixed-response 200`, `authenticate-oidc`."""
+    said: Mapping[str, Any] = next((one[name] for name in one if name.endswith("Config")), {})
+    if one["Type"] == "redirect":
+        return f"redirect to {said.get('Host', '#{host}')}{said.get('Path', '')}"
+    return " ".join(filter(None, (one["Type"], said.get("StatusCode"))))
