@@ -79,8 +79,8 @@ SAMPLED = {
     "test_foreign.py": 4,
     "test_going.py": 3,
     "test_lifecycle.py": 4,
-    "test_keeping.py": 8,
-    "test_doubt.py": 16,
+    "test_keeping.py": 7,
+    "test_doubt.py": 12,
     "test_interruption.py": 1,
     "test_adopt.py": 5,
     "test_advice.py": 3,
@@ -92,6 +92,12 @@ SAMPLED = {
     "test_parting.py": 5,
     "test_allowing.py": 3,
     "test_nothing_there.py": 3,
+    "test_known_losses.py": 3,
+    "test_fidelity.py": 4,
+    "test_mending_partly.py": 3,
+    "test_braking.py": 3,
+    "test_removing_extras.py": 4,
+    "test_staying_storage.py": 2,
 }
 """Files of long tests that need nothing of each other → so many of them a run of `make test` plays, other ones each run;
 `make proof` plays all.
