@@ -9,8 +9,8 @@ from typing import Any
 from moto import mock_aws
 
 from reptiops import app
-from reptiops.resources import route53, s3
-from reptiops.resources.route53_sets import change, instead, sets_of
+from reptiops.resources import s3
+from reptiops.resources.route53_sets import Alias, change, instead, record_sets, sets_of
 from reptiops.sandbox import gaps
 from reptiops.testing import mocked_aws
 from tests.samples import World
@@ -57,8 +57,8 @@ def test_more_records_than_a_batch_takes() -> None:
         world = World()
         client = world.session.client("route53")
         zone = client.create_hosted_zone(Name="example.com", CallerReference="1")["HostedZone"]["Id"].rsplit("/")[-1]
-        alias = route53.Alias("d1.cloudfront.net", "Z2FDTNDATAQYW2")
+        alias = Alias("d1.cloudfront.net", "Z2FDTNDATAQYW2")
         records = [change for number in range(1001) for change in instead([], sets_of(f"h{number}.example.com", alias))]
         change(world.aws, zone, records)
         assert world.aws.calls["route53:ChangeResourceRecordSets"] == 3
-        assert len([one for one in route53.record_sets(world.aws, zone) if one["Type"] == "A"]) == 1001
+        assert len([one for one in record_sets(world.aws, zone) if one["Type"] == "A"]) == 1001

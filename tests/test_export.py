@@ -23,7 +23,7 @@ from reptiops.engine.resource import Live
 from reptiops.export import terraform
 from reptiops.export.form import FORMS, Forms
 from reptiops.export.templates import Export, ExportError, templates
-from reptiops.resources import autoscaling, ecs_services, route53, sns
+from reptiops.resources import autoscaling, ecs_services, route53, route53_sets, sns
 from reptiops.steps import documented
 from reptiops.testing import mocked_aws
 
@@ -241,7 +241,7 @@ def test_import_ids_are_the_providers() -> None:
     }
     service = ecs_services.Service("dev-reptidex-cluster", "repti-core")
     assert _import(Live("arn", service)) == {"aws_ecs_service.some_thing": "dev-reptidex-cluster/repti-core"}
-    records = route53.AliasRecords("Z1", "cdn", {"dev.reptidex.com": route53.Alias("d1.cloudfront.net", "Z2")})
+    records = route53.AliasRecords("Z1", "cdn", {"dev.reptidex.com": route53_sets.Alias("d1.cloudfront.net", "Z2")})
     assert _import(Live("x", records)) == {"aws_route53_record.some_thing_dev_reptidex_com": "Z1_dev.reptidex.com_A"}
     waiting = sns.Subscription("arn:aws:sns:us-east-1:1:t", "email", "a@b.com")
     assert _import(Live("pending", waiting)) == {}

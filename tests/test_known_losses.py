@@ -162,8 +162,12 @@ def test_a_limit_of_growth_that_aws_no_longer_takes_keeps_nothing_else_from_goin
     undone = ended(where)
     (has,) = where["session"].client("rds").describe_db_instances()["DBInstances"]
     assert (has["DBInstanceClass"], has["AllocatedStorage"], has["MaxAllocatedStorage"]) == ("db.t4g.micro", 95, 200)
-    (told,) = [one.partition("): ")[2] for one in undone.kept if one.startswith("database/database (")]
-    assert told.startswith("max_storage_gb stays 200, it was 100: its storage is 95 GiB by now")
+    size, limit = [one.partition("): ")[2] for one in undone.kept if one.startswith("database/database (")]
+    assert size == "storage_gb stays 95, it was 20: storage never shrinks"
+    assert limit.startswith("max_storage_gb stays 200, it was 100: its storage is 95 GiB by now")
+    here = {name: value for name, value in where.items() if name != "config_dir"}
+    before = where["state_dir"].parent / "before"
+    assert app.drift("dev", config_dir=before, **here).findings == (), "neither what stays nor what went back"
 
 
 ZOO = (

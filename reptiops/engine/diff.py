@@ -100,7 +100,7 @@ def as_far_as_it_goes(before: Resource, has: Resource) -> tuple[Resource, list[s
     """How far it can be set back: AWS takes some changes never back, and then says so at best."""
     stuck: list[str] = []
     stays: dict[str, Any] = {}
-    for change in diff(before, has):
+    for change in (*diff(before, has), *_passed(before, has)):
         forward = type(before).undoing(Change(change.path, change.want, change.has, change.fixed))
         if forward.undo == "one-way":
             stuck.append(f"{change.path} stays {change.has!r}, it was {change.want!r}: {forward.why}")
@@ -111,3 +111,11 @@ def as_far_as_it_goes(before: Resource, has: Resource) -> tuple[Resource, list[s
         if change.field in refused:
             stuck.append(f"{change.path} stays {change.has!r}, it was {change.want!r}: {refused[change.field]}")
     return dataclasses.replace(reached, **{name: getattr(has, name) for name in refused}), stuck
+
+
+def _passed(before: Resource, has: Resource) -> Iterator[Change]:
+    """What is more than it was and would do for a plan, such as storage that grew: it is not as it was all the same."""
+    for f in dataclasses.fields(before):
+        a, b = getattr(before, f.name), getattr(has, f.name)
+        if a is not None and a != b and "satisfied" in f.metadata and f.metadata["satisfied"](a, b):
+            yield Change(f.name, plain(b), plain(a), bool(f.metadata.get("fixed")))

@@ -8,12 +8,13 @@ import contextlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from dataclasses import fields as fields_of
 from typing import Any
 
 from reptiops.engine.action import Action, Verb
 from reptiops.engine.apply import ApplyError
 from reptiops.engine.calls import Work
-from reptiops.engine.canonical import plain
+from reptiops.engine.canonical import Plain, in_full, plain
 from reptiops.engine.codec import restore
 from reptiops.engine.diff import as_far_as_it_goes, diff
 from reptiops.engine.eta import Countdown, Reversal
@@ -228,7 +229,8 @@ class _Undo(Watching):
             self.errors.append(f"{address} ({was.id}) has gone and cannot be set back")
             return ""
         fields = self._ours_of(address, was, before, current)
-        target, stuck = as_far_as_it_goes(of_others(before, current.has, fields, self.ids), current.has)
+        asked = of_others(before, current.has, fields, self.ids)
+        target, stuck = as_far_as_it_goes(asked, current.has)
         self._keep(f"{address} ({current.id}): {one}" for one in stuck)
         differs = diff(target, current.has)
         if differs:
@@ -241,10 +243,18 @@ class _Undo(Watching):
             self._give_back(address, was.tagged, current, known)
         elif was.adopted and known is None:
             work.gone(address)
-        elif not stuck and known is not None:
+        elif known is not None:
             name = self.anew_as.get((known.kind, known.id), known.id)
-            work.recorded_as(address, replace(known, id=name, applied=self.now(known.applied)))
+            work.recorded_as(address, replace(known, id=name, applied=self._applied(known, asked, target)))
         return current.id if differs or was.tagged or kind.renewed else ""
+
+    def _applied(self, known: Entry, asked: Resource, target: Resource) -> Plain:
+        """What is recorded of one that was set back. What of it stays is what the run has applied, and no drift."""
+        applied = self.now(known.applied)
+        if not isinstance(applied, dict):
+            return applied
+        stays = [f.name for f in fields_of(target) if getattr(asked, f.name) != getattr(target, f.name)]
+        return {**applied, **{field: in_full(getattr(target, field)) for field in stays}}
 
     def _keep(self, told: Iterable[str]) -> None:
         """Remember what is known to stay, each once."""

@@ -18,17 +18,17 @@ from reptiops.resources.cloudfront import Distribution
 from reptiops.resources.elbv2 import LoadBalancer
 from reptiops.resources.route53_sets import (
     KEPT_TYPES,
+    Alias,
     RecordSet,
     alias_of,
     at_hosts,
+    canonical,
     change,
     change_hosts,
     instead,
+    record_sets,
     sets_of,
 )
-from reptiops.resources.route53_sets import Alias as Alias
-from reptiops.resources.route53_sets import canonical as canonical
-from reptiops.resources.route53_sets import record_sets as record_sets
 from reptiops.rights import Right, create, delete, read, update, write
 
 BUSY = frozenset({"PriorRequestNotComplete", "ConcurrentModification"})

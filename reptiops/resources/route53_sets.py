@@ -30,9 +30,9 @@ def record_sets(aws: Aws, zone: str) -> list[dict[str, Any]]:
 
 def change(aws: Aws, zone: str, changes: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
     """Send one batch; Route 53 takes all of it or nothing. More than it takes at once go in several."""
-    every = [{"Action": action, "ResourceRecordSet": dict(record)} for action, record in changes]
-    for start in range(0, len(every), BATCH):
-        batch = every[start : start + BATCH]
+    listed = [{"Action": action, "ResourceRecordSet": dict(record)} for action, record in changes]
+    for start in range(0, len(listed), BATCH):
+        batch = listed[start : start + BATCH]
         aws.route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": batch})
 
 

@@ -12,7 +12,8 @@ from reptiops.resources.autoscaling import ScalableTarget, ScalingPolicy, Schedu
 from reptiops.resources.ecr import Repository
 from reptiops.resources.ecs_tasks import Container, HealthCheck, TaskDefinition
 from reptiops.resources.logs import LogGroup, ServiceLogGroup, insights_group
-from reptiops.resources.route53 import Alias, AliasRecords
+from reptiops.resources.route53 import AliasRecords
+from reptiops.resources.route53_sets import Alias
 
 HEADERS = "routing.http.response"
 METRICS = {"cpu": "ECSServiceAverageCPUUtilization", "memory": "ECSServiceAverageMemoryUtilization"}

@@ -13,7 +13,8 @@ from reptiops.policy import Policy, Statement, allow, deny
 from reptiops.resources.cloudfront import Distribution
 from reptiops.resources.cloudfront_config import Behaviour, Origin, PathBehaviour
 from reptiops.resources.cloudfront_headers import HeadersPolicy
-from reptiops.resources.route53 import Alias, AliasRecords
+from reptiops.resources.route53 import AliasRecords
+from reptiops.resources.route53_sets import Alias
 from reptiops.resources.s3 import Bucket, LifecycleRule
 
 ELB_ACCOUNTS = {"us-east-1": "127311923021", "us-east-2": "033677994240", "us-west-2": "797873946194"}

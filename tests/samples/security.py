@@ -15,7 +15,8 @@ from reptiops.engine.resource import Kept, Live
 from reptiops.resources.acm import Certificate, SelfSignedCertificate
 from reptiops.resources.cloudtrail import Trail
 from reptiops.resources.iam import ServiceLinkedRole
-from reptiops.resources.route53 import Alias, AliasRecords, HostedZone, ValidationRecord
+from reptiops.resources.route53 import AliasRecords, HostedZone, ValidationRecord
+from reptiops.resources.route53_sets import Alias
 from tests.samples import Sample, World
 
 NAMES = frozenset({"reptidex.com", "*.reptidex.com"})
